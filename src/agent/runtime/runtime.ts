@@ -1,0 +1,160 @@
+/**
+ * What the agent asks of a container runtime. Two drivers implement it: `containerd` (CRI) and `process` (no
+ * isolation). The agent decides; a driver only does. All methods are idempotent where they can be and reject with a
+ * RuntimeError whose `reason` is kubelet's word for it.
+ */
+import type { Duplex, Readable, Writable } from "node:stream";
+import type { Container, Pod } from "../../core/schema/kubernetes.d.ts";
+
+export type RuntimeErrorReason =
+	| "ErrImagePull"
+	| "ErrImageNeverPull"
+	| "InvalidImageName"
+	| "CreateContainerError"
+	| "CreateContainerConfigError"
+	| "RunContainerError"
+	| "StartError"
+	| "CreatePodSandboxError"
+	| "NotFound"
+	| "Unavailable";
+
+export class RuntimeError extends Error {
+	readonly reason: RuntimeErrorReason;
+	constructor(reason: RuntimeErrorReason, message: string, options?: { cause?: unknown }) {
+		super(message, options);
+		this.name = "RuntimeError";
+		this.reason = reason;
+	}
+}
+
+export interface SandboxState {
+	/** The runtime's id of the sandbox. */
+	id: string;
+	podUid: string;
+	podName: string;
+	podNamespace: string;
+	attempt: number;
+	ready: boolean;
+	createdAtMs: number;
+	/** Empty until known; the host's address with hostNetwork. */
+	ips: string[];
+	/** Path of its network namespace, when it has one of its own. */
+	netnsPath?: string;
+}
+
+export interface ContainerStateInfo {
+	id: string;
+	sandboxId: string;
+	podUid: string;
+	/** The container's name in the pod. */
+	name: string;
+	attempt: number;
+	image: string;
+	imageId: string;
+	state: "created" | "running" | "exited" | "unknown";
+	createdAtMs: number;
+	startedAtMs: number;
+	finishedAtMs: number;
+	exitCode: number;
+	/** Kubelet's: Completed, Error, OOMKilled, StartError, ContainerCannotRun. */
+	reason: string;
+	message: string;
+	/** Set at creation by the agent: a hash of what the container was made from. */
+	specHash: string;
+	logPath: string;
+}
+
+/** A bind mount or, in the process runtime, a link. */
+export interface Mount {
+	hostPath: string;
+	containerPath: string;
+	readOnly: boolean;
+}
+
+export interface SandboxConfig {
+	pod: Pod;
+	attempt: number;
+	hostname: string;
+	logDirectory: string;
+	dns: { servers: string[]; searches: string[]; options: string[] };
+	cgroupParent: string;
+}
+
+export interface ContainerConfig {
+	pod: Pod;
+	container: Container;
+	attempt: number;
+	imageRef: string;
+	/** Expanded, in order. */
+	env: { name: string; value: string }[];
+	/** Expanded; undefined leaves the image's own. */
+	command?: string[];
+	args?: string[];
+	mounts: Mount[];
+	/** Relative to the sandbox's log directory. */
+	logPath: string;
+	specHash: string;
+}
+
+export interface ExecOptions {
+	command: string[];
+	tty: boolean;
+	stdin?: Readable;
+	stdout?: Writable;
+	stderr?: Writable;
+	/** Terminal sizes as they change. */
+	resize?: AsyncIterable<{ width: number; height: number }>;
+	timeoutMs?: number;
+	signal?: AbortSignal;
+}
+
+export interface RuntimeInfo {
+	/** For nodeInfo.containerRuntimeVersion: "containerd://1.6.20" or "process://0.1.0". */
+	version: string;
+	/** False where there is no isolation at all. */
+	isolated: boolean;
+}
+
+export interface ImageStatus {
+	id: string;
+	tags: string[];
+	digests: string[];
+	sizeBytes: number;
+	/** From the image's configuration. */
+	user: string;
+}
+
+export interface ContainerRuntime {
+	info(): RuntimeInfo;
+	/** Starts what it needs (its private containerd), idempotent. */
+	start(): Promise<void>;
+	/** Stops the daemon it started, leaving containers running unless `removeAll`. */
+	stop(options: { removeAll: boolean }): Promise<void>;
+
+	imageStatus(ref: string): Promise<ImageStatus | undefined>;
+	pullImage(ref: string, auth?: { username: string; password: string }): Promise<ImageStatus>;
+	/** An OCI or docker-archive tar file. */
+	importImage(tarPath: string): Promise<string[]>;
+	listImages(): Promise<ImageStatus[]>;
+	removeImage(ref: string): Promise<void>;
+
+	runSandbox(config: SandboxConfig): Promise<SandboxState>;
+	stopSandbox(id: string): Promise<void>;
+	removeSandbox(id: string): Promise<void>;
+	listSandboxes(): Promise<SandboxState[]>;
+
+	createContainer(sandboxId: string, config: ContainerConfig, sandbox: SandboxConfig): Promise<string>;
+	startContainer(id: string): Promise<void>;
+	/** SIGTERM (or the image's signal), then SIGKILL after `timeoutSeconds`. */
+	stopContainer(id: string, timeoutSeconds: number): Promise<void>;
+	removeContainer(id: string): Promise<void>;
+	listContainers(): Promise<ContainerStateInfo[]>;
+	/** Called when a container starts or exits; the agent also relists. Returns a stop function. */
+	onEvent(listener: (podUid: string) => void): () => void;
+
+	/** Resolves to the exit code. */
+	exec(containerId: string, options: ExecOptions): Promise<number>;
+	attach(containerId: string, options: Omit<ExecOptions, "command" | "timeoutMs">): Promise<void>;
+	/** A TCP connection to 127.0.0.1:port (then the pod's address) inside the pod's network namespace. */
+	dial(sandboxId: string, port: number): Promise<Duplex>;
+}

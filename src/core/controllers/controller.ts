@@ -1,0 +1,80 @@
+/**
+ * A controller is a pure, synchronous function from a key and a view to actions. The runner owns the queue, back-off,
+ * writes and events: reading, deciding and writing are one transaction, so there are no expectations to keep.
+ */
+import type { KubeObject, OwnerReference, ResourceName } from "../meta/object.ts";
+import type { ObjectMessage } from "../protocol/messages.ts";
+
+/** A change of one object, as the runner hands it to `Watch.keys`. */
+export interface ObjectChange {
+	resource: ResourceName;
+	/** Absent on a creation. */
+	old?: KubeObject;
+	/** Absent on a deletion. */
+	object?: KubeObject;
+}
+
+export interface Watch {
+	resource: ResourceName;
+	/** The reconcile keys that this change concerns. */
+	keys(change: ObjectChange, view: View): readonly string[];
+}
+
+/** What a controller may read: the store of the one Durable Object it runs in, as of now. Returned objects must not be mutated. */
+export interface View {
+	get<T extends KubeObject>(resource: ResourceName, name: string): T | undefined;
+	/** All, or those whose labels match every given pair. */
+	list<T extends KubeObject>(resource: ResourceName, labels?: Record<string, string>): T[];
+	/** Objects of a collection whose controller owner reference is `uid`. */
+	controlledBy<T extends KubeObject>(resource: ResourceName, uid: string): T[];
+	/** Objects of any collection that name `uid` in an owner reference. */
+	ownedBy(uid: string): { resource: ResourceName; object: KubeObject }[];
+}
+
+export interface ReconcileContext {
+	nowMs: number;
+	/** The namespace of this Durable Object; "" in the Cluster object. */
+	namespace: string;
+	/** In [0, 1), from a seed. */
+	random(): number;
+	/** rand.String of upstream's alphabet: for pod names. */
+	suffix(length: number): string;
+}
+
+export type Action =
+	/** `object.metadata.name` is final. AlreadyExists is not an error: the runner re-queues the key. */
+	| { type: "create"; resource: ResourceName; object: KubeObject }
+	/** Writes spec and metadata; carries the resourceVersion it was decided on. */
+	| { type: "update"; resource: ResourceName; object: KubeObject }
+	/** Writes through the status subresource. */
+	| { type: "updateStatus"; resource: ResourceName; object: KubeObject }
+	| {
+			type: "delete";
+			resource: ResourceName;
+			name: string;
+			/** Precondition. */
+			uid: string;
+			gracePeriodSeconds?: number;
+			propagation?: "Foreground" | "Background" | "Orphan";
+	  }
+	/** An Event about `about`, counted into its series by the runner. */
+	| { type: "event"; about: KubeObject; eventType: "Normal" | "Warning"; reason: string; message: string }
+	/** At least once, in order per receiver, through the outbox. */
+	| { type: "send"; message: ObjectMessage };
+
+export interface ReconcileResult {
+	actions: Action[];
+	/** Ask again after this long, in milliseconds, whatever happens until then. */
+	requeueAfterMs?: number;
+}
+
+export interface Controller {
+	/** As kube-controller-manager names it: "deployment", "replicaset". Also its field manager and event source. */
+	name: string;
+	watches: readonly Watch[];
+	reconcile(key: string, view: View, ctx: ReconcileContext): ReconcileResult;
+}
+
+/** The controlling owner, if any. */
+export const controllerOf = (object: KubeObject): OwnerReference | undefined => object.metadata.ownerReferences?.find((o) => o.controller === true);
+export const NOTHING: ReconcileResult = { actions: [] };

@@ -1,0 +1,125 @@
+/**
+ * What a kind is. Each built-in kind declares one `KindDefinition` in its own file; a CustomResourceDefinition builds
+ * the same value at run time. Routing, discovery, OpenAPI, tables, patch, apply and protobuf derive from it, and the
+ * verbs call its hooks, so that nothing elsewhere asks which kind it has in hand.
+ */
+import type { FieldError } from "../errors/field-error.ts";
+import { type KubeObject, type ResourceName, resourceName } from "../meta/object.ts";
+
+export type Verb = "get" | "list" | "watch" | "create" | "update" | "patch" | "delete" | "deletecollection";
+export const ALL_VERBS: readonly Verb[] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+
+/** What a hook may know of the request. Hooks are pure: time and chance come in here. */
+export interface HookContext {
+	nowMs: number;
+	/** Lower-case suffix of upstream's alphabet (rand.String). */
+	suffix(length: number): string;
+	user: { name: string; groups: readonly string[] };
+}
+
+/** One column of a Table (metav1.TableColumnDefinition); priority > 0 shows under -o wide only. */
+export interface TableColumn<T> {
+	name: string;
+	type: "string" | "integer" | "boolean" | "date" | "number";
+	format?: string;
+	description: string;
+	priority?: number;
+	/** The cell. Ages are `ctx.nowMs` against a timestamp, printed as duration.HumanDuration. */
+	cell(object: T, ctx: { nowMs: number }): string | number | boolean | null;
+}
+
+/** A subresource that reads and writes part of its parent object: status, scale's parent, ephemeralcontainers, resize. */
+export interface ObjectSubresource<T> {
+	/** Makes `next` differ from `old` only where this subresource may write. Mutates `next`. */
+	prepareUpdate(next: T, old: T, ctx: HookContext): void;
+	validateUpdate?(next: T, old: T): FieldError[];
+}
+
+export interface ScaleSubresource<T> {
+	specReplicas(object: T): number;
+	setSpecReplicas(object: T, replicas: number): void;
+	statusReplicas(object: T): number;
+	/** The label selector in its string form, as autoscaling/v1 Scale's status.selector. */
+	selector(object: T): string;
+}
+
+/** A subresource that is served by more than the object itself. */
+export interface ConnectSubresource {
+	verbs: readonly ("get" | "create")[];
+	/** The kind it takes or answers with, for discovery: e.g. { group: "policy", version: "v1", kind: "Eviction" }. */
+	kind?: { group: string; version: string; kind: string };
+}
+
+export interface Subresources<T> {
+	status?: ObjectSubresource<T>;
+	scale?: ScaleSubresource<T>;
+	/** Further object subresources by name (ephemeralcontainers, resize, approval, finalize). */
+	object?: Record<string, ObjectSubresource<T>>;
+	/** log, exec, attach, portforward, proxy, binding, eviction, token. */
+	connect?: Record<string, ConnectSubresource>;
+}
+
+export interface KindDefinition<T extends KubeObject = KubeObject> {
+	group: string;
+	version: string;
+	kind: string;
+	plural: string;
+	singular: string;
+	shortNames?: readonly string[];
+	categories?: readonly string[];
+	scope: "Namespaced" | "Cluster";
+	verbs: readonly Verb[];
+	subresources?: Subresources<T>;
+	/** The type's name in the schema: "apps/v1.Deployment". */
+	schema: string;
+	/** Fills defaults that the schema's own `default` marks do not say (SetDefaults_X upstream). Mutates; must be idempotent. */
+	defaults?(object: T): void;
+	/** Strategy.PrepareForCreate: drops what a client may not set (status), sets generation. Mutates. */
+	prepareCreate?(object: T, ctx: HookContext): void;
+	/** Strategy.PrepareForUpdate: keeps what this verb may not write (status), bumps generation when the spec changed. Mutates `next`. */
+	prepareUpdate?(next: T, old: T, ctx: HookContext): void;
+	/** How metadata.name is checked: "subdomain" (default), "label" (Service: DNS-1035 label), "dns1123label" (Namespace), "path" (RBAC). */
+	nameRule?: "subdomain" | "dns1035label" | "dns1123label" | "path";
+	/** Every broken rule of a whole object (metadata is checked by the verbs). */
+	validate(object: T): FieldError[];
+	/** Rules between two versions: immutable fields. Runs after `validate`. */
+	validateUpdate?(next: T, old: T): FieldError[];
+	warnings?(object: T, old: T | undefined): string[];
+	/** Columns after Name and before nothing: the first column is always Name, which the table writer adds. */
+	columns: readonly TableColumn<T>[];
+	/** Field selectors beyond metadata.name and metadata.namespace. */
+	selectableFields?: Record<string, (object: T) => string>;
+	/**
+	 * The grace period a delete of this object has, in seconds, when the delete should only mark it (kubelet removes it);
+	 * undefined or 0 deletes at once. `requested` is DeleteOptions.gracePeriodSeconds. (Pod: spec's or the default 30;
+	 * 0 when unscheduled or finished.)
+	 */
+	gracePeriodSeconds?(object: T, requested: number | undefined): number;
+	/** Propagation when DeleteOptions names none; default "Background". */
+	defaultPropagation?: "Background" | "Orphan";
+	/** metadata.generation is kept by this kind (its prepare hooks do it); else it is absent. */
+	allowCreateOnUpdate?: boolean;
+	/** PUT/PATCH without a resourceVersion is allowed unless false. */
+	allowUnconditionalUpdate?: boolean;
+	/** Held sealed at rest. */
+	encrypted?: boolean;
+}
+
+/** Gives the definition its defaults and its type. */
+export function defineKind<T extends KubeObject>(definition: Omit<KindDefinition<T>, "verbs"> & { verbs?: readonly Verb[] }): KindDefinition<T> {
+	return { ...definition, verbs: definition.verbs ?? ALL_VERBS };
+}
+
+/** The store's name for the definition's collection. */
+export const resourceOf = (kind: { group: string; plural: string }): ResourceName => resourceName(kind.group, kind.plural);
+export const apiVersionOf = (kind: { group: string; version: string }): string => (kind.group === "" ? kind.version : `${kind.group}/${kind.version}`);
+
+/** The kinds one cluster serves: the built-in ones and, later, its CRDs'. */
+export interface KindRegistry {
+	all(): readonly KindDefinition[];
+	/** By REST path parts. */
+	byResource(group: string, version: string, plural: string): KindDefinition | undefined;
+	byKind(group: string, version: string, kind: string): KindDefinition | undefined;
+	/** By the store's name; the preferred version where there are several. */
+	byStoreName(resource: ResourceName): KindDefinition | undefined;
+}

@@ -1,0 +1,113 @@
+/**
+ * What a node agent and the control plane say to each other. docs/agent-protocol.md tells the same story in prose.
+ *
+ *   POST /agent/v1/join                    JoinRequest  -> JoinResponse   (join token)
+ *   POST /agent/v1/nodes/{name}/poll       PollRequest  -> PollResponse   (node credential)
+ *   GET  /agent/v1/sessions/{id}           WebSocket upgrade              (node credential)
+ *
+ * A poll with `hold: true` is held until there is something to say or POLL_HOLD_MS has passed; the answer's body may
+ * begin with newlines (heartbeats). A poll with `hold: false` carries reports up and is answered as soon as they are
+ * stored. An agent keeps one held poll open and sends reports beside it.
+ */
+import type { ConfigMap, NodeStatus, Pod, PodStatus, Secret } from "../schema/kubernetes.d.ts";
+import type { PodRef } from "./messages.ts";
+
+export const AGENT_PROTOCOL_VERSION = 1;
+/** How long the control plane holds a poll, in milliseconds. */
+export const POLL_HOLD_MS = 55_000;
+/** How often a held poll's answer gets a newline, in milliseconds: a gone agent is noticed by the failing write. */
+export const POLL_HEARTBEAT_MS = 10_000;
+
+export interface JoinRequest {
+	version: number;
+	nodeName: string;
+	/** Made once per data directory: a second agent cannot take the name of a node that is another instance's. */
+	instanceId: string;
+}
+
+export interface JoinResponse {
+	version: number;
+	/** Bearer token of user system:node:<name>, group system:nodes. */
+	credential: string;
+	/** PEM of the cluster's CA. */
+	caCertificate: string;
+	clusterDomain: string;
+	dnsAddress: string;
+	serviceCidr: string;
+	/** This node's, allocated by the Cluster object. */
+	podCidr: string;
+}
+
+export interface PollRequest {
+	version: number;
+	instanceId: string;
+	/** New for each start of the agent process. */
+	bootId: string;
+	hold: boolean;
+	/** The desired-pods cursor of the last answer that was taken in; 0 for everything. */
+	cursor: number;
+	/** Likewise of the network table. */
+	networkCursor: number;
+	/** Pods whose status changed since the last acknowledged report. */
+	statuses?: { pod: PodRef; status: PodStatus }[];
+	/** Pods marked for deletion that are stopped and cleaned up. */
+	stopped?: PodRef[];
+	/** The node's labels and status, on start and when they change. */
+	node?: { labels: Record<string, string>; status: NodeStatus };
+}
+
+export interface PollResponse {
+	version: number;
+	cursor: number;
+	networkCursor: number;
+	/** `pods`, `configMaps` and `secrets` are everything there is: what is not in them must stop. */
+	full: boolean;
+	/** Pods that should run here or are being deleted, changed since the cursor. */
+	pods: Pod[];
+	/** Pods whose object is gone. */
+	removed: PodRef[];
+	configMaps: ConfigMap[];
+	secrets: Secret[];
+	/** Services changed since `networkCursor`, by namespace; a namespace's list replaces the former one. */
+	network: { namespace: string; services: ServiceEntry[] }[];
+	commands: AgentCommand[];
+}
+
+/** One port of one Service with its ready endpoints: what kube-proxy needs. */
+export interface ServiceEntry {
+	namespace: string;
+	name: string;
+	type: "ClusterIP" | "NodePort" | "LoadBalancer";
+	clusterIP: string;
+	sessionAffinity: "None" | "ClientIP";
+	/** Seconds. */
+	affinityTimeoutSeconds: number;
+	ports: { name: string; protocol: "TCP" | "UDP" | "SCTP"; port: number; nodePort?: number; endpoints: { ip: string; port: number; node?: string }[] }[];
+}
+
+export type AgentCommand = SessionCommand;
+
+/** Dial `/agent/v1/sessions/{id}` and serve this. Delivered once per id; an agent ignores an id it already serves. */
+export interface SessionCommand {
+	type: "session";
+	id: string;
+	pod: PodRef;
+	/** Resolved by the control plane: never empty except for portforward. */
+	container: string;
+	request: SessionRequest;
+}
+
+export type SessionRequest =
+	| { kind: "log"; follow: boolean; previous: boolean; timestamps: boolean; sinceSeconds?: number; sinceTime?: string; tailLines?: number; limitBytes?: number }
+	/** Frames are the remotecommand WebSocket protocol's, `subprotocol` v4.channel.k8s.io or v5.channel.k8s.io. */
+	| { kind: "exec"; command: string[]; stdin: boolean; stdout: boolean; stderr: boolean; tty: boolean; subprotocol: string }
+	| { kind: "attach"; stdin: boolean; stdout: boolean; stderr: boolean; tty: boolean; subprotocol: string }
+	/** Bytes of SPDY/3.1 tunnelled in binary messages (subprotocol SPDY/3.1+portforward.k8s.io). */
+	| { kind: "portforward"; subprotocol: string };
+
+/**
+ * The agent's first message on a session socket, as text. `ok: false` refuses with a Status (its code and message reach
+ * the client); after `ok: true` binary messages pass through unread in both directions. A log session sends raw log
+ * bytes. Either side closes with code 1000 when done.
+ */
+export type SessionHello = { ok: true } | { ok: false; code: number; reason: string; message: string };

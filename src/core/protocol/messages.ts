@@ -1,0 +1,72 @@
+/**
+ * What the Durable Objects of one cluster tell each other. Every message is delivered at least once through the
+ * sender's outbox and is idempotent at the receiver; `clock` is the sender's revision clock, past which the receiver
+ * advances its own.
+ */
+import type { ConfigMap, NodeStatus, Pod, PodStatus, Secret, Taint } from "../schema/kubernetes.d.ts";
+import type { ServiceEntry } from "./agent-protocol.ts";
+
+export type ObjectAddress = { object: "cluster" } | { object: "namespace"; name: string } | { object: "node"; name: string };
+
+/** Names one pod beyond doubt. */
+export interface PodRef {
+	namespace: string;
+	name: string;
+	uid: string;
+}
+
+export type MessageBody =
+	/** Namespace -> Cluster: these pods want a node. */
+	| { type: "place"; namespace: string; pods: Pod[] }
+	/** Namespace -> Cluster: bound by someone else (an external scheduler, spec.nodeName): take it into the ledger. */
+	| { type: "placed"; namespace: string; pod: Pod }
+	/** Namespace -> Cluster: this pod no longer holds its resources. */
+	| { type: "release"; pods: PodRef[] }
+	/** Cluster -> Namespace: the scheduler's answer. */
+	| { type: "bind"; bindings: { pod: PodRef; node: string }[]; unschedulable: { pod: PodRef; message: string }[] }
+	/** Namespace -> Node: this is now what should run (the whole pod, deletionTimestamp included) and what it reads. */
+	| { type: "assign"; pods: Pod[]; configMaps: ConfigMap[]; secrets: Secret[] }
+	/** Namespace -> Node: the pod's object is gone; stop it if it runs. */
+	| { type: "unassign"; pods: PodRef[] }
+	/** Node -> Namespace: what the agent reports. */
+	| { type: "podStatus"; node: string; statuses: { pod: PodRef; status: PodStatus }[] }
+	/** Node -> Namespace: the agent has stopped and cleaned up a pod that was marked for deletion. */
+	| { type: "podStopped"; node: string; pods: PodRef[] }
+	/** Node -> Namespace: a NoExecute taint's toleration ran out. */
+	| { type: "evictPods"; node: string; pods: PodRef[]; reason: string; message: string }
+	/** Node -> Namespace: the node is lost: its pods are no longer ready. */
+	| { type: "nodeLost"; node: string; pods: PodRef[] }
+	/** Node -> Cluster: the agent came, reported or went (liveness, never a row per heartbeat). */
+	| { type: "nodeStatus"; node: string; connected: boolean; status?: NodeStatus }
+	/** Cluster -> Node: the node's taints, for eviction; and whether the Node still exists. */
+	| { type: "nodeTaints"; node: string; exists: boolean; taints: Taint[]; nodeUid: string }
+	/** Namespace -> Cluster -> Node: the namespace's Services and endpoints, for kube-proxy's work. */
+	| { type: "services"; namespace: string; services: ServiceEntry[] }
+	/** Cluster -> Namespace: make the namespace ready (default ServiceAccount, root CA). */
+	| { type: "namespaceActive"; namespace: string; uid: string }
+	/** Cluster -> Namespace: delete everything. */
+	| { type: "namespaceTerminating"; namespace: string; uid: string }
+	/** Namespace -> Cluster: nothing is left, or what holds it. */
+	| { type: "namespaceEmptied"; namespace: string; uid: string; remaining: { resource: string; count: number; finalizers: string[] }[] }
+	/** Cluster -> Namespace: a new version of the cluster's configuration replica. */
+	| { type: "config"; config: ClusterConfig }
+	/** Cluster -> Namespace: these nodes are gone: their pods can be collected. */
+	| { type: "nodeGone"; node: string; pods: PodRef[] };
+
+export interface ObjectMessage {
+	to: ObjectAddress;
+	body: MessageBody;
+}
+
+/** The versioned replica of cluster configuration that a Namespace object authorises and admits by. */
+export interface ClusterConfig {
+	version: number;
+	/** Cluster-scoped objects by collection: clusterroles, clusterrolebindings, priorityclasses. */
+	objects: Record<string, unknown[]>;
+	/** The Namespace's own object, or null when there is none. */
+	namespace: unknown | null;
+	/** PEM of the cluster's CA, for kube-root-ca.crt. */
+	rootCa: string;
+	/** How long the replica may be used without asking again, in milliseconds: within it the Cluster object pushes changes. */
+	leaseMs: number;
+}
