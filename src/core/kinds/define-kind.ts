@@ -103,6 +103,23 @@ export interface KindDefinition<T extends KubeObject = KubeObject> {
 	allowUnconditionalUpdate?: boolean;
 	/** Held sealed at rest. */
 	encrypted?: boolean;
+	/** What must be had from the Cluster object before this write commits (Service addresses, node ports); undefined when nothing. */
+	allocationRequest?(object: T, old: T | undefined): AllocationRequest | undefined;
+	/** Writes what was allocated into the object. Mutates. */
+	applyAllocation?(object: T, allocation: Allocation): void;
+}
+
+/** Addresses and ports that are unique in the cluster. Idempotent by namespace and name of the holder. */
+export interface AllocationRequest {
+	/** "" asks for any; an address asks for that one; undefined for none. */
+	clusterIP?: string;
+	/** One entry per port that needs a node port: 0 asks for any. */
+	nodePorts: { port: number; protocol: string; nodePort: number }[];
+}
+
+export interface Allocation {
+	clusterIP?: string;
+	nodePorts: { port: number; protocol: string; nodePort: number }[];
 }
 
 /** Gives the definition its defaults and its type. */

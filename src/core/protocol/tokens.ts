@@ -1,0 +1,61 @@
+/** The claims of the bearer tokens that the control plane signs (JWT, ES256) and its front door verifies without a hop. */
+
+/** Issuer of the tokens of users, nodes and joining agents. */
+export const TOKEN_ISSUER = "petrel";
+/** Issuer of ServiceAccount tokens, as `--service-account-issuer` is by default. */
+export const SERVICE_ACCOUNT_ISSUER = "https://kubernetes.default.svc.cluster.local";
+
+/** Users (kubeconfig), nodes (system:node:<name>) and joining agents. `aud` is the cluster's name. */
+export interface UserTokenClaims {
+	iss: typeof TOKEN_ISSUER;
+	/** The cluster's name: a token opens no other cluster. */
+	aud: string;
+	/** The user name: "kubernetes-admin", "system:node:worker-1", "system:bootstrap:<id>". */
+	sub: string;
+	groups: string[];
+	/** Seconds since 1970. */
+	iat: number;
+	exp?: number;
+}
+
+/** Groups that decide what a token may be used for outside RBAC. */
+export const GROUP_MASTERS = "system:masters";
+export const GROUP_NODES = "system:nodes";
+export const GROUP_JOINING = "system:bootstrappers";
+export const GROUP_AUTHENTICATED = "system:authenticated";
+export const GROUP_SERVICE_ACCOUNTS = "system:serviceaccounts";
+
+/** As upstream's bound ServiceAccount tokens. `aud` defaults to [SERVICE_ACCOUNT_ISSUER]; petrel adds `petrel.dev/cluster`. */
+export interface ServiceAccountTokenClaims {
+	iss: typeof SERVICE_ACCOUNT_ISSUER;
+	aud: string[];
+	/** system:serviceaccount:<namespace>:<name> */
+	sub: string;
+	iat: number;
+	nbf: number;
+	exp: number;
+	jti: string;
+	"petrel.dev/cluster": string;
+	"kubernetes.io": {
+		namespace: string;
+		serviceaccount: { name: string; uid: string };
+		pod?: { name: string; uid: string };
+		node?: { name: string; uid: string };
+	};
+}
+
+/**
+ * Bindings (environment) of the Worker. Secrets on an account; text bindings under plain workerd.
+ *   PETREL_SIGNING_KEY  JWK (JSON) of an EC P-256 private key with `kid`
+ *   PETREL_CA           PEM of the CA that signed the front door's certificate ("" on an account: a public one is used)
+ * Durable Object namespaces: CLUSTER, NAMESPACE, NODE, SESSION (classes ClusterObject, NamespaceObject, NodeObject,
+ * SessionObject, exported by src/worker/index.ts).
+ */
+export interface WorkerEnv {
+	PETREL_SIGNING_KEY: string;
+	PETREL_CA: string;
+	CLUSTER: DurableObjectNamespace;
+	NAMESPACE: DurableObjectNamespace;
+	NODE: DurableObjectNamespace;
+	SESSION: DurableObjectNamespace;
+}
