@@ -1,0 +1,24 @@
+/** Which Durable Object owns what, by name: the front door and the objects themselves find each other here. */
+import type { WorkerEnv } from "../core/protocol/tokens.ts";
+import type { ClusterRpc, NamespaceRpc, NodeRpc } from "./rpc.ts";
+
+/** A stub as its callers use it: fetch, and the methods of its class. */
+export type ObjectStub<Rpc = unknown> = Pick<DurableObjectStub, "fetch"> & Rpc;
+
+/** The cluster that a bare host serves. */
+export const DEFAULT_CLUSTER = "default";
+
+export const clusterObjectName = (cluster: string): string => cluster;
+export const namespaceObjectName = (cluster: string, namespace: string): string => `${cluster}/${namespace}`;
+export const nodeObjectName = (cluster: string, node: string): string => `${cluster}/${node}`;
+
+const named = <Rpc>(objects: DurableObjectNamespace, name: string): ObjectStub<Rpc> => objects.get(objects.idFromName(name)) as unknown as ObjectStub<Rpc>;
+
+export const clusterObject = (env: WorkerEnv, cluster: string): ObjectStub<ClusterRpc> => named(env.CLUSTER, clusterObjectName(cluster));
+export const namespaceObject = (env: WorkerEnv, cluster: string, namespace: string): ObjectStub<NamespaceRpc> => named(env.NAMESPACE, namespaceObjectName(cluster, namespace));
+export const nodeObject = (env: WorkerEnv, cluster: string, node: string): ObjectStub<NodeRpc> => named(env.NODE, nodeObjectName(cluster, node));
+
+/** The Session object of an id that `newSessionId` made; throws a TypeError for anything else. */
+export const sessionObject = (env: WorkerEnv, id: string): ObjectStub => env.SESSION.get(env.SESSION.idFromString(id));
+/** A new Session object's id, as a string that a command can carry. */
+export const newSessionId = (env: WorkerEnv): string => env.SESSION.newUniqueId().toString();

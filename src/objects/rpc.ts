@@ -1,0 +1,77 @@
+/**
+ * What the front door asks of the Durable Objects: methods (the interfaces below) and three fetch paths.
+ *
+ *   POST https://object/api     one API request: REQUEST_HEADER holds the ApiRequest without its body, the HTTP body is the
+ *                               object's JSON. Answers JSON (a streamed one for lists); warnings in WARNINGS_HEADER.
+ *   GET  https://object/watch   Upgrade: websocket, REQUEST_HEADER. 101, or a Status. Each text message holds one or more
+ *                               lines, each a watch event `{"type":...,"object":{...}}`. Close code WATCH_EXPIRED_CODE: 410.
+ *   GET  https://object/hold    (Node object) Upgrade: websocket, POLL_HEADER, NODE_HEADER: one text message, a PollResponse.
+ *
+ * Every fetch carries CLUSTER_HEADER.
+ */
+import type { ApiRequest, UserInfo } from "../core/api/request.ts";
+import type { Status } from "../core/errors/status-error.ts";
+import type { AgentCommand, JoinRequest, PollRequest, PollResponse } from "../core/protocol/agent-protocol.ts";
+import type { PodRef } from "../core/protocol/messages.ts";
+import type { ServiceAccountTokenClaims } from "../core/protocol/tokens.ts";
+
+/** The cluster's name. */
+export const CLUSTER_HEADER = "x-petrel-cluster";
+/** The ApiRequest without its body, as JSON with every character above U+007E escaped. */
+export const REQUEST_HEADER = "x-petrel-request";
+/** "1": the Cluster object has authorised this request for all namespaces; admission of the verb is not asked again. */
+export const AUTHORIZED_HEADER = "x-petrel-authorized";
+/** The object advances its clock to this version before it lists. */
+export const AT_LEAST_HEADER = "x-petrel-at-least";
+/** With AT_LEAST_HEADER: answer 304 when nothing of the collection changed since this version. */
+export const IF_CHANGED_SINCE_HEADER = "x-petrel-if-changed-since";
+/** In an answer: a JSON array of warning texts, non-ASCII escaped. */
+export const WARNINGS_HEADER = "x-petrel-warnings";
+/** A PollRequest as JSON, non-ASCII escaped. */
+export const POLL_HEADER = "x-petrel-poll";
+export const NODE_HEADER = "x-petrel-node";
+/** Which end of a session dials: "client" or "agent". */
+export const SESSION_SIDE_HEADER = "x-petrel-session-side";
+/** The session's kind (SessionRequest.kind), given with the client's side. */
+export const SESSION_KIND_HEADER = "x-petrel-session-kind";
+
+/** An object closes a watch's socket with this when the version it resumes from is compacted away. */
+export const WATCH_EXPIRED_CODE = 4410;
+/** The front door closes a socket with this when its client has gone. */
+export const CLIENT_GONE_CODE = 1001;
+
+export type Refusal = { ok: false; status: Status };
+
+export interface ClusterRpc {
+	/** The names of all namespaces that hold or may hold objects, terminating ones included. */
+	namespaces(): Promise<string[]>;
+	/** Whether the user may do this at cluster scope (lists and watches of all namespaces, TokenReview): null, or the refusal. */
+	authorizeCluster(request: ApiRequest): Promise<Status | null>;
+	/** Whether `user` may act as `target` (verb "impersonate" on users, groups, serviceaccounts, uids, userextras): null, or the refusal. */
+	authorizeImpersonation(user: UserInfo, target: UserInfo): Promise<Status | null>;
+	/** Takes a node's name for an agent instance and gives it its pod addresses. */
+	join(request: JoinRequest): Promise<{ ok: true; podCidr: string } | Refusal>;
+}
+
+export interface NamespaceRpc {
+	/** Authorises a connect subresource of a pod, and says where it runs and which container is meant ("" for portforward). */
+	connect(request: ApiRequest): Promise<{ ok: true; node: string; pod: PodRef; container: string } | Refusal>;
+	/** serviceaccounts/{name}/token: authorises, checks the account and the bound object. `request.body` is a TokenRequest. */
+	serviceAccountForToken(request: ApiRequest): Promise<ServiceAccountGrant | Refusal>;
+}
+
+/** What the front door may sign. */
+export interface ServiceAccountGrant {
+	ok: true;
+	claims: Pick<ServiceAccountTokenClaims, "sub" | "aud" | "kubernetes.io">;
+	expirationSeconds: number;
+}
+
+export interface NodeRpc {
+	/** Stores what the agent reports (statuses, stopped pods, node status). Resolves once it is durable. */
+	report(cluster: string, node: string, request: PollRequest): Promise<void>;
+	/** What changed since the request's cursors, at once. */
+	poll(cluster: string, node: string, request: PollRequest): Promise<PollResponse>;
+	/** Hands a command to the agent; false when no agent is connected. */
+	command(cluster: string, node: string, command: AgentCommand): Promise<boolean>;
+}
