@@ -1,0 +1,96 @@
+/** The change log: what a watch that resumes reads, kept until compaction. */
+import type { ResourceName } from "../core/meta/object.ts";
+import { momentOf, revisionAt } from "./revision-clock.ts";
+import type { Sql } from "./sql.ts";
+import type { Summary } from "./store.ts";
+
+/** How long the log is kept, in milliseconds: etcd's default under kube-apiserver. */
+export const LOG_RETENTION_MS = 5 * 60_000;
+/** Past this many entries the oldest go, whatever their age. */
+export const LOG_ENTRIES_MAX = 20_000;
+/** A compaction deletes at most this many entries, so that it never holds the object for long. */
+const COMPACTION_BATCH = 2_000;
+/** Entries read at a time by a resuming watch. */
+export const CHANGES_PAGE = 500;
+
+export type ChangeType = "ADDED" | "MODIFIED" | "DELETED";
+
+export interface Change {
+	revision: number;
+	resource: ResourceName;
+	name: string;
+	type: ChangeType;
+	/** Labels and fields before the change; null for a creation. */
+	previous: Summary | null;
+	/** The object after the change; for a deletion its final state. */
+	body: string;
+}
+
+type ChangeRow = { revision: number; resource: string; name: string; type: string; previous: string | null; body: string };
+
+export class ChangeLog {
+	readonly #sql: Sql;
+	#compacted: number;
+
+	constructor(sql: Sql) {
+		this.#sql = sql;
+		this.#compacted = Number(sql.all<{ value: string }>("SELECT value FROM meta WHERE key = 'compacted'")[0]?.value ?? 0);
+	}
+
+	/** The highest revision ever logged. */
+	newest(): number {
+		const newest = this.#sql.all<{ newest: number | null }>("SELECT max(revision) AS newest FROM changes")[0]?.newest ?? 0;
+		return Math.max(newest, this.#compacted);
+	}
+
+	/** Everything up to and including this revision is gone from the log. */
+	compactedRevision(): number {
+		return this.#compacted;
+	}
+
+	append(change: Change): void {
+		this.#sql.run(
+			"INSERT INTO changes (revision, resource, name, type, previous, body) VALUES (?, ?, ?, ?, ?, ?)",
+			change.revision,
+			change.resource,
+			change.name,
+			change.type,
+			change.previous === null ? null : JSON.stringify(change.previous),
+			change.body,
+		);
+	}
+
+	/** The changes of a collection after `revision`, oldest first, or "expired" when some of them are compacted away. */
+	since(resource: ResourceName, revision: number): Change[] | "expired" {
+		if (revision < this.#compacted) return "expired";
+		const rows = this.#sql.all<ChangeRow>("SELECT * FROM changes WHERE revision > ? AND resource = ? ORDER BY revision", revision, resource);
+		return rows.map((row) => ({ ...row, type: row.type as ChangeType, previous: row.previous === null ? null : (JSON.parse(row.previous) as Summary) }));
+	}
+
+	/** Whether anything of a collection changed after `revision`. */
+	changedSince(resource: ResourceName, revision: number): boolean {
+		if (revision < this.#compacted) return true;
+		return this.#sql.all("SELECT 1 AS found FROM changes WHERE revision > ? AND resource = ? LIMIT 1", revision, resource).length > 0;
+	}
+
+	/** Drops what is too old or too much. Returns when it wants to be called again, or undefined when the log is empty. */
+	compact(nowMs: number): number | undefined {
+		const horizon = this.#horizon(nowMs);
+		const rows = this.#sql.all<{ revision: number }>("SELECT revision FROM changes WHERE revision <= ? ORDER BY revision LIMIT ?", horizon, COMPACTION_BATCH);
+		const last = rows.at(-1)?.revision;
+		if (last !== undefined) {
+			this.#sql.run("DELETE FROM changes WHERE revision <= ?", last);
+			this.#sql.run("INSERT OR REPLACE INTO meta VALUES ('compacted', ?)", String(last));
+			this.#compacted = last;
+		}
+		if (rows.length === COMPACTION_BATCH) return nowMs;
+		const oldest = this.#sql.all<{ oldest: number | null }>("SELECT min(revision) AS oldest FROM changes")[0]?.oldest;
+		return oldest === null || oldest === undefined ? undefined : momentOf(oldest) + LOG_RETENTION_MS + 1;
+	}
+
+	#horizon(nowMs: number): number {
+		const byAge = revisionAt(nowMs - LOG_RETENTION_MS);
+		const bySize = this.#sql.all<{ revision: number }>("SELECT revision FROM changes ORDER BY revision DESC LIMIT 1 OFFSET ?", LOG_ENTRIES_MAX)[0]?.revision ?? 0;
+		return Math.max(byAge, bySize);
+	}
+}

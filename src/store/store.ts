@@ -1,0 +1,176 @@
+/**
+ * The revisioned object store of one Durable Object: current state, change log, owner index. Everything is synchronous;
+ * a write and its log entry are one transaction of the caller.
+ */
+import type { KubeObject, ResourceName } from "../core/meta/object.ts";
+import { ChangeLog } from "./change-log.ts";
+import { ObjectCache } from "./object-cache.ts";
+import { RevisionClock } from "./revision-clock.ts";
+import type { Sql } from "./sql.ts";
+
+export interface Summary {
+	labels: Record<string, string>;
+	/** Selectable fields by path. */
+	fields: Record<string, string>;
+}
+
+/** Decides by labels and fields whether an object is wanted. */
+export interface Matcher {
+	matches(summary: Summary): boolean;
+	/** Label pairs that every match has: lets SQL pass over the rest. */
+	requiredLabels?: readonly (readonly [string, string])[];
+}
+
+export interface StoredObject {
+	name: string;
+	revision: number;
+	/** The object as JSON text. */
+	body: string;
+}
+
+export interface ListOptions {
+	matcher?: Matcher;
+	/** Names strictly after this one. */
+	after?: string;
+	limit?: number;
+}
+
+type SummaryRow = { name: string; revision: number; labels: string; fields: string };
+
+/** The text that a labels column holds for one pair: lets SQL look for it without parsing. */
+const pairText = ([key, value]: readonly [string, string]): string => `${JSON.stringify(key)}:${JSON.stringify(value)}`;
+
+export class Store {
+	readonly clock: RevisionClock;
+	readonly log: ChangeLog;
+	readonly #sql: Sql;
+	readonly #cache = new ObjectCache();
+
+	constructor(sql: Sql) {
+		this.#sql = sql;
+		this.log = new ChangeLog(sql);
+		this.clock = new RevisionClock(this.log.newest());
+	}
+
+	/** The object, or undefined. It is shared: clone before changing it. */
+	get<T extends KubeObject>(resource: ResourceName, name: string): T | undefined {
+		const row = this.#sql.all<{ revision: number }>("SELECT revision FROM objects WHERE resource = ? AND name = ?", resource, name)[0];
+		return row === undefined ? undefined : (this.#load(resource, name, row.revision) as T);
+	}
+
+	/** The object's JSON text: what a GET answers, without parsing. */
+	getText(resource: ResourceName, name: string): StoredObject | undefined {
+		return this.#sql.all<{ name: string; revision: number; body: string }>("SELECT name, revision, body FROM objects WHERE resource = ? AND name = ?", resource, name)[0];
+	}
+
+	/** Creates or replaces; sets metadata.resourceVersion and returns the object. `old` is what it replaces. */
+	put<T extends KubeObject>(resource: ResourceName, object: T, summary: Summary, old: { object: KubeObject; summary: Summary } | undefined, nowMs: number): T {
+		const revision = this.clock.next(nowMs);
+		const name = object.metadata.name ?? "";
+		object.metadata.resourceVersion = String(revision);
+		const body = JSON.stringify(object);
+		this.#sql.run(
+			"INSERT OR REPLACE INTO objects (resource, name, uid, revision, labels, fields, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
+			resource,
+			name,
+			object.metadata.uid ?? "",
+			revision,
+			JSON.stringify(summary.labels),
+			JSON.stringify(summary.fields),
+			body,
+		);
+		this.#indexOwners(resource, name, object, old?.object);
+		this.log.append({ revision, resource, name, type: old ? "MODIFIED" : "ADDED", previous: old ? old.summary : null, body });
+		this.#cache.set(resource, name, revision, object);
+		return object;
+	}
+
+	/** Removes the object; returns its final state with the revision of the removal. */
+	remove<T extends KubeObject>(resource: ResourceName, object: T, summary: Summary, nowMs: number): T {
+		const revision = this.clock.next(nowMs);
+		const name = object.metadata.name ?? "";
+		const final = { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
+		this.#sql.run("DELETE FROM objects WHERE resource = ? AND name = ?", resource, name);
+		this.#indexOwners(resource, name, undefined, object);
+		this.log.append({ revision, resource, name, type: "DELETED", previous: summary, body: JSON.stringify(final) });
+		this.#cache.delete(resource, name);
+		return final;
+	}
+
+	/** Parsed objects in name order. */
+	list<T extends KubeObject>(resource: ResourceName, options: ListOptions = {}): T[] {
+		return this.#summaries(resource, options).map((row) => this.#load(resource, row.name, row.revision) as T);
+	}
+
+	/** Names and revisions in name order: with `texts`, a list without parsing. */
+	names(resource: ResourceName, options: ListOptions = {}): { name: string; revision: number }[] {
+		return this.#summaries(resource, options);
+	}
+
+	/** The texts of the named objects, in the given order; those that have gone since are left out. */
+	texts(resource: ResourceName, names: readonly string[]): StoredObject[] {
+		const marks = names.map(() => "?").join(", ");
+		return this.#sql.all<{ name: string; revision: number; body: string }>(
+			`SELECT name, revision, body FROM objects WHERE resource = ? AND name IN (${marks}) ORDER BY name`,
+			resource,
+			...names,
+		);
+	}
+
+	count(resource: ResourceName): number {
+		return this.#sql.all<{ n: number }>("SELECT count(*) AS n FROM objects WHERE resource = ?", resource)[0]?.n ?? 0;
+	}
+
+	/** The collections that hold anything. */
+	resources(): { resource: ResourceName; count: number }[] {
+		return this.#sql.all<{ resource: string; count: number }>("SELECT resource, count(*) AS count FROM objects GROUP BY resource");
+	}
+
+	/** Everything that names `uid` as an owner; with `resource`, only of that collection and as its controller. */
+	ownedBy(uid: string, controlled?: ResourceName): { resource: ResourceName; object: KubeObject }[] {
+		const rows =
+			controlled === undefined
+				? this.#sql.all<{ resource: string; name: string }>("SELECT resource, name FROM owners WHERE owner_uid = ?", uid)
+				: this.#sql.all<{ resource: string; name: string }>("SELECT resource, name FROM owners WHERE owner_uid = ? AND resource = ? AND controller = 1", uid, controlled);
+		return rows.flatMap(({ resource, name }) => {
+			const object = this.get(resource, name);
+			return object === undefined ? [] : [{ resource, object }];
+		});
+	}
+
+	/** Forgets parsed objects: after a rolled back transaction. */
+	dropCache(): void {
+		this.#cache.clear();
+	}
+
+	#load(resource: ResourceName, name: string, revision: number): KubeObject {
+		const cached = this.#cache.get(resource, name, revision);
+		if (cached !== undefined) return cached;
+		const object = JSON.parse(this.getText(resource, name)?.body ?? "null") as KubeObject;
+		this.#cache.set(resource, name, revision, object);
+		return object;
+	}
+
+	#summaries(resource: ResourceName, { matcher, after = "", limit }: ListOptions): SummaryRow[] {
+		const pairs = (matcher?.requiredLabels ?? []).slice(0, 16).map(pairText);
+		const query = `SELECT name, revision, labels, fields FROM objects WHERE resource = ? AND name > ?${" AND instr(labels, ?) > 0".repeat(pairs.length)} ORDER BY name`;
+		if (matcher === undefined) return limit === undefined ? this.#sql.all<SummaryRow>(query, resource, after) : this.#sql.all<SummaryRow>(`${query} LIMIT ?`, resource, after, limit);
+		const found: SummaryRow[] = [];
+		for (const row of this.#sql.iterate<SummaryRow>(query, resource, after, ...pairs)) {
+			if (!matcher.matches({ labels: JSON.parse(row.labels), fields: JSON.parse(row.fields) })) continue;
+			found.push(row);
+			if (limit !== undefined && found.length >= limit) break;
+		}
+		return found;
+	}
+
+	#indexOwners(resource: ResourceName, name: string, next: KubeObject | undefined, old: KubeObject | undefined): void {
+		const before = new Map((old?.metadata.ownerReferences ?? []).map((owner) => [owner.uid, owner.controller === true]));
+		for (const owner of next?.metadata.ownerReferences ?? []) {
+			const controller = owner.controller === true;
+			if (before.get(owner.uid) !== controller) this.#sql.run("INSERT OR REPLACE INTO owners VALUES (?, ?, ?, ?)", owner.uid, resource, name, controller ? 1 : 0);
+			before.delete(owner.uid);
+		}
+		for (const uid of before.keys()) this.#sql.run("DELETE FROM owners WHERE owner_uid = ? AND resource = ? AND name = ?", uid, resource, name);
+	}
+}

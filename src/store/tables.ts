@@ -1,0 +1,71 @@
+/**
+ * The tables of the Durable Objects' SQLite. drizzle-kit makes migrations/ from this file; hot paths read and write by
+ * plain SQL. WITHOUT ROWID (added in the migration) makes a text-keyed row cost one row written instead of two.
+ */
+import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
+
+/** The objects' current state. `labels` and `fields` stand before `body` so that a scan for a selector stays off overflow pages. */
+export const objects = sqliteTable(
+	"objects",
+	{
+		resource: text().notNull(),
+		name: text().notNull(),
+		uid: text().notNull(),
+		revision: integer().notNull(),
+		labels: text().notNull(),
+		fields: text().notNull(),
+		body: text().notNull(),
+	},
+	(table) => [primaryKey({ columns: [table.resource, table.name] })],
+);
+
+/** One row for each owner reference. */
+export const owners = sqliteTable(
+	"owners",
+	{ ownerUid: text("owner_uid").notNull(), resource: text().notNull(), name: text().notNull(), controller: integer().notNull() },
+	(table) => [primaryKey({ columns: [table.ownerUid, table.resource, table.name] })],
+);
+
+/** The change log. `previous` is {labels, fields} of the state before, null for a creation. */
+export const changes = sqliteTable("changes", {
+	revision: integer().primaryKey(),
+	resource: text().notNull(),
+	name: text().notNull(),
+	type: text().notNull(),
+	previous: text(),
+	body: text().notNull(),
+});
+
+export const meta = sqliteTable("meta", { key: text().primaryKey(), value: text().notNull() });
+
+/** Reconcile keys that could not be worked off in the turn that queued them. */
+export const queue = sqliteTable(
+	"queue",
+	{ controller: text().notNull(), key: text().notNull(), dueMs: integer("due_ms").notNull(), failures: integer().notNull() },
+	(table) => [primaryKey({ columns: [table.controller, table.key] }), index("queue_due").on(table.dueMs)],
+);
+
+/** Messages to other objects, in order for each target. */
+export const outbox = sqliteTable("outbox", { id: integer().primaryKey(), target: text().notNull(), body: text().notNull() });
+
+/** Cluster: the scheduler's ledger. */
+export const placements = sqliteTable("placements", { uid: text().primaryKey(), namespace: text().notNull(), node: text().notNull(), body: text().notNull() });
+/** Cluster: Service addresses ("ip/10.96.0.10") and node ports ("port/TCP/30080") with their holder ("namespace/name"). */
+export const allocations = sqliteTable("allocations", { item: text().primaryKey(), holder: text().notNull() });
+/** Cluster and Node: the Services and endpoints of each namespace. */
+export const networks = sqliteTable("networks", { namespace: text().primaryKey(), sequence: integer().notNull(), body: text().notNull() });
+
+/** Node: what should run; a row with an empty body is a pod that must not. */
+export const desired = sqliteTable("desired", {
+	uid: text().primaryKey(),
+	namespace: text().notNull(),
+	name: text().notNull(),
+	sequence: integer().notNull(),
+	body: text().notNull(),
+});
+/** Node: ConfigMaps and Secrets that its pods name. */
+export const referenced = sqliteTable(
+	"referenced",
+	{ resource: text().notNull(), namespace: text().notNull(), name: text().notNull(), sequence: integer().notNull(), body: text().notNull() },
+	(table) => [primaryKey({ columns: [table.resource, table.namespace, table.name] })],
+);
