@@ -12,6 +12,11 @@ CREATE TABLE `changes` (
 	`body` text NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE `config_leases` (
+	`namespace` text PRIMARY KEY NOT NULL,
+	`until_ms` integer NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE `desired` (
 	`uid` text PRIMARY KEY NOT NULL,
 	`namespace` text NOT NULL,

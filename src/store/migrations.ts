@@ -5,6 +5,7 @@ export const MIGRATIONS: readonly { name: string; statements: readonly string[] 
 		statements: [
 			"CREATE TABLE `allocations` ( `item` text PRIMARY KEY NOT NULL, `holder` text NOT NULL ) WITHOUT ROWID;",
 			"CREATE TABLE `changes` ( `revision` integer PRIMARY KEY NOT NULL, `resource` text NOT NULL, `name` text NOT NULL, `type` text NOT NULL, `previous` text, `body` text NOT NULL );",
+			"CREATE TABLE `config_leases` ( `namespace` text PRIMARY KEY NOT NULL, `until_ms` integer NOT NULL ) WITHOUT ROWID;",
 			"CREATE TABLE `desired` ( `uid` text PRIMARY KEY NOT NULL, `namespace` text NOT NULL, `name` text NOT NULL, `sequence` integer NOT NULL, `body` text NOT NULL ) WITHOUT ROWID;",
 			"CREATE TABLE `meta` ( `key` text PRIMARY KEY NOT NULL, `value` text NOT NULL ) WITHOUT ROWID;",
 			"CREATE TABLE `networks` ( `namespace` text PRIMARY KEY NOT NULL, `sequence` integer NOT NULL, `body` text NOT NULL ) WITHOUT ROWID;",

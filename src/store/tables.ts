@@ -52,6 +52,8 @@ export const outbox = sqliteTable("outbox", { id: integer().primaryKey(), target
 export const placements = sqliteTable("placements", { uid: text().primaryKey(), namespace: text().notNull(), node: text().notNull(), body: text().notNull() });
 /** Cluster: Service addresses ("ip/10.96.0.10") and node ports ("port/TCP/30080") with their holder ("namespace/name"). */
 export const allocations = sqliteTable("allocations", { item: text().primaryKey(), holder: text().notNull() });
+/** Cluster: until when each Namespace object may use its replica of the configuration unasked. */
+export const configLeases = sqliteTable("config_leases", { namespace: text().primaryKey(), untilMs: integer("until_ms").notNull() });
 /** Cluster and Node: the Services and endpoints of each namespace. */
 export const networks = sqliteTable("networks", { namespace: text().primaryKey(), sequence: integer().notNull(), body: text().notNull() });
 

@@ -87,6 +87,8 @@ export interface KindDefinition<T extends KubeObject = KubeObject> {
 	warnings?(object: T, old: T | undefined): string[];
 	/** Columns after Name and before nothing: the first column is always Name, which the table writer adds. */
 	columns: readonly TableColumn<T>[];
+	/** Conditions of a row of the table (a finished pod's "Completed"), which `kubectl get` may hide rows by. */
+	rowConditions?(object: T): { type: string; status: string; reason?: string; message?: string }[];
 	/** Field selectors beyond metadata.name and metadata.namespace. */
 	selectableFields?: Record<string, (object: T) => string>;
 	/**
@@ -95,6 +97,10 @@ export interface KindDefinition<T extends KubeObject = KubeObject> {
 	 * 0 when unscheduled or finished.)
 	 */
 	gracePeriodSeconds?(object: T, requested: number | undefined): number;
+	/** A delete marks the object and lets its own finalizers (Namespace: spec.finalizers) hold it while this says true. */
+	holdsDeletion?(object: T): boolean;
+	/** Changes the object when a delete marks it (Namespace: status.phase Terminating). Mutates. */
+	prepareDelete?(object: T): void;
 	/** Propagation when DeleteOptions names none; default "Background". */
 	defaultPropagation?: "Background" | "Orphan";
 	/** metadata.generation is kept by this kind (its prepare hooks do it); else it is absent. */

@@ -4,6 +4,7 @@
  * advances its own.
  */
 import type { ConfigMap, NodeStatus, Pod, PodStatus, Secret, Taint } from "../schema/kubernetes.d.ts";
+import type { KubeObject } from "../meta/object.ts";
 import type { ServiceEntry } from "./agent-protocol.ts";
 
 export type ObjectAddress = { object: "cluster" } | { object: "namespace"; name: string } | { object: "node"; name: string };
@@ -50,6 +51,14 @@ export type MessageBody =
 	| { type: "namespaceEmptied"; namespace: string; uid: string; remaining: { resource: string; count: number; finalizers: string[] }[] }
 	/** Cluster -> Namespace: a new version of the cluster's configuration replica. */
 	| { type: "config"; config: ClusterConfig }
+	/** Cluster -> Namespace: something changed that may let waiting pods be placed: send `place` again. */
+	| { type: "retryPlacement" }
+	/** Namespace -> Cluster: the holder's addresses and node ports are free again. */
+	| { type: "releaseAllocation"; namespace: string; name: string }
+	/** Cluster or Node -> Namespace: an Event about a cluster-scoped object (they live in namespace "default"). */
+	| { type: "recordEvent"; source: string; about: KubeObject; eventType: "Normal" | "Warning"; reason: string; message: string }
+	/** Cluster -> Node: a namespace's Services and endpoints; `sequence` orders them. */
+	| { type: "network"; namespace: string; sequence: number; services: ServiceEntry[] }
 	/** Cluster -> Namespace: these nodes are gone: their pods can be collected. */
 	| { type: "nodeGone"; node: string; pods: PodRef[] };
 
