@@ -21,6 +21,10 @@ export interface FieldInfo {
 	required: boolean;
 	/** A Go pointer: the empty value and absence differ. */
 	pointer: boolean;
+	/** A Go pointer without omitempty: absence is printed as null. */
+	nullWhenAbsent?: boolean;
+	/** The type in Go's words, for the text of decoding errors: "v1.Protocol", "[]v1.Container". */
+	goType?: string;
 	listType?: "atomic" | "set" | "map";
 	listMapKeys?: readonly string[];
 	mapType?: "atomic" | "granular";
