@@ -1,0 +1,95 @@
+/** The order of merged lists, and what a patch's list directives ask of it (strategicpatch's list half). */
+import type { Json, JsonObject } from "../meta/object.ts";
+import { jsonEqual } from "./json-equal.ts";
+import { goKind } from "./json-patch.ts";
+import { badSetOrder, goText, listOfLists, noMergeKey, PATCH_DIRECTIVE, plainPatchError } from "./strategic-schema.ts";
+
+export const isJsonObject = (value: Json | undefined): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Whether the elements of both lists are objects; they must all be of one kind, and no lists. */
+export function elementsAreObjects(...lists: readonly Json[][]): boolean {
+	let kind: string | undefined;
+	for (const element of lists.flat()) {
+		const current = goKind(element);
+		if (current === "array") throw listOfLists();
+		if (kind !== undefined && kind !== current) {
+			throw plainPatchError(`list element types are not identical: ${[...new Set([kind, current])].join(", ")}`);
+		}
+		kind = current;
+	}
+	return kind === "object";
+}
+
+function keyOf(element: Json, mergeKey: string): Json | undefined {
+	if (!isJsonObject(element)) throw plainPatchError(`expected a map, but received a ${goKind(element)}`);
+	return element[mergeKey];
+}
+
+/** The place of the element with the same key (or, without a merge key, the same value); -1 when there is none. */
+export function indexIn(list: readonly Json[], element: Json, mergeKey: string): number {
+	if (mergeKey === "") return list.findIndex((other) => jsonEqual(other, element));
+	const key = keyOf(element, mergeKey);
+	return list.findIndex((other) => jsonEqual(keyOf(other, mergeKey), key));
+}
+
+const isDeletion = (element: Json): boolean => isJsonObject(element) && element[PATCH_DIRECTIVE] === "delete";
+
+function requireKeys(lists: readonly (readonly Json[])[], mergeKey: string): void {
+	for (const list of lists) {
+		for (const element of list) {
+			if (!isJsonObject(element) || !Object.hasOwn(element, mergeKey)) throw noMergeKey(isJsonObject(element) ? element : {}, mergeKey);
+		}
+	}
+}
+
+/** Elements named in `order` go by it; the others stay where they stood among themselves. */
+function sorted(elements: Json[], order: readonly Json[], mergeKey: string): Json[] {
+	if (mergeKey !== "") requireKeys([elements, order], mergeKey);
+	const live = elements.filter((e) => !isDeletion(e)).map((element) => ({ element, at: indexIn(order, element, mergeKey) }));
+	live.sort((a, b) => (a.at >= 0 && b.at >= 0 ? a.at - b.at : 0));
+	return [...live.map((entry) => entry.element), ...elements.filter(isDeletion)];
+}
+
+/**
+ * Joins what the patch speaks of, in `patchOrder`, with what only the server has, in `serverOrder`: where both lists of
+ * names know the two elements in question the server's order decides, else the patch's element goes first.
+ */
+export function inOrder(merged: readonly Json[], patchOrder: readonly Json[], serverOrder: readonly Json[], mergeKey: string): Json[] {
+	const isPatched = (element: Json): boolean => indexIn(patchOrder, element, mergeKey) >= 0;
+	const fromPatch = sorted(merged.filter(isPatched), patchOrder, mergeKey);
+	const fromServer = sorted(
+		merged.filter((element) => !isPatched(element)),
+		serverOrder,
+		mergeKey,
+	);
+	const result: Json[] = [];
+	let server = 0;
+	let patch = 0;
+	while (server < fromServer.length && patch < fromPatch.length) {
+		const serverAt = indexIn(serverOrder, fromServer[server] as Json, mergeKey);
+		const patchAt = indexIn(serverOrder, fromPatch[patch] as Json, mergeKey);
+		if (serverAt >= 0 && patchAt >= 0 && serverAt < patchAt) result.push(fromServer[server++] as Json);
+		else result.push(fromPatch[patch++] as Json);
+	}
+	return [...result, ...fromServer.slice(server), ...fromPatch.slice(patch)];
+}
+
+/** Merges lists of scalars: without duplicates, first come first kept. */
+export function uniqueScalars(list: readonly Json[]): Json[] {
+	return [...new Set(list)];
+}
+
+/** Every patched element must be named in the order list, in the same relative order. Throws otherwise. */
+export function checkSetOrder(patchList: readonly Json[], order: Json | undefined, mergeKey: string): void {
+	if (!Array.isArray(order)) throw badSetOrder();
+	if (order.length === 0 || patchList.length === 0) return;
+	const kept = mergeKey === "" ? patchList : patchList.filter((element) => !isDeletion(element));
+	let matched = 0;
+	for (const name of order) {
+		if (matched === kept.length) break;
+		if (indexIn([name], kept[matched] as Json, mergeKey) === 0) matched++;
+	}
+	if (matched < kept.length) {
+		throw plainPatchError(`The order in patch list:\n${goText([...patchList])}\n doesn't match $setElementOrder list:\n${goText(order)}\n`);
+	}
+}
