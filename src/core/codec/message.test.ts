@@ -72,6 +72,15 @@ describe("the message codec", () => {
 		fc.assert(fc.property(value, (given) => void expect(decodeMessage(all, encodeMessage(all, given))).toEqual(given)), { numRuns: 300 });
 	});
 
+	it("grows past its first buffer at whatever field that falls on", () => {
+		for (const size of [1, 1020, 1021, 1022, 1023, 1024, 5000]) {
+			for (const rest of [{ double: 1.5 }, { fixed32: 7 }, { fixed64: 8 }, { int64: -1 }, { text: "x" }]) {
+				const given = { ...rest, list: ["y".repeat(size)] };
+				expect(decodeMessage(all, encodeMessage(all, given))).toEqual(given);
+			}
+		}
+	});
+
 	it("never does more than throw MessageError on bytes from anyone", () => {
 		const check = (bytes: Uint8Array) => {
 			try {

@@ -380,8 +380,15 @@ class Writer {
 	}
 
 	raw(bytes: Uint8Array): void {
-		this.bytes.set(bytes, this.reserve(bytes.length));
+		const at = this.reserve(bytes.length);
+		this.bytes.set(bytes, at);
 		this.varint(bytes.length);
+	}
+
+	/** The buffer may be replaced when room is made: `write` gets the new one. */
+	fixed(count: number, write: (view: DataView, at: number) => void): void {
+		const at = this.reserve(count);
+		write(this.view, at);
 	}
 
 	text(value: string): void {
@@ -416,13 +423,13 @@ function writeScalar(writer: Writer, kind: ScalarKind, value: unknown): void {
 		case "sint64":
 			return writer.varintBig(zigZag(BigInt(wholeNumber(value, kind))));
 		case "double":
-			return writer.view.setFloat64(writer.reserve(8), realNumber(value, kind), true);
+			return writer.fixed(8, (view, at) => view.setFloat64(at, realNumber(value, kind), true));
 		case "float":
-			return writer.view.setFloat32(writer.reserve(4), realNumber(value, kind), true);
+			return writer.fixed(4, (view, at) => view.setFloat32(at, realNumber(value, kind), true));
 		case "fixed32":
-			return writer.view.setUint32(writer.reserve(4), Number(wholeNumber(value, kind)), true);
+			return writer.fixed(4, (view, at) => view.setUint32(at, Number(wholeNumber(value, kind)), true));
 		case "fixed64":
-			return writer.view.setBigUint64(writer.reserve(8), BigInt(wholeNumber(value, kind)), true);
+			return writer.fixed(8, (view, at) => view.setBigUint64(at, BigInt(wholeNumber(value, kind)), true));
 		default:
 			return writer.integer(wholeNumber(value, kind));
 	}
