@@ -1,0 +1,16 @@
+/** Names and owners of objects, read without asking at each place whether optional metadata is there. */
+import type { KubeObject, OwnerReference } from "../meta/object.ts";
+
+export const nameOf = (object: KubeObject): string => object.metadata.name ?? "";
+export const namespaceOf = (object: KubeObject): string => object.metadata.namespace ?? "";
+export const uidOf = (object: KubeObject): string => object.metadata.uid ?? "";
+export const labelsOf = (object: KubeObject): Record<string, string> => object.metadata.labels ?? {};
+export const isBeingDeleted = (object: KubeObject): boolean => object.metadata.deletionTimestamp !== undefined;
+
+/** metav1.NewControllerRef: the reference that a controlling owner puts on what it makes. */
+export function controllerReference(owner: KubeObject): OwnerReference {
+	return { apiVersion: owner.apiVersion, kind: owner.kind, name: nameOf(owner), uid: uidOf(owner), controller: true, blockOwnerDeletion: true };
+}
+
+/** A deep copy, for changing what a view returned. */
+export const draftOf = <T>(object: T): T => structuredClone(object);

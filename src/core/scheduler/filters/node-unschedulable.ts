@@ -1,0 +1,11 @@
+/** Cordoned nodes take only pods that tolerate it. */
+import { UNSCHEDULABLE_TAINT } from "../node-state.ts";
+import type { Filter, Rejection } from "../plugin.ts";
+import { isTolerated } from "../tolerations.ts";
+
+const CORDONED: Rejection = { reasons: ["node(s) were unschedulable"], resolvable: false };
+
+export const nodeUnschedulable: Filter = ({ pod }) => {
+	if (isTolerated(UNSCHEDULABLE_TAINT, pod.spec?.tolerations ?? [])) return undefined;
+	return (node) => (node.unschedulable ? CORDONED : undefined);
+};

@@ -1,0 +1,56 @@
+/** What the scheduler remembers of a pod that has a node: small, and JSON-safe so that it can be stored as it is. */
+import { controllerOf } from "../controllers/controller.ts";
+import type { PodRef } from "../protocol/messages.ts";
+import type { Pod, PodAffinity, PodAntiAffinity } from "../schema/kubernetes.d.ts";
+import { podNonZeroRequests, podRequests, type Resources } from "./resources.ts";
+
+export interface HostPort {
+	ip: string;
+	protocol: string;
+	port: number;
+}
+
+export interface SchedulingPod {
+	labels: Record<string, string>;
+	/** uid of the controlling owner: its pods are spread. */
+	ownerUid?: string;
+	priority: number;
+	requests: Resources;
+	nonZeroRequests: { milliCpu: number; memoryBytes: number };
+	hostPorts: HostPort[];
+	podAffinity?: PodAffinity;
+	podAntiAffinity?: PodAntiAffinity;
+}
+
+/** One pod on one node. */
+export interface Placement {
+	ref: PodRef;
+	node: string;
+	pod: SchedulingPod;
+}
+
+export const podRefOf = ({ metadata }: Pod): PodRef => ({ namespace: metadata.namespace ?? "", name: metadata.name ?? "", uid: metadata.uid ?? "" });
+
+export function schedulingPodOf(pod: Pod): SchedulingPod {
+	const owner = controllerOf(pod);
+	const { podAffinity, podAntiAffinity } = pod.spec?.affinity ?? {};
+	return {
+		labels: pod.metadata.labels ?? {},
+		...(owner ? { ownerUid: owner.uid } : {}),
+		priority: pod.spec?.priority ?? 0,
+		requests: podRequests(pod),
+		nonZeroRequests: podNonZeroRequests(pod),
+		hostPorts: hostPorts(pod),
+		...(podAffinity ? { podAffinity } : {}),
+		...(podAntiAffinity ? { podAntiAffinity } : {}),
+	};
+}
+
+function hostPorts(pod: Pod): HostPort[] {
+	const sidecars = (pod.spec?.initContainers ?? []).filter((c) => c.restartPolicy === "Always");
+	return [...(pod.spec?.containers ?? []), ...sidecars].flatMap((container) =>
+		(container.ports ?? [])
+			.filter((port) => (port.hostPort ?? 0) > 0)
+			.map((port) => ({ ip: port.hostIP || "0.0.0.0", protocol: port.protocol ?? "TCP", port: port.hostPort ?? 0 })),
+	);
+}
