@@ -1,0 +1,71 @@
+/** The agent of `petrel up` as a process of its own: a crash of either side leaves the other one running. */
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import type { DataDirectory } from "./data-directory.ts";
+import type { ProcessIdentity } from "./process-identity.ts";
+import { SupervisedProcess } from "./supervised-process.ts";
+import { createJoinToken } from "./tokens.ts";
+
+export type RuntimeChoice = "containerd" | "process";
+
+/** How the agent is told its join token: an environment variable does not show in the list of processes. */
+export const JOIN_TOKEN_VARIABLE = "PETREL_JOIN_TOKEN";
+
+export interface AgentSpec {
+	server: string;
+	nodeName: string;
+	runtime: RuntimeChoice | undefined;
+}
+
+interface Hooks {
+	onChange(identity: ProcessIdentity | undefined): void;
+	onCrash(outcome: string, pauseMs: number): void;
+}
+
+/** This program again, with other arguments. */
+export function selfArguments(args: readonly string[]): string[] {
+	return [...process.execArgv, process.argv[1] ?? "", ...args];
+}
+
+export function agentProcess(data: DataDirectory, spec: AgentSpec, hooks: Hooks): SupervisedProcess {
+	const runtime = spec.runtime === undefined ? [] : ["--runtime", spec.runtime];
+	const args = [
+		"agent",
+		"--server",
+		spec.server,
+		"--name",
+		spec.nodeName,
+		"--data",
+		data.file("node"),
+		"--ca-file",
+		data.file("ca.crt"),
+		"--images",
+		data.file("images"),
+		"--remove-on-exit",
+		...runtime,
+	];
+	return new SupervisedProcess({
+		name: "agent",
+		command: process.execPath,
+		arguments: async () => {
+			const token = await createJoinToken(readFileSync(data.file("signing-key.json"), "utf8"), Date.now());
+			data.write("join.token", token);
+			return { args: selfArguments(args), env: { [JOIN_TOKEN_VARIABLE]: token } };
+		},
+		logFile: data.file("logs", "agent.log"),
+		...hooks,
+	});
+}
+
+/** Removes what an agent that was killed has left on this machine: containers, mounts, interfaces, rules. */
+export function cleanNode(data: DataDirectory): Promise<void> {
+	return new Promise((resolve, reject) => {
+		const child = spawn(process.execPath, selfArguments(["agent", "--data", data.file("node"), "--clean"]), { stdio: ["ignore", "ignore", "pipe"] });
+		let output = "";
+		child.stderr.on("data", (chunk: Buffer) => {
+			output += chunk.toString();
+		});
+		child.on("error", reject);
+		child.on("close", (code) => (code === 0 ? resolve() : reject(new Error(`the node could not be cleaned: ${output.trim()}`))));
+	});
+}

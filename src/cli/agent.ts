@@ -1,0 +1,40 @@
+/** `petrel agent`: makes this machine a node of a cluster. */
+import { readdirSync, readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { type RunningAgent, startAgent } from "../agent/agent.ts";
+import { chooseRuntime } from "../agent/runtime/detect.ts";
+import { JOIN_TOKEN_VARIABLE } from "./agent-process.ts";
+import { CliError } from "./cli-error.ts";
+import { dataDirectory } from "./data-directory.ts";
+import { interruption } from "./signals.ts";
+import { parseRuntime } from "./up.ts";
+
+interface AgentOptions {
+	server?: string;
+	token?: string;
+	name?: string;
+	data?: string;
+	runtime?: string;
+	caFile?: string;
+	images?: string;
+	removeOnExit?: boolean;
+	clean?: boolean;
+}
+
+export function agentCommand(program: Command): void {
+	program
+		.command("agent")
+		.description("make this machine a node of a cluster")
+		.option("--server <url>", "the cluster's address")
+		.option("--token <token>", `join token, or $${JOIN_TOKEN_VARIABLE} (petrel node token create)`)
+		.option("--name <name>", "the node's name (default: the host name)")
+		.option("--data <dir>", "the agent's data directory (default: node/ in $PETREL_DATA or ~/.petrel)")
+		.option("--runtime <name>", "containerd, or process (no isolation); default: containerd where it can run")
+		.option("--ca-file <file>", "the CA of the cluster's certificate (default: the system's)")
+		.option("--images <dir>", "import the image files (*.tar) of this directory at the start")
+		.option("--remove-on-exit", "stop and remove the node's pods when the agent is stopped; else they keep running")
+		.option("--clean", "remove what an agent has left in its data directory and on this machine, then exit")
+		.action((options: AgentOptions) => agent(options));
+}

@@ -1,0 +1,171 @@
+/** One cluster on this machine: its control plane and its agent, started in order, kept running, stopped in order. */
+import { hostname } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
+import { buildExampleImage } from "../agent/image/example-image.ts";
+import type { Node } from "../core/schema/kubernetes.d.ts";
+import { agentProcess, cleanNode, type RuntimeChoice } from "./agent-process.ts";
+import { ApiClient, type ApiServer } from "./api-client.ts";
+import { CliError } from "./cli-error.ts";
+import { controlPlane, serverUrl, waitUntilReady, writeControlPlane } from "./control-plane.ts";
+import { prepareCredentials } from "./credentials.ts";
+import type { DataDirectory, RunState } from "./data-directory.ts";
+import { applyExample, askExample, waitForExample } from "./example.ts";
+import { kubeconfigText } from "./kubeconfig-file.ts";
+import { endLeftovers } from "./leftovers.ts";
+import { choosePort } from "./ports.ts";
+import { identify } from "./process-identity.ts";
+import type { Progress } from "./progress.ts";
+import type { SupervisedProcess } from "./supervised-process.ts";
+
+const NODE_READY_TIMEOUT_MS = 90_000;
+const POLL_INTERVAL_MS = 100;
+const AGENT_GRACE_MS = 60_000;
+const CONTROL_PLANE_GRACE_MS = 3_000;
+
+export interface ClusterOptions {
+	port: number | undefined;
+	runtime: RuntimeChoice | undefined;
+	nodeName: string | undefined;
+}
+
+export interface ExampleAnswer {
+	url: string;
+	answer: string;
+}
+
+export class Cluster {
+	readonly #data: DataDirectory;
+	readonly #options: ClusterOptions;
+	readonly #progress: Progress;
+	readonly nodeName: string;
+	#state: RunState | undefined;
+	#controlPlane: SupervisedProcess | undefined;
+	#agent: SupervisedProcess | undefined;
+	#locked = false;
+	#stopped: Promise<void> | undefined;
+	#client: ApiClient | undefined;
+
+	constructor(data: DataDirectory, options: ClusterOptions, progress: Progress) {
+		this.#data = data;
+		this.#options = options;
+		this.#progress = progress;
+		this.nodeName = options.nodeName ?? hostname().toLowerCase();
+	}
+
+	/** Everything up to a node that is ready. On an error the caller stops the cluster, which undoes what was done. */
+	async start(): Promise<ApiServer> {
+		this.#data.prepare();
+		this.#data.lock();
+		this.#locked = true;
+		await endLeftovers(this.#data);
+		const server = await this.#startControlPlane();
+		await this.#startAgent(server);
+		return server;
+	}
+
+	/** Rolls out the bundled example and asks it for its page. */
+	async runExample(): Promise<ExampleAnswer> {
+		const client = this.#requireClient();
+		const { ref } = await buildExampleImage({ dataDir: this.#data.path });
+		return this.#progress.step("Example: 3 pods behind a Service", async () => {
+			const nodePort = await applyExample(client, ref);
+			await waitForExample(client);
+			return askExample(client, this.nodeName, nodePort);
+		});
+	}
+
+	/** Ends everything and gives the directory free. Later calls wait for the first one. */
+	stop(): Promise<void> {
+		this.#stopped ??= this.#stop();
+		return this.#stopped;
+	}
+
+	async #stop(): Promise<void> {
+		if (!this.#locked) return;
+		const agentRan = this.#agent?.running === true;
+		await this.#agent?.stop(AGENT_GRACE_MS);
+		if (this.#agent !== undefined && !agentRan) await cleanNode(this.#data);
+		await this.#controlPlane?.stop(CONTROL_PLANE_GRACE_MS);
+		this.#data.remove("run.json");
+		this.#data.unlock();
+	}
+
+	async #startControlPlane(): Promise<ApiServer> {
+		const port = await choosePort(this.#options.port, this.#data.marker()?.port);
+		return this.#progress.step("Control plane", async (note) => {
+			const credentials = await prepareCredentials(this.#data, Date.now());
+			await this.#data.complete(port);
+			await writeControlPlane(this.#data, port);
+			const server = { url: serverUrl(port), ca: credentials.ca, token: credentials.adminToken };
+			this.#setState({ server: server.url, startedAt: new Date().toISOString(), supervisor: identify(process.pid) });
+			this.#controlPlane = controlPlane(this.#data, {
+				onChange: (identity) => this.#setState({ controlPlane: identity }),
+				onCrash: (outcome, ms) => this.#tellCrash("control plane", outcome, ms),
+			});
+			this.#client = new ApiClient(server);
+			this.#throwIfStopping();
+			await this.#controlPlane.start();
+			await waitUntilReady(this.#controlPlane, this.#client, this.#data.file("logs", "control-plane.log"));
+			this.#data.write("kubeconfig", kubeconfigText(server));
+			note(server.url);
+			return server;
+		});
+	}
+
+	async #startAgent(server: ApiServer): Promise<void> {
+		// Made before the agent starts: it imports what is in images/ when it does.
+		await buildExampleImage({ dataDir: this.#data.path });
+		await this.#progress.step("Node", async (note) => {
+			this.#throwIfStopping();
+			this.#agent = agentProcess(
+				this.#data,
+				{ server: server.url, nodeName: this.nodeName, runtime: this.#options.runtime },
+				{ onChange: (identity) => this.#setState({ agent: identity }), onCrash: (outcome, ms) => this.#tellCrash("agent", outcome, ms) },
+			);
+			const startedAtMs = Date.now();
+			await this.#agent.start();
+			const node = await this.#waitForNode(startedAtMs);
+			note(`${this.nodeName} (${node.status?.nodeInfo?.containerRuntimeVersion ?? "unknown runtime"})`);
+		});
+	}
+
+	async #waitForNode(startedAtMs: number): Promise<Node> {
+		const client = this.#requireClient();
+		const agent = this.#agent;
+		const log = this.#data.file("logs", "agent.log");
+		let outcome: string | undefined;
+		void agent?.ended.then((text) => {
+			outcome = text;
+		});
+		while (Date.now() - startedAtMs < NODE_READY_TIMEOUT_MS) {
+			if (outcome !== undefined) throw new CliError(`The node's agent did not start (${outcome}).`, `Its log ${log} ends with:\n${this.#tail(log)}`);
+			const { code, body } = await client.send<Node>("GET", `/api/v1/nodes/${this.nodeName}`);
+			if (code === 200 && body.status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True")) return body;
+			await delay(POLL_INTERVAL_MS);
+		}
+		throw new CliError(`The node ${this.nodeName} was not ready within ${NODE_READY_TIMEOUT_MS / 1000} s.`, `Its log ${log} ends with:\n${this.#tail(log)}`);
+	}
+
+	#tail(path: string): string {
+		const lines = (this.#data.read(path.slice(this.#data.path.length + 1)) ?? "").trimEnd().split("\n");
+		return lines.slice(-5).join("\n");
+	}
+
+	#requireClient(): ApiClient {
+		if (this.#client === undefined) throw new Error("the control plane was not started");
+		return this.#client;
+	}
+
+	#setState(change: Partial<RunState>): void {
+		this.#state = { ...this.#state, ...change } as RunState;
+		if (this.#stopped === undefined) this.#data.writeRunState(this.#state);
+	}
+
+	#tellCrash(name: string, outcome: string, pauseMs: number): void {
+		this.#progress.line(`The ${name} ended (${outcome}); starting it again in ${pauseMs / 1000} s.`);
+	}
+
+	#throwIfStopping(): void {
+		if (this.#stopped !== undefined) throw new Error("interrupted");
+	}
+}

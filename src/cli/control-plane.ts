@@ -1,0 +1,70 @@
+/** Runs the Worker under plain workerd, and waits until it answers. */
+import { copyFileSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { ApiClient } from "./api-client.ts";
+import { ensureWorkerBundle } from "./bundle.ts";
+import { CliError } from "./cli-error.ts";
+import type { DataDirectory } from "./data-directory.ts";
+import type { ProcessIdentity } from "./process-identity.ts";
+import { SupervisedProcess } from "./supervised-process.ts";
+import { workerdBinary } from "./workerd-binary.ts";
+import { workerdConfig } from "./workerd-config.ts";
+
+const READY_TIMEOUT_MS = 20_000;
+const READY_INTERVAL_MS = 20;
+const LOG_TAIL_LINES = 5;
+const HOST = "127.0.0.1";
+
+export interface ControlPlaneHooks {
+	onChange(identity: ProcessIdentity | undefined): void;
+	onCrash(outcome: string, pauseMs: number): void;
+}
+
+export const serverUrl = (port: number): string => `https://${HOST}:${port}`;
+
+/** Writes workerd's configuration and the bundle into the data directory: what runs does not change under a running cluster. */
+export async function writeControlPlane(data: DataDirectory, port: number): Promise<void> {
+	copyFileSync(await ensureWorkerBundle(), data.file("worker.js"));
+	const config = workerdConfig({
+		address: `${HOST}:${port}`,
+		worker: "worker.js",
+		certificate: "server.crt",
+		privateKey: "server.key",
+		signingKey: "signing-key.json",
+		ca: "ca.crt",
+		state: data.file("state"),
+	});
+	data.write("workerd.capnp", config);
+}
+
+export function controlPlane(data: DataDirectory, hooks: ControlPlaneHooks): SupervisedProcess {
+	return new SupervisedProcess({
+		name: "control plane",
+		command: workerdBinary(),
+		arguments: async () => ({ args: ["serve", basename(data.file("workerd.capnp"))] }),
+		cwd: data.path,
+		logFile: data.file("logs", "control-plane.log"),
+		...hooks,
+	});
+}
+
+/** Resolves when /readyz answers 200; rejects when the process ends first or nothing answers. */
+export async function waitUntilReady(process: SupervisedProcess, client: ApiClient, logFile: string): Promise<void> {
+	let outcome: string | undefined;
+	void process.ended.then((text) => {
+		outcome = text;
+	});
+	const deadline = performance.now() + READY_TIMEOUT_MS;
+	while (performance.now() < deadline) {
+		if (outcome !== undefined) throw new CliError(`The control plane did not start (${outcome}).`, `Its log ${logFile} ends with:\n${tail(logFile)}`);
+		const answer = await client.send<string>("GET", "/readyz").catch(() => undefined);
+		if (answer?.code === 200) return;
+		await delay(READY_INTERVAL_MS);
+	}
+	throw new CliError(`The control plane did not answer within ${READY_TIMEOUT_MS / 1000} s.`, `Its log ${logFile} ends with:\n${tail(logFile)}`);
+}
+
+function tail(file: string): string {
+	return readFileSync(file, "utf8").trimEnd().split("\n").slice(-LOG_TAIL_LINES).join("\n");
+}

@@ -1,0 +1,34 @@
+/** Chooses the port of the front door. */
+import { createServer } from "node:net";
+import { CliError } from "./cli-error.ts";
+
+export const DEFAULT_PORT = 6443;
+/** How many ports after the default are tried. */
+const PORT_ATTEMPTS = 100;
+const HIGHEST_PORT = 65_535;
+
+export function isFree(port: number, host = "127.0.0.1"): Promise<boolean> {
+	return new Promise((resolve) => {
+		const server = createServer();
+		server.once("error", () => resolve(false));
+		server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)));
+	});
+}
+
+export function parsePort(text: string): number {
+	const port = Number(text);
+	if (!Number.isInteger(port) || port < 1 || port > HIGHEST_PORT)
+		throw new CliError(`${JSON.stringify(text)} is no port number.`, `Give a number from 1 to ${HIGHEST_PORT}.`);
+	return port;
+}
+
+/** The asked port or an error; without one, the port used last, or the next free one from 6443 on. */
+export async function choosePort(asked: number | undefined, last: number | undefined): Promise<number> {
+	if (asked !== undefined) {
+		if (await isFree(asked)) return asked;
+		throw new CliError(`Port ${asked} is in use.`, "Choose another one with --port, or leave --port out to take the next free one.");
+	}
+	if (last !== undefined && (await isFree(last))) return last;
+	for (let port = DEFAULT_PORT; port < DEFAULT_PORT + PORT_ATTEMPTS; port++) if (await isFree(port)) return port;
+	throw new CliError(`No port from ${DEFAULT_PORT} to ${DEFAULT_PORT + PORT_ATTEMPTS - 1} is free.`, "Choose one with --port.");
+}

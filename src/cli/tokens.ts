@@ -1,0 +1,50 @@
+/** Signs the tokens that the machine's owner hands out: the administrator's and those of joining agents. */
+import { exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from "jose";
+import { GROUP_JOINING, GROUP_MASTERS, TOKEN_ISSUER, type UserTokenClaims } from "../core/protocol/tokens.ts";
+import { CliError } from "./cli-error.ts";
+
+const ALGORITHM = "ES256";
+const KEY_ID_BYTES = 8;
+const JOIN_ID_BYTES = 3;
+/** The only cluster that `petrel up` serves. */
+const CLUSTER = "default";
+export const ADMIN_USER = "kubernetes-admin";
+export const JOIN_TOKEN_TTL_SECONDS = 24 * 3600;
+
+const randomHex = (bytes: number): string => Buffer.from(crypto.getRandomValues(new Uint8Array(bytes))).toString("hex");
+
+/** A new signing key as the JWK text that PETREL_SIGNING_KEY holds. */
+export async function createSigningKey(): Promise<string> {
+	const { privateKey } = await generateKeyPair(ALGORITHM, { extractable: true });
+	return JSON.stringify({ ...(await exportJWK(privateKey)), alg: ALGORITHM, use: "sig", kid: randomHex(KEY_ID_BYTES) });
+}
+
+async function sign(signingKey: string, claims: UserTokenClaims): Promise<string> {
+	let jwk: JWK;
+	try {
+		jwk = JSON.parse(signingKey) as JWK;
+	} catch (error) {
+		throw new CliError("The signing key is damaged.", "Restore signing-key.json from a copy, or remove the data directory to begin anew.", { cause: error });
+	}
+	const key = await importJWK(jwk, ALGORITHM);
+	return new SignJWT({ ...claims }).setProtectedHeader({ alg: ALGORITHM, typ: "JWT", kid: jwk.kid ?? "" }).sign(key);
+}
+
+const secondsOf = (nowMs: number): number => Math.floor(nowMs / 1000);
+
+export function createAdminToken(signingKey: string, nowMs: number): Promise<string> {
+	return sign(signingKey, { iss: TOKEN_ISSUER, aud: CLUSTER, sub: ADMIN_USER, groups: [GROUP_MASTERS], iat: secondsOf(nowMs) });
+}
+
+/** What an agent joins with, `ttlSeconds` long. */
+export function createJoinToken(signingKey: string, nowMs: number, ttlSeconds = JOIN_TOKEN_TTL_SECONDS): Promise<string> {
+	const iat = secondsOf(nowMs);
+	return sign(signingKey, {
+		iss: TOKEN_ISSUER,
+		aud: CLUSTER,
+		sub: `system:bootstrap:${randomHex(JOIN_ID_BYTES)}`,
+		groups: [GROUP_JOINING],
+		iat,
+		exp: iat + ttlSeconds,
+	});
+}

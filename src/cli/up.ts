@@ -1,0 +1,129 @@
+/** `petrel up`: a cluster on this machine, in the foreground or behind. */
+import { spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import type { Command } from "commander";
+import { type RuntimeChoice, selfArguments } from "./agent-process.ts";
+import { CliError, errorText } from "./cli-error.ts";
+import { Cluster } from "./cluster.ts";
+import { type DataDirectory, dataDirectory } from "./data-directory.ts";
+import { kubectlOnPath } from "./kubectl.ts";
+import { mergeKubeconfig } from "./kubeconfig-file.ts";
+import { parsePort } from "./ports.ts";
+import { Progress, seconds } from "./progress.ts";
+import { interruption } from "./signals.ts";
+
+interface UpOptions {
+	data?: string;
+	port?: string;
+	detach?: boolean;
+	example: boolean;
+	merge?: boolean;
+	runtime?: string;
+	nodeName?: string;
+	/** Set on the background process of --detach. */
+	supervise?: boolean;
+}
+
+type Message = { type: "line"; line: string } | { type: "ready" } | { type: "failed"; text: string };
+
+const LOG_MODE = 0o600;
+
+export function upCommand(program: Command): void {
+	program
+		.command("up")
+		.description("start a cluster on this machine")
+		.option("--data <dir>", "where the cluster's state is kept (default: $PETREL_DATA or ~/.petrel)")
+		.option("--port <port>", "port of the API on 127.0.0.1 (default: 6443 or the next free one)")
+		.option("--runtime <name>", "containerd, or process (no isolation); default: containerd where it can run")
+		.option("--node-name <name>", "name of this machine's node (default: the host name)")
+		.option("--detach", "leave the cluster running in the background")
+		.option("--no-example", "do not roll out the example")
+		.option("--merge", "make the cluster the current context of your own kubeconfig as well")
+		.option("--supervise", "run as the background process of --detach")
+		.helpOption("-h, --help")
+		.action((options: UpOptions) => up(options));
+}
+
+export function parseRuntime(name: string | undefined): RuntimeChoice | undefined {
+	if (name === undefined || name === "containerd" || name === "process") return name;
+	throw new CliError(`There is no runtime ${JSON.stringify(name)}.`, "Use containerd or process.");
+}
+
+async function up(options: UpOptions): Promise<void> {
+	const data = dataDirectory(options.data);
+	const port = options.port === undefined ? undefined : parsePort(options.port);
+	const runtime = parseRuntime(options.runtime);
+	if (options.detach && !options.supervise) return detach(data);
+	const tell = (message: Message): void => void process.send?.(message);
+	const progress = options.supervise ? new Progress((line) => tell({ type: "line", line }), false) : new Progress();
+	const cluster = new Cluster(data, { port, runtime, nodeName: options.nodeName }, progress);
+	const interrupted = interruption();
+	try {
+		const started = bringUp(cluster, data, options, progress).then(() => "started" as const);
+		if ((await Promise.race([started, interrupted])) === "started") {
+			tell({ type: "ready" });
+			if (process.connected) process.disconnect?.();
+			if (!options.supervise) progress.line("\nPetrel runs. Ctrl-C stops it; its state stays on disk.");
+			await interrupted;
+		}
+		if (!options.supervise) progress.line("Stopping ...");
+	} catch (error) {
+		await cluster.stop();
+		if (!options.supervise) throw error;
+		tell({ type: "failed", text: errorText(error) });
+		process.exitCode = 1;
+		if (process.connected) process.disconnect?.();
+		return;
+	}
+	await cluster.stop();
+}
+
+async function bringUp(cluster: Cluster, data: DataDirectory, options: UpOptions, progress: Progress): Promise<void> {
+	const server = await cluster.start();
+	if (options.merge) progress.line(`Merged into ${mergeKubeconfig(server)}`);
+	const example = options.example ? await cluster.runExample() : undefined;
+	if (example !== undefined) progress.line(`\n  GET ${example.url}\n  ${example.answer}\n`);
+	progress.line(`Ready after ${seconds(Date.now() - startedAtMs())}. To use it:\n`);
+	progress.line(`  export KUBECONFIG=${data.file("kubeconfig")}\n`);
+	for (const line of nextCommands(options.example)) progress.line(`  ${line}`);
+	if (!kubectlOnPath()) progress.line("\nkubectl is not on the PATH: get it from https://kubernetes.io/docs/tasks/tools/ (1.31 or newer).");
+}
+
+/** When the user's command began; the bootstrap that may have installed dependencies says so. */
+function startedAtMs(): number {
+	const told = Number(process.env["PETREL_STARTED_AT_MS"]);
+	return Number.isFinite(told) && told > 0 ? told : performance.timeOrigin;
+}
+
+function nextCommands(example: boolean): string[] {
+	if (!example) return ["kubectl get nodes -o wide", "kubectl create deployment web --image=IMAGE --replicas=3", "kubectl get pods --watch"];
+	return ["kubectl get pods -o wide", "kubectl scale deployment hello --replicas=5", "kubectl logs -f deployment/hello"];
+}
+
+/** Starts this command again without a terminal, shows its progress, and leaves it once the cluster is ready. */
+function detach(data: DataDirectory): Promise<void> {
+	data.prepare();
+	const log = openSync(data.file("logs", "petrel.log"), "a", LOG_MODE);
+	const child = spawn(process.execPath, selfArguments([...process.argv.slice(2), "--supervise"]), { detached: true, stdio: ["ignore", log, log, "ipc"] });
+	closeSync(log);
+	for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child.kill(signal));
+	return new Promise((resolve, reject) => {
+		let failure: string | undefined;
+		child.on("message", (message: Message) => {
+			if (message.type === "line") console.log(message.line);
+			else if (message.type === "failed") failure = message.text;
+			else {
+				console.log(`\nPetrel runs in the background (process ${child.pid}). Stop it with: petrel down`);
+				child.disconnect();
+				child.unref();
+				resolve();
+			}
+		});
+		child.on("exit", (code) => {
+			if (failure !== undefined) process.stderr.write(`petrel: ${failure}\n`);
+			else if (code !== 0) reject(new CliError(`Petrel ended while it started (exit code ${code}).`, `See ${data.file("logs", "petrel.log")}.`));
+			process.exitCode = code === 0 && failure === undefined ? 130 : 1;
+			resolve();
+		});
+	});
+}

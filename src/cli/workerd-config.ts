@@ -1,0 +1,60 @@
+/** The configuration of plain workerd: one Worker behind a TLS socket, its Durable Objects' storage on this disk. */
+
+/** Shared with wrangler.toml; a test compares them. */
+export const COMPATIBILITY_DATE = "2026-10-23";
+export const COMPATIBILITY_FLAGS = ["nodejs_compat", "enable_request_signal"] as const;
+/** Binding to class: WorkerEnv's Durable Object namespaces. */
+export const DURABLE_OBJECTS = { CLUSTER: "ClusterObject", NAMESPACE: "NamespaceObject", NODE: "NodeObject", SESSION: "SessionObject" } as const;
+
+export interface WorkerdFiles {
+	/** Host and port to listen on. */
+	address: string;
+	/** File paths, as they are relative to the configuration file. */
+	worker: string;
+	certificate: string;
+	privateKey: string;
+	signingKey: string;
+	ca: string;
+	/** An existing directory. */
+	state: string;
+}
+
+const text = (value: string): string => JSON.stringify(value);
+
+/** The text of a workerd.capnp. */
+export function workerdConfig(files: WorkerdFiles): string {
+	const bindings = Object.entries(DURABLE_OBJECTS).map(([name, className]) => `(name = ${text(name)}, durableObjectNamespace = ${text(className)})`);
+	const namespaces = Object.values(DURABLE_OBJECTS).map(
+		(className) => `(className = ${text(className)}, uniqueKey = ${text(`petrel-${className}`)}, enableSql = true)`,
+	);
+	return `using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [
+    (name = "petrel", worker = .worker),
+    (name = "state", disk = (path = ${text(files.state)}, writable = true)),
+  ],
+  sockets = [(
+    name = "https",
+    address = ${text(files.address)},
+    https = (tlsOptions = (keypair = (privateKey = embed ${text(files.privateKey)}, certificateChain = embed ${text(files.certificate)}))),
+    service = "petrel",
+  )],
+);
+
+const worker :Workerd.Worker = (
+  modules = [(name = "worker.js", esModule = embed ${text(files.worker)})],
+  compatibilityDate = ${text(COMPATIBILITY_DATE)},
+  compatibilityFlags = [${COMPATIBILITY_FLAGS.map(text).join(", ")}],
+  bindings = [
+    (name = "PETREL_SIGNING_KEY", text = embed ${text(files.signingKey)}),
+    (name = "PETREL_CA", text = embed ${text(files.ca)}),
+    ${bindings.join(",\n    ")},
+  ],
+  durableObjectNamespaces = [
+    ${namespaces.join(",\n    ")},
+  ],
+  durableObjectStorage = (localDisk = "state"),
+);
+`;
+}

@@ -1,0 +1,41 @@
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+const E2E_TIMEOUT_MS = 180_000;
+const SIM_TIMEOUT_MS = 120_000;
+
+export default defineConfig({
+	test: {
+		projects: [
+			{ test: { name: "unit", environment: "node", include: ["src/**/*.test.ts", "tools/**/*.test.ts", "test/*.test.ts", "test/golden/**/*.test.ts"] } },
+			{ test: { name: "sim", environment: "node", include: ["test/sim/**/*.test.ts"], testTimeout: SIM_TIMEOUT_MS } },
+			{
+				plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" }, miniflare: { bindings: { PETREL_SIGNING_KEY: testSigningKey() } } })],
+				test: { name: "workerd", include: ["test/workerd/**/*.test.ts"] },
+			},
+			{
+				test: {
+					name: "e2e",
+					environment: "node",
+					include: ["test/e2e/**/*.test.ts"],
+					testTimeout: E2E_TIMEOUT_MS,
+					hookTimeout: E2E_TIMEOUT_MS,
+					fileParallelism: false,
+				},
+			},
+		],
+	},
+});
+
+/** A key for the tests alone: what it signs is good nowhere else. */
+function testSigningKey(): string {
+	return JSON.stringify({
+		kty: "EC",
+		crv: "P-256",
+		x: "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+		y: "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+		d: "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI",
+		kid: "test",
+		alg: "ES256",
+	});
+}
