@@ -1,0 +1,144 @@
+/** Closed-loop load on an HTTPS server: latencies from before the request is written to the last byte of the answer. */
+import { readFileSync } from "node:fs";
+import { Agent, request } from "node:https";
+
+/** Clock ticks a second in /proc/<pid>/stat. */
+const TICKS_PER_SECOND = 100;
+const USER_TIME_FIELD = 11;
+const SYSTEM_TIME_FIELD = 12;
+const REQUEST_TIMEOUT_MS = 30_000;
+/** Every loop is bounded in time as well as in count. */
+const LOOP_MS_MAX = 20_000;
+
+export interface Target {
+	url: string;
+	ca: string;
+	token: string;
+	/** The process whose CPU is counted. */
+	pid: number;
+}
+
+export interface Call {
+	method: string;
+	path: string;
+	body?: string;
+	type?: string;
+}
+
+export interface Figures {
+	requests: number;
+	errors: number;
+	p50Ms: number;
+	p99Ms: number;
+	perSecond: number;
+	cpuMsPerRequest: number;
+}
+
+/** Seconds of CPU that a process has used. */
+export function cpuSeconds(pid: number): number {
+	const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+	const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+	return (Number(fields[USER_TIME_FIELD]) + Number(fields[SYSTEM_TIME_FIELD])) / TICKS_PER_SECOND;
+}
+
+/** Resident memory in MB. */
+export function residentMegabytes(pid: number): number {
+	return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? Number.NaN) / 1024;
+}
+
+export function percentile(values: readonly number[], percent: number): number {
+	const sorted = [...values].sort((a, b) => a - b);
+	return sorted[Math.min(sorted.length - 1, Math.ceil((percent / 100) * sorted.length) - 1)] ?? Number.NaN;
+}
+
+export class Client {
+	readonly #target: Target;
+	readonly #agent: Agent;
+
+	constructor(target: Target, sockets: number) {
+		this.#target = target;
+		this.#agent = new Agent({ keepAlive: true, maxSockets: sockets, maxFreeSockets: sockets, ca: target.ca });
+	}
+
+	/** Resolves with the answer's text; rejects unless it is a success. */
+	send({ method, path, body, type = "application/json" }: Call): Promise<string> {
+		const headers: Record<string, string> = { accept: "application/json", "user-agent": "petrel-bench", authorization: `Bearer ${this.#target.token}` };
+		if (body !== undefined) headers["content-type"] = type;
+		return new Promise((resolve, reject) => {
+			const call = request(`${this.#target.url}${path}`, { method, headers, agent: this.#agent, timeout: REQUEST_TIMEOUT_MS }, (response) => {
+				const chunks: Buffer[] = [];
+				response.on("data", (chunk: Buffer) => chunks.push(chunk));
+				response.on("error", reject);
+				response.on("end", () => {
+					const text = Buffer.concat(chunks).toString();
+					if ((response.statusCode ?? 0) < 300) resolve(text);
+					else reject(new Error(`${method} ${path}: ${response.statusCode} ${text.slice(0, 200)}`));
+				});
+			});
+			call.on("timeout", () => call.destroy(new Error(`${method} ${path}: no answer`)));
+			call.on("error", reject);
+			call.end(body);
+		});
+	}
+
+	/** Opens a watch; `onLine` gets each event as it arrives. Resolves with a function that closes it once it is open. */
+	watch(path: string, onLine: (line: string, atMs: number) => void): Promise<() => void> {
+		return new Promise((resolve, reject) => {
+			const call = request(
+				`${this.#target.url}${path}`,
+				{ headers: { accept: "application/json", authorization: `Bearer ${this.#target.token}` }, agent: false, ca: this.#target.ca },
+				(response) => {
+					let rest = "";
+					response.setEncoding("utf8");
+					response.on("data", (chunk: string) => {
+						const atMs = performance.now();
+						const lines = (rest + chunk).split("\n");
+						rest = lines.pop() ?? "";
+						for (const line of lines) if (line !== "") onLine(line, atMs);
+					});
+					response.on("error", () => {});
+					resolve(() => call.destroy());
+				},
+			);
+			call.on("error", reject);
+			call.end();
+		});
+	}
+
+	close(): void {
+		this.#agent.destroy();
+	}
+}
+
+/** `count` calls by `clients` clients at once; `make(index, client)` says what each asks. */
+export async function load(target: Target, clients: number, count: number, make: (index: number, client: number) => Call): Promise<Figures> {
+	const client = new Client(target, clients);
+	const latencies: number[] = [];
+	let next = 0;
+	let errors = 0;
+	const cpuBefore = cpuSeconds(target.pid);
+	const startMs = performance.now();
+	const worker = async (id: number): Promise<void> => {
+		while (next < count && performance.now() - startMs < LOOP_MS_MAX) {
+			const call = make(next++, id);
+			const sentMs = performance.now();
+			try {
+				await client.send(call);
+				latencies.push(performance.now() - sentMs);
+			} catch (error) {
+				if (errors++ === 0) console.error(`  first error: ${(error as Error).message}`);
+			}
+		}
+	};
+	await Promise.all(Array.from({ length: clients }, (_, id) => worker(id)));
+	const elapsedSeconds = (performance.now() - startMs) / 1000;
+	client.close();
+	return {
+		requests: latencies.length,
+		errors,
+		p50Ms: percentile(latencies, 50),
+		p99Ms: percentile(latencies, 99),
+		perSecond: latencies.length / elapsedSeconds,
+		cpuMsPerRequest: ((cpuSeconds(target.pid) - cpuBefore) * 1000) / Math.max(1, latencies.length),
+	};
+}
