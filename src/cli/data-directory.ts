@@ -19,6 +19,7 @@ import { identify, isRunning, type ProcessIdentity } from "./process-identity.ts
 const LAYOUT_VERSION = 1;
 const SECRET_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
+const PLAIN_DIRECTORIES = ["logs", "images"] as const;
 /** Without these a cluster that has state cannot be started again. */
 const NEEDED_FILES = ["ca.crt", "ca.key", "signing-key.json"] as const;
 const OWN_ENTRIES: ReadonlySet<string> = new Set([
@@ -85,15 +86,19 @@ export class DataDirectory {
 	prepare(): void {
 		try {
 			mkdirSync(this.path, { recursive: true, mode: DIRECTORY_MODE });
-			for (const name of ["state", "logs", "images"])
-				if (this.exists() || name !== "state") mkdirSync(this.file(name), { recursive: true, mode: DIRECTORY_MODE });
+			this.#check();
 			chmodSync(this.path, DIRECTORY_MODE);
+			for (const name of this.exists() ? [...PLAIN_DIRECTORIES, "state"] : PLAIN_DIRECTORIES) this.#makeDirectory(name);
 		} catch (error) {
+			if (error instanceof CliError) throw error;
 			throw new CliError(`The data directory ${this.path} cannot be written: ${(error as Error).message}.`, "Choose another one with --data.", {
 				cause: error,
 			});
 		}
-		this.#check();
+	}
+
+	#makeDirectory(name: string): void {
+		mkdirSync(this.file(name), { recursive: true, mode: DIRECTORY_MODE });
 	}
 
 	#check(): void {
@@ -131,8 +136,8 @@ export class DataDirectory {
 
 	/** Written once everything a later start needs is there. */
 	complete(port: number): void {
-		mkdirSync(this.file("state"), { recursive: true, mode: DIRECTORY_MODE });
 		this.write("petrel.json", `${JSON.stringify({ layout: LAYOUT_VERSION, port } satisfies Marker)}\n`);
+		this.#makeDirectory("state");
 	}
 
 	/** Takes the directory for this process; a lock left behind by a process that is gone is taken over. */
