@@ -15,7 +15,8 @@ export const nodeObjectName = (cluster: string, node: string): string => `${clus
 const named = <Rpc>(objects: DurableObjectNamespace, name: string): ObjectStub<Rpc> => objects.get(objects.idFromName(name)) as unknown as ObjectStub<Rpc>;
 
 export const clusterObject = (env: WorkerEnv, cluster: string): ObjectStub<ClusterRpc> => named(env.CLUSTER, clusterObjectName(cluster));
-export const namespaceObject = (env: WorkerEnv, cluster: string, namespace: string): ObjectStub<NamespaceRpc> => named(env.NAMESPACE, namespaceObjectName(cluster, namespace));
+export const namespaceObject = (env: WorkerEnv, cluster: string, namespace: string): ObjectStub<NamespaceRpc> =>
+	named(env.NAMESPACE, namespaceObjectName(cluster, namespace));
 export const nodeObject = (env: WorkerEnv, cluster: string, node: string): ObjectStub<NodeRpc> => named(env.NODE, nodeObjectName(cluster, node));
 
 /** The Session object of an id that `newSessionId` made; throws a TypeError for anything else. */

@@ -5,6 +5,8 @@
  *                               object's JSON. Answers JSON (a streamed one for lists); warnings in WARNINGS_HEADER.
  *   GET  https://object/watch   Upgrade: websocket, REQUEST_HEADER. 101, or a Status. Each text message holds one or more
  *                               lines, each a watch event `{"type":...,"object":{...}}`. Close code WATCH_EXPIRED_CODE: 410.
+ *                               The first message comes at once: the initial state or what was missed; a bare newline for
+ *                               nothing. A watch of all namespaces is recognised by its empty ApiRequest.namespace.
  *   GET  https://object/hold    (Node object) Upgrade: websocket, POLL_HEADER, NODE_HEADER: one text message, a PollResponse.
  *
  * Every fetch carries CLUSTER_HEADER.
@@ -54,8 +56,8 @@ export interface ClusterRpc {
 }
 
 export interface NamespaceRpc {
-	/** Authorises a connect subresource of a pod, and says where it runs and which container is meant ("" for portforward). */
-	connect(request: ApiRequest): Promise<{ ok: true; node: string; pod: PodRef; container: string } | Refusal>;
+	/** Authorises a connect subresource of a pod, and says where it runs and which container is meant ("" for portforward). Not named `connect`, which stubs have of their own. */
+	podConnection(request: ApiRequest): Promise<{ ok: true; node: string; pod: PodRef; container: string } | Refusal>;
 	/** serviceaccounts/{name}/token: authorises, checks the account and the bound object. `request.body` is a TokenRequest. */
 	serviceAccountForToken(request: ApiRequest): Promise<ServiceAccountGrant | Refusal>;
 }

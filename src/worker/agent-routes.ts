@@ -1,0 +1,147 @@
+/** /agent/v1: what nodes' agents ask. They only dial out, so everything they learn comes back in these answers. */
+import { badRequest, type GroupResource, forbiddenError, StatusError, unavailable } from "../core/errors/status-error.ts";
+import {
+	AGENT_PROTOCOL_VERSION,
+	type JoinRequest,
+	type JoinResponse,
+	POLL_HEARTBEAT_MS,
+	POLL_HOLD_MS,
+	type PollRequest,
+	type PollResponse,
+} from "../core/protocol/agent-protocol.ts";
+import { GROUP_JOINING, GROUP_MASTERS, GROUP_NODES } from "../core/protocol/tokens.ts";
+import { clusterObject, nodeObject, sessionObject } from "../objects/addresses.ts";
+import { SERVICE_CIDR } from "../objects/allocator.ts";
+import { CLIENT_GONE_CODE, CLUSTER_HEADER, NODE_HEADER, POLL_HEADER, SESSION_SIDE_HEADER } from "../objects/rpc.ts";
+import { answerValue, CACHE_CONTROL } from "./answer.ts";
+import { readJsonBody } from "./body.ts";
+import { type FrontDoor, isWebSocketUpgrade } from "./front-door.ts";
+import { jsonHeader } from "./header-text.ts";
+import { PLAIN_JSON } from "./negotiate.ts";
+import { parseBody } from "./review-routes.ts";
+import { signNodeCredential } from "./token-signing.ts";
+import { listen } from "./watch-feed.ts";
+import { WatchStream } from "./watch-stream.ts";
+
+const NODES: GroupResource = { group: "", resource: "nodes" };
+const CLUSTER_DOMAIN = "cluster.local";
+const CLUSTER_DNS_ADDRESS = "10.96.0.10";
+const NORMAL_CLOSURE = 1000;
+/** RFC 1123 subdomain, as a Node's name must be. */
+const NODE_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
+/** Room for a PollRequest in a request header; what is bigger goes in the body of a poll that is not held. */
+const MAX_HELD_POLL_BYTES = 8 * 1024;
+
+const isOneOf = (groups: readonly string[], wanted: readonly string[]): boolean => wanted.some((group) => groups.includes(group));
+
+function checkVersion(version: unknown): void {
+	if (version !== AGENT_PROTOCOL_VERSION)
+		throw badRequest(`the agent speaks protocol version ${JSON.stringify(version)}, this control plane speaks ${AGENT_PROTOCOL_VERSION}`);
+}
+
+/** POST /agent/v1/join */
+export async function serveJoin(c: FrontDoor): Promise<Response> {
+	const user = c.get("user");
+	if (!isOneOf(user.groups, [GROUP_JOINING, GROUP_MASTERS]))
+		throw forbiddenError(NODES, "", `User ${JSON.stringify(user.name)} cannot join nodes: a join token is needed`);
+	const request = parseBody<JoinRequest>(await readJsonBody(c.req.raw));
+	checkVersion(request.version);
+	if (!NODE_NAME.test(request.nodeName ?? "")) throw badRequest(`nodeName ${JSON.stringify(request.nodeName)} must be a lowercase RFC 1123 subdomain`);
+	if (typeof request.instanceId !== "string" || request.instanceId === "") throw badRequest("instanceId must be given");
+	const cluster = c.get("cluster");
+	const joined = await clusterObject(c.env, cluster).join(request);
+	if (!joined.ok) throw StatusError.from(joined.status);
+	const response: JoinResponse = {
+		version: AGENT_PROTOCOL_VERSION,
+		credential: await signNodeCredential(c.env, cluster, request.nodeName, Date.now()),
+		caCertificate: c.env.PETREL_CA,
+		clusterDomain: CLUSTER_DOMAIN,
+		dnsAddress: CLUSTER_DNS_ADDRESS,
+		serviceCidr: SERVICE_CIDR,
+		podCidr: joined.podCidr,
+	};
+	return answerValue(response, 200, PLAIN_JSON);
+}
+
+/** @throws StatusError 403 unless the node itself asks. */
+function checkIsNode(c: FrontDoor, node: string): void {
+	const user = c.get("user");
+	if (user.name !== `system:node:${node}` || !user.groups.includes(GROUP_NODES))
+		throw forbiddenError(NODES, node, `User ${JSON.stringify(user.name)} is not this node`);
+}
+
+const reports = (request: PollRequest): boolean => (request.statuses?.length ?? 0) > 0 || (request.stopped?.length ?? 0) > 0 || request.node !== undefined;
+
+const nothingNew = (request: PollRequest): PollResponse => ({
+	version: AGENT_PROTOCOL_VERSION,
+	cursor: request.cursor,
+	networkCursor: request.networkCursor,
+	full: false,
+	pods: [],
+	removed: [],
+	configMaps: [],
+	secrets: [],
+	network: [],
+	commands: [],
+});
+
+/** POST /agent/v1/nodes/{name}/poll */
+export async function servePoll(c: FrontDoor): Promise<Response> {
+	const node = c.req.param("name") ?? "";
+	checkIsNode(c, node);
+	const request = parseBody<PollRequest>(await readJsonBody(c.req.raw));
+	checkVersion(request.version);
+	const cluster = c.get("cluster");
+	const owner = nodeObject(c.env, cluster, node);
+	if (reports(request)) await owner.report(cluster, node, request);
+	if (!request.hold) return answerValue(await owner.poll(cluster, node, request), 200, PLAIN_JSON);
+	return holdPoll(c, node, request);
+}
+
+/** The object hears of the agent's going by the close of this socket, and sleeps until then. */
+async function holdPoll(c: FrontDoor, node: string, request: PollRequest): Promise<Response> {
+	const cluster = c.get("cluster");
+	const { statuses: _, stopped: __, node: ___, ...held } = request;
+	const poll = jsonHeader(held);
+	if (poll.length > MAX_HELD_POLL_BYTES) throw badRequest("the poll's ids are too long");
+	const headers = { Upgrade: "websocket", [CLUSTER_HEADER]: cluster, [NODE_HEADER]: node, [POLL_HEADER]: poll };
+	const response = (await nodeObject(c.env, cluster, node).fetch("https://object/hold", { headers })) as Response;
+	if (!response.webSocket) return new Response(response.body, { status: response.status, headers: { "content-type": "application/json" } });
+	const stream = new WatchStream();
+	let closeCode = CLIENT_GONE_CODE;
+	const answered = (text: string) => {
+		closeCode = NORMAL_CLOSURE;
+		stream.write(text);
+		stream.end();
+	};
+	const feed = listen(response.webSocket, {
+		message: answered,
+		closed: () => stream.end(),
+	});
+	const finish = setTimeout(() => answered(JSON.stringify(nothingNew(request))), POLL_HOLD_MS);
+	const beats = setInterval(() => stream.write("\n"), POLL_HEARTBEAT_MS);
+	const gone = () => stream.end();
+	c.req.raw.signal?.addEventListener("abort", gone);
+	stream.onEnd(() => {
+		clearTimeout(finish);
+		clearInterval(beats);
+		c.req.raw.signal?.removeEventListener("abort", gone);
+		feed.close(closeCode);
+	});
+	return new Response(stream.body, {
+		headers: { "content-type": "application/json", "cache-control": `${CACHE_CONTROL}, no-transform`, "content-encoding": "identity" },
+	});
+}
+
+/** GET /agent/v1/sessions/{id}: the agent's end of a session. Its id is a secret that only the node was told. */
+export async function serveAgentSession(c: FrontDoor): Promise<Response> {
+	const user = c.get("user");
+	if (!user.groups.includes(GROUP_NODES)) throw forbiddenError(NODES, "", `User ${JSON.stringify(user.name)} is not a node`);
+	if (!isWebSocketUpgrade(c.req.raw.headers)) throw new StatusError(400, "BadRequest", "a session is a WebSocket");
+	const id = c.req.param("id") ?? "";
+	if (!/^[0-9a-f]{64}$/.test(id)) throw badRequest("the session's id is malformed");
+	const headers = { Upgrade: "websocket", [CLUSTER_HEADER]: c.get("cluster"), [NODE_HEADER]: user.name, [SESSION_SIDE_HEADER]: "agent" };
+	const response = (await sessionObject(c.env, id).fetch("https://object/session", { headers })) as Response;
+	if (!response.webSocket) throw unavailable("the session is over");
+	return response;
+}

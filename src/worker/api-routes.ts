@@ -1,0 +1,59 @@
+/** /api and /apis below group and version: every request that speaks of a resource. */
+import type { ApiRequest } from "../core/api/request.ts";
+import { pathNotFound } from "../core/errors/status-error.ts";
+import type { KindDefinition } from "../core/kinds/define-kind.ts";
+import { builtinKinds } from "../core/kinds/registry.ts";
+import { listAllNamespaces } from "./all-namespaces.ts";
+import { answer, type AnswerOptions } from "./answer.ts";
+import { patchTypeOf, readJsonBody, readPatch } from "./body.ts";
+import { serveSession } from "./connect-routes.ts";
+import { type FrontDoor, userAgentName } from "./front-door.ts";
+import { negotiate, wantsPretty } from "./negotiate.ts";
+import { callObject, ownerOf } from "./object-call.ts";
+import { parseQuery } from "./query.ts";
+import { includeObjectOf } from "./represent.ts";
+import { parseResourcePath, type ResourcePath } from "./request-info.ts";
+import { routeOf } from "./resource-route.ts";
+import { serveReview } from "./review-routes.ts";
+import { serveToken } from "./service-account-token.ts";
+import { serveWatch } from "./watch.ts";
+
+/** Parses, reads and checks everything but what only the owning object knows. */
+async function apiRequestOf(c: FrontDoor, path: ResourcePath): Promise<ApiRequest> {
+	const raw = c.req.raw;
+	const { rest: _, ...resource } = path;
+	const patchType = path.verb === "patch" ? patchTypeOf(raw.headers.get("content-type")) : undefined;
+	const query = parseQuery(path.verb, c.get("query"), patchType);
+	const body = patchType ? await readPatch(raw, patchType) : await readJsonBody(raw);
+	return { ...resource, query, user: c.get("user"), body, ...(patchType ? { patchType } : {}), userAgent: userAgentName(raw.headers) };
+}
+
+function answerOptions(c: FrontDoor, kind: KindDefinition | undefined, verb: ApiRequest["verb"]): AnswerOptions {
+	const { headers } = c.req.raw;
+	const query = c.get("query");
+	const representation = negotiate(headers.get("accept"), { stream: verb === "watch", transforms: kind !== undefined });
+	const pretty = wantsPretty(query, headers.get("user-agent") ?? "");
+	return { representation, pretty, includeObject: includeObjectOf(query), kind, nowMs: Date.now(), headers, verb };
+}
+
+async function serveObject(c: FrontDoor, path: ResourcePath, kind: KindDefinition | undefined): Promise<Response> {
+	const options = answerOptions(c, kind, path.verb);
+	const request = await apiRequestOf(c, path);
+	const across = kind?.scope === "Namespaced" && request.namespace === "";
+	if (kind && request.verb === "watch") return serveWatch(c, request, options, across);
+	const cluster = c.get("cluster");
+	const response = across ? await listAllNamespaces(c.env, cluster, request) : await callObject(ownerOf(c.env, cluster, request), cluster, request);
+	return answer(response, options);
+}
+
+/** @throws StatusError for whatever is wrong with the request. */
+export async function serveResource(c: FrontDoor): Promise<Response> {
+	const path = parseResourcePath(c.req.raw.method, c.get("path"), c.get("query"));
+	if (!path) throw pathNotFound();
+	const route = routeOf(path, builtinKinds);
+	if (route.serve === "object") return serveObject(c, path, route.kind);
+	const request = await apiRequestOf(c, path);
+	if (route.serve === "session") return serveSession(c, request);
+	const options = answerOptions(c, undefined, request.verb);
+	return route.serve === "token" ? serveToken(c, request, options) : serveReview(c, request, options);
+}

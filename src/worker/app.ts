@@ -1,0 +1,94 @@
+/** The front door: routes, and what every request passes through before and after them. */
+import { type Handler, Hono } from "hono";
+import { pathNotFound, unauthorized } from "../core/errors/status-error.ts";
+import type { WorkerEnv } from "../core/protocol/tokens.ts";
+import { serveAgentSession, serveJoin, servePoll } from "./agent-routes.ts";
+import { errorResponse } from "./answer.ts";
+import { serveResource } from "./api-routes.ts";
+import { authenticate } from "./authenticate.ts";
+import { splitClusterPath } from "./cluster-path.ts";
+import { type FrontDoor, type FrontDoorEnv, isWebSocketUpgrade } from "./front-door.ts";
+import { LoadShedder } from "./load-shedding.ts";
+import { recordRequest } from "./metrics.ts";
+import { isTrue } from "./query.ts";
+import { parseResourcePath } from "./request-info.ts";
+import { addStaticRoutes } from "./static-routes.ts";
+
+const shedder = new LoadShedder();
+
+/** Requests that last: they wait far more than they work, so they do not count as load. */
+function isLong(request: Request, path: string, query: URLSearchParams): boolean {
+	if (isWebSocketUpgrade(request.headers) || isTrue(query.get("watch")) || isTrue(query.get("follow"))) return true;
+	return path.endsWith("/poll") && path.startsWith("/agent/");
+}
+
+/** Authenticates, then serves. */
+const authenticated =
+	(handler: (c: FrontDoor) => Response | Promise<Response>): Handler<FrontDoorEnv> =>
+	async (c) => {
+		c.set("user", await authenticate(c.env, c.get("cluster"), c.req.raw.headers, Date.now()));
+		return handler(c);
+	};
+
+function createApp(): Hono<FrontDoorEnv> {
+	const app = new Hono<FrontDoorEnv>({ getPath: (request) => splitClusterPath(new URL(request.url).pathname)?.path ?? "/" });
+	app.use(async (c, next) => {
+		const url = new URL(c.req.url);
+		const split = splitClusterPath(url.pathname);
+		if (!split) throw pathNotFound();
+		c.set("cluster", split.cluster);
+		c.set("path", split.path);
+		c.set("query", url.searchParams);
+		await next();
+	});
+	addStaticRoutes(app, authenticated, () => shedder.inFlight);
+	app.post("/agent/v1/join", authenticated(serveJoin));
+	app.post("/agent/v1/nodes/:name/poll", authenticated(servePoll));
+	app.get("/agent/v1/sessions/:id", authenticated(serveAgentSession));
+	app.all("/api/*", authenticated(serveResource));
+	app.all("/apis/*", authenticated(serveResource));
+	// Whoever cannot say who they are is not told what there is.
+	app.notFound(async (c) => {
+		if (!c.get("cluster")) return errorResponse(unauthorized(), c.req.raw);
+		return authenticated(() => errorResponse(pathNotFound(), c.req.raw))(c, async () => {}) as Promise<Response>;
+	});
+	app.onError((error, c) => errorResponse(error, c.req.raw));
+	return app;
+}
+
+const app = createApp();
+
+interface RequestLabels {
+	verb: string;
+	resource: string;
+}
+
+/** What metrics call a request; never throws. */
+function labelsOf(request: Request, path: string, query: URLSearchParams): RequestLabels {
+	try {
+		const resource = parseResourcePath(request.method, path, query);
+		if (resource) return { verb: resource.verb, resource: resource.subresource ? `${resource.resource}/${resource.subresource}` : resource.resource };
+	} catch {
+		// A path or method that names nothing.
+	}
+	return { verb: request.method.toLowerCase(), resource: "" };
+}
+
+/** The Worker's fetch handler. Never rejects. */
+export async function serve(request: Request, env: WorkerEnv, ctx: ExecutionContext): Promise<Response> {
+	const startMs = Date.now();
+	const url = new URL(request.url);
+	const path = splitClusterPath(url.pathname)?.path ?? url.pathname;
+	const work = async () => app.fetch(request, env, ctx);
+	let response: Response;
+	try {
+		response = isLong(request, path, url.searchParams) ? await work() : await shedder.run(work);
+	} catch (error) {
+		response = errorResponse(error, request);
+	}
+	const { verb, resource } = labelsOf(request, path, url.searchParams);
+	recordRequest(verb, response.status === 404 ? "" : resource, response.status, (Date.now() - startMs) / 1000);
+	// An upgrade's headers are the object's own.
+	if (response.status !== 101) response.headers.set("audit-id", crypto.randomUUID());
+	return response;
+}

@@ -1,0 +1,87 @@
+/** Who is asking: the bearer token's user, and whom that user acts as. */
+import type { UserInfo } from "../core/api/request.ts";
+import { badRequest, StatusError, unauthorized } from "../core/errors/status-error.ts";
+import { GROUP_AUTHENTICATED, GROUP_SERVICE_ACCOUNTS, type WorkerEnv } from "../core/protocol/tokens.ts";
+import { clusterObject } from "../objects/addresses.ts";
+import { verifyToken } from "./token-verification.ts";
+
+const BEARER = /^bearer +(\S+)$/i;
+const EXTRA_PREFIX = "impersonate-extra-";
+const ANONYMOUS = "system:anonymous";
+const GROUP_UNAUTHENTICATED = "system:unauthenticated";
+const SERVICE_ACCOUNT_USER = /^system:serviceaccount:([^:]+):[^:]+$/;
+
+/** Browsers cannot set headers on a WebSocket: a token may come as a subprotocol, base64url without padding. */
+const TOKEN_PROTOCOL = /(?:^|[\s,])base64url\.bearer\.authorization\.k8s\.io\.([A-Za-z0-9_-]+)(?=$|[\s,])/;
+
+function bearerToken(headers: Headers): string | undefined {
+	const header = BEARER.exec(headers.get("authorization")?.trim() ?? "");
+	if (header) return header[1];
+	const protocol = TOKEN_PROTOCOL.exec(headers.get("sec-websocket-protocol") ?? "");
+	if (!protocol?.[1]) return undefined;
+	try {
+		return atob(protocol[1].replaceAll("-", "+").replaceAll("_", "/"));
+	} catch {
+		return undefined;
+	}
+}
+
+function splitList(header: string | null): string[] {
+	return header === null
+		? []
+		: header
+				.split(",")
+				.map((part) => part.trim())
+				.filter((part) => part !== "");
+}
+
+function decodeExtraKey(key: string): string {
+	try {
+		return decodeURIComponent(key);
+	} catch {
+		return key;
+	}
+}
+
+/**
+ * The user that the Impersonate-* headers name, or undefined when there are none; before its default groups.
+ * @throws StatusError 400 when groups, uid or extra are named without a user.
+ */
+export function impersonationTarget(headers: Headers): UserInfo | undefined {
+	const name = headers.get("impersonate-user") ?? "";
+	const groups = splitList(headers.get("impersonate-group"));
+	const uid = headers.get("impersonate-uid") ?? "";
+	const extra: Record<string, string[]> = {};
+	for (const [header, value] of headers) {
+		if (header.startsWith(EXTRA_PREFIX)) extra[decodeExtraKey(header.slice(EXTRA_PREFIX.length))] = splitList(value);
+	}
+	const hasExtra = Object.keys(extra).length > 0;
+	if (name === "") {
+		if (groups.length > 0 || uid !== "" || hasExtra) throw badRequest("impersonation was requested without naming a user in the Impersonate-User header");
+		return undefined;
+	}
+	return { name, groups, ...(uid === "" ? {} : { uid }), ...(hasExtra ? { extra } : {}) };
+}
+
+/** Adds the groups that upstream's impersonation filter gives a user beyond those asked for. */
+export function withDefaultGroups(target: UserInfo): UserInfo {
+	const groups = [...target.groups];
+	const serviceAccount = SERVICE_ACCOUNT_USER.exec(target.name);
+	if (serviceAccount && groups.length === 0) groups.push(GROUP_SERVICE_ACCOUNTS, `${GROUP_SERVICE_ACCOUNTS}:${serviceAccount[1]}`);
+	const standing = target.name === ANONYMOUS ? GROUP_UNAUTHENTICATED : GROUP_AUTHENTICATED;
+	if (!groups.includes(standing)) groups.push(standing);
+	return { ...target, groups };
+}
+
+/** @throws StatusError 401 without a valid token; 403 when the user may not act as whom the headers name. */
+export async function authenticate(env: WorkerEnv, cluster: string, headers: Headers, nowMs: number): Promise<UserInfo> {
+	const token = bearerToken(headers);
+	if (token === undefined) throw unauthorized();
+	const verdict = await verifyToken(env, cluster, token, nowMs);
+	if (!verdict.ok) throw unauthorized();
+	const target = impersonationTarget(headers);
+	if (!target) return verdict.user;
+	const refusal = await clusterObject(env, cluster).authorizeImpersonation(verdict.user, target);
+	if (refusal) throw StatusError.from(refusal);
+	return withDefaultGroups(target);
+}

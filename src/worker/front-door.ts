@@ -1,0 +1,23 @@
+/** What the routes of the front door share: the request's cluster, user and query. */
+import type { Context } from "hono";
+import type { UserInfo } from "../core/api/request.ts";
+import type { WorkerEnv } from "../core/protocol/tokens.ts";
+
+export interface FrontDoorEnv {
+	Bindings: WorkerEnv;
+	Variables: {
+		cluster: string;
+		/** The path under the cluster's root. */
+		path: string;
+		query: URLSearchParams;
+		/** Set behind authentication. */
+		user: UserInfo;
+	};
+}
+
+export type FrontDoor = Context<FrontDoorEnv>;
+
+/** client-go's rule for a field manager that nobody named: the User-Agent up to its first slash. */
+export const userAgentName = (headers: Headers): string => (headers.get("user-agent") ?? "").split("/")[0] ?? "";
+
+export const isWebSocketUpgrade = (headers: Headers): boolean => headers.get("upgrade")?.toLowerCase() === "websocket";

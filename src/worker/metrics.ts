@@ -1,0 +1,63 @@
+/** Request counts and latencies of this isolate, as Prometheus reads them. */
+
+/** Upper bounds in seconds: a part of upstream's apiserver_request_duration_seconds. */
+const BUCKETS_SECONDS = [0.005, 0.025, 0.1, 0.5, 1, 5, 30] as const;
+/** Series an isolate keeps; what comes after is counted as "other". */
+const MAX_SERIES = 2_000;
+
+interface Histogram {
+	buckets: number[];
+	sumSeconds: number;
+	count: number;
+}
+
+const counts = new Map<string, number>();
+const latencies = new Map<string, Histogram>();
+
+const escapeLabel = (value: string): string => value.replace(/[\\"\n]/g, (c) => (c === "\n" ? "\\n" : `\\${c}`));
+const labels = (pairs: Record<string, string>): string =>
+	Object.entries(pairs)
+		.map(([name, value]) => `${name}="${escapeLabel(value)}"`)
+		.join(",");
+
+function bounded<T>(series: Map<string, T>, key: string, other: string): string {
+	return series.has(key) || series.size < MAX_SERIES ? key : other;
+}
+
+/** `resource` is "" for what is no resource request. */
+export function recordRequest(verb: string, resource: string, code: number, seconds: number): void {
+	const countKey = bounded(counts, labels({ verb, resource, code: String(code) }), labels({ verb: "other", resource: "other", code: "0" }));
+	counts.set(countKey, (counts.get(countKey) ?? 0) + 1);
+	const latencyKey = bounded(latencies, labels({ verb, resource }), labels({ verb: "other", resource: "other" }));
+	const histogram = latencies.get(latencyKey) ?? { buckets: BUCKETS_SECONDS.map(() => 0), sumSeconds: 0, count: 0 };
+	for (const [at, bound] of BUCKETS_SECONDS.entries()) if (seconds <= bound) histogram.buckets[at] = (histogram.buckets[at] ?? 0) + 1;
+	histogram.sumSeconds += seconds;
+	histogram.count += 1;
+	latencies.set(latencyKey, histogram);
+}
+
+function histogramLines(series: string, { buckets, sumSeconds, count }: Histogram): string[] {
+	const name = "apiserver_request_duration_seconds";
+	return [
+		...BUCKETS_SECONDS.map((bound, at) => `${name}_bucket{${series},le="${bound}"} ${buckets[at] ?? 0}`),
+		`${name}_bucket{${series},le="+Inf"} ${count}`,
+		`${name}_sum{${series}} ${sumSeconds}`,
+		`${name}_count{${series}} ${count}`,
+	];
+}
+
+/** `inFlight`: requests being served now. */
+export function metricsText(inFlight: number): string {
+	const lines = [
+		"# HELP apiserver_request_total Requests by verb, resource and code.",
+		"# TYPE apiserver_request_total counter",
+		...[...counts].map(([series, count]) => `apiserver_request_total{${series}} ${count}`),
+		"# HELP apiserver_request_duration_seconds Latency in seconds by verb and resource.",
+		"# TYPE apiserver_request_duration_seconds histogram",
+		...[...latencies].flatMap(([series, histogram]) => histogramLines(series, histogram)),
+		"# HELP apiserver_current_inflight_requests Requests being served.",
+		"# TYPE apiserver_current_inflight_requests gauge",
+		`apiserver_current_inflight_requests ${inFlight}`,
+	];
+	return `${lines.join("\n")}\n`;
+}

@@ -1,0 +1,41 @@
+/** Makes the tokens the front door hands out: nodes' credentials and bound ServiceAccount tokens. */
+import { SignJWT } from "jose";
+import {
+	GROUP_NODES,
+	SERVICE_ACCOUNT_ISSUER,
+	type ServiceAccountTokenClaims,
+	TOKEN_ISSUER,
+	type UserTokenClaims,
+	type WorkerEnv,
+} from "../core/protocol/tokens.ts";
+import { SIGNING_ALGORITHM, signingKeys } from "./keys.ts";
+
+async function sign(env: WorkerEnv, claims: UserTokenClaims | ServiceAccountTokenClaims): Promise<string> {
+	const { privateKey, kid } = await signingKeys(env);
+	return new SignJWT({ ...claims }).setProtectedHeader({ alg: SIGNING_ALGORITHM, kid }).sign(privateKey);
+}
+
+const seconds = (ms: number): number => Math.floor(ms / 1000);
+
+/** Opens what system:node:<name> may do; it has no end, as the node's name is its agent instance's until the Node is deleted. */
+export const signNodeCredential = (env: WorkerEnv, cluster: string, node: string, nowMs: number): Promise<string> =>
+	sign(env, { iss: TOKEN_ISSUER, aud: cluster, sub: `system:node:${node}`, groups: [GROUP_NODES], iat: seconds(nowMs) });
+
+export interface SignedToken {
+	token: string;
+	/** RFC 3339, as TokenRequest.status.expirationTimestamp. */
+	expirationTimestamp: string;
+}
+
+export async function signServiceAccountToken(
+	env: WorkerEnv,
+	cluster: string,
+	claims: Pick<ServiceAccountTokenClaims, "sub" | "aud" | "kubernetes.io">,
+	expirationSeconds: number,
+	nowMs: number,
+): Promise<SignedToken> {
+	const iat = seconds(nowMs);
+	const exp = iat + expirationSeconds;
+	const token = await sign(env, { ...claims, iss: SERVICE_ACCOUNT_ISSUER, iat, nbf: iat, exp, jti: crypto.randomUUID(), "petrel.dev/cluster": cluster });
+	return { token, expirationTimestamp: new Date(exp * 1000).toISOString().replace(/\.\d+Z$/, "Z") };
+}
