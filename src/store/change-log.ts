@@ -67,6 +67,11 @@ export class ChangeLog {
 		return rows.map((row) => ({ ...row, type: row.type as ChangeType, previous: row.previous === null ? null : (JSON.parse(row.previous) as Summary) }));
 	}
 
+	/** The object as it was after the change of this revision; undefined once that is compacted away. */
+	at(revision: number): string | undefined {
+		return this.#sql.all<{ body: string }>("SELECT body FROM changes WHERE revision = ?", revision)[0]?.body;
+	}
+
 	/** Whether anything of a collection changed after `revision`. */
 	changedSince(resource: ResourceName, revision: number): boolean {
 		if (revision < this.#compacted) return true;

@@ -5,7 +5,7 @@
 import type { KubeObject, ResourceName } from "../core/meta/object.ts";
 import { ChangeLog } from "./change-log.ts";
 import { ObjectCache } from "./object-cache.ts";
-import { RevisionClock } from "./revision-clock.ts";
+import { RevisionClock, revisionAt } from "./revision-clock.ts";
 import type { Sql } from "./sql.ts";
 
 export interface Summary {
@@ -14,9 +14,9 @@ export interface Summary {
 	fields: Record<string, string>;
 }
 
-/** Decides by labels and fields whether an object is wanted. */
+/** Decides by name, labels and fields whether an object is wanted. */
 export interface Matcher {
-	matches(summary: Summary): boolean;
+	matches(name: string, summary: Summary): boolean;
 	/** Label pairs that every match has: lets SQL pass over the rest. */
 	requiredLabels?: readonly (readonly [string, string])[];
 }
@@ -121,6 +121,12 @@ export class Store {
 		return this.#sql.all<{ n: number }>("SELECT count(*) AS n FROM objects WHERE resource = ?", resource)[0]?.n ?? 0;
 	}
 
+	/** Objects last written before a moment. */
+	expiredBefore<T extends KubeObject>(resource: ResourceName, beforeMs: number, limit: number): T[] {
+		const rows = this.#sql.all<{ name: string; revision: number }>("SELECT name, revision FROM objects WHERE resource = ? AND revision < ? LIMIT ?", resource, revisionAt(beforeMs), limit);
+		return rows.map((row) => this.#load(resource, row.name, row.revision) as T);
+	}
+
 	/** The collections that hold anything. */
 	resources(): { resource: ResourceName; count: number }[] {
 		return this.#sql.all<{ resource: string; count: number }>("SELECT resource, count(*) AS count FROM objects GROUP BY resource");
@@ -157,7 +163,7 @@ export class Store {
 		if (matcher === undefined) return limit === undefined ? this.#sql.all<SummaryRow>(query, resource, after) : this.#sql.all<SummaryRow>(`${query} LIMIT ?`, resource, after, limit);
 		const found: SummaryRow[] = [];
 		for (const row of this.#sql.iterate<SummaryRow>(query, resource, after, ...pairs)) {
-			if (!matcher.matches({ labels: JSON.parse(row.labels), fields: JSON.parse(row.fields) })) continue;
+			if (!matcher.matches(row.name, { labels: JSON.parse(row.labels), fields: JSON.parse(row.fields) })) continue;
 			found.push(row);
 			if (limit !== undefined && found.length >= limit) break;
 		}

@@ -1,0 +1,101 @@
+/** Carries out what controllers decide, as the controller's own user, through the same write path as any client. */
+import type { Action } from "../core/controllers/controller.ts";
+import type { UserInfo } from "../core/api/request.ts";
+import { conflict, internalError, notFound, StatusError } from "../core/errors/status-error.ts";
+import type { KindDefinition } from "../core/kinds/define-kind.ts";
+import { resourceOf } from "../core/kinds/define-kind.ts";
+import type { KubeObject } from "../core/meta/object.ts";
+import { applySchemaDefaults } from "../core/schema/decode.ts";
+import { recordEvent } from "./event-recorder.ts";
+import type { Outbox } from "./outbox.ts";
+import type { ResourceServer } from "./resource-server.ts";
+import { createObject, deleteObject, updateObject, type WriteOptions } from "./write.ts";
+
+const controllerUser = (controller: string): UserInfo => ({ name: `system:serviceaccount:kube-system:${controller}-controller`, groups: ["system:masters", "system:serviceaccounts", "system:authenticated"] });
+
+const optionsOf = (controller: string, subresource: string): WriteOptions => ({
+	user: controllerUser(controller),
+	manager: "kube-controller-manager",
+	subresource,
+	dryRun: false,
+	addWarning: () => {},
+});
+
+export class Actor {
+	readonly #server: ResourceServer;
+	readonly #outbox: Outbox;
+
+	constructor(server: ResourceServer, outbox: Outbox) {
+		this.#server = server;
+		this.#outbox = outbox;
+	}
+
+	/** Call inside a transaction: one failing action undoes them all. */
+	act(controller: string, actions: readonly Action[]): void {
+		for (const action of actions) this.#one(controller, action);
+	}
+
+	#one(controller: string, action: Action): void {
+		switch (action.type) {
+			case "create":
+				return this.#create(controller, action.resource, structuredClone(action.object));
+			case "update":
+				return this.#update(controller, action.resource, action.object, "");
+			case "updateStatus":
+				return this.#update(controller, action.resource, action.object, "status");
+			case "delete":
+				return this.#delete(controller, action);
+			case "event":
+				return this.#event(controller, action);
+			case "send":
+				return this.#outbox.post(action.message);
+		}
+	}
+
+	#kind(resource: string): KindDefinition {
+		const kind = this.#server.kinds.byStoreName(resource);
+		if (kind === undefined) throw internalError(new Error(`no kind is stored as ${resource}`));
+		return kind;
+	}
+
+	#create(controller: string, resource: string, object: KubeObject): void {
+		const kind = this.#kind(resource);
+		applySchemaDefaults(this.#server.schema, kind.schema, object as never);
+		createObject(this.#server, kind, object, optionsOf(controller, ""));
+	}
+
+	#update(controller: string, resource: string, object: KubeObject, subresource: string): void {
+		const kind = this.#kind(resource);
+		const old = this.#server.store.get(resourceOf(kind), object.metadata.name ?? "");
+		if (old === undefined) throw notFound({ group: kind.group, resource: kind.plural }, object.metadata.name ?? "");
+		updateObject(this.#server, kind, structuredClone(object), old, optionsOf(controller, subresource));
+	}
+
+	#delete(controller: string, action: Extract<Action, { type: "delete" }>): void {
+		const kind = this.#kind(action.resource);
+		const object = this.#server.store.get(action.resource, action.name);
+		if (object === undefined) return;
+		if (object.metadata.uid !== action.uid) throw conflict({ group: kind.group, resource: kind.plural }, action.name, `the object is another one now (uid ${object.metadata.uid})`);
+		deleteObject(this.#server, kind, object, {
+			user: controllerUser(controller),
+			dryRun: false,
+			preconditions: { uid: action.uid },
+			...(action.gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds: action.gracePeriodSeconds }),
+			...(action.propagation === undefined ? {} : { propagation: action.propagation }),
+		});
+	}
+
+	/** An Event never fails what it tells of: a namespace that is going away takes no new ones. */
+	#event(controller: string, { about, eventType, reason, message }: Extract<Action, { type: "event" }>): void {
+		const source = controller === "scheduler" ? "default-scheduler" : `${controller}-controller`;
+		if (this.#server.namespace === "") return this.#outbox.post({ to: { object: "namespace", name: "default" }, body: { type: "recordEvent", source, about: withoutBody(about), eventType, reason, message } });
+		try {
+			this.#server.transaction(() => recordEvent(this.#server, { source, about, eventType, reason, message }));
+		} catch (error) {
+			if (!(error instanceof StatusError) || error.code >= 500) throw error;
+		}
+	}
+}
+
+/** What an Event needs of the object it is about. */
+const withoutBody = ({ apiVersion, kind, metadata: { name, namespace, uid, resourceVersion } }: KubeObject): KubeObject => ({ apiVersion, kind, metadata: { name, namespace, uid, resourceVersion } });

@@ -1,0 +1,35 @@
+/** From what a core returns or throws to what the front door is answered. */
+import type { ApiRequest, ApiResponse } from "../core/api/request.ts";
+import { internalError, type Status, StatusError } from "../core/errors/status-error.ts";
+import { logFault } from "./log.ts";
+import { REQUEST_HEADER, WARNINGS_HEADER } from "./rpc.ts";
+
+const JSON_TYPE = { "content-type": "application/json" };
+
+/** What the client may know of an error; a fault is logged with its cause. */
+export function statusOf(error: unknown, what: string): Status {
+	if (error instanceof StatusError) {
+		if (error.code === 500) logFault(what, error.cause ?? error);
+		return error.status;
+	}
+	logFault(what, error);
+	return internalError(error).status;
+}
+
+export function errorAnswer(error: unknown, what: string): Response {
+	const status = statusOf(error, what);
+	return new Response(JSON.stringify(status), { status: status.code, headers: JSON_TYPE });
+}
+
+export function answer({ code, body, warnings }: ApiResponse): Response {
+	const escaped = JSON.stringify(warnings).replaceAll(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+	return new Response(body, { status: code, headers: warnings.length > 0 ? { ...JSON_TYPE, [WARNINGS_HEADER]: escaped } : JSON_TYPE });
+}
+
+/** The ApiRequest of a fetch from the front door; its HTTP body is the object's JSON. */
+export async function requestOf(http: Request): Promise<ApiRequest> {
+	const request = JSON.parse(http.headers.get(REQUEST_HEADER) ?? "null") as ApiRequest;
+	return { ...request, body: http.body === null ? "" : await http.text() };
+}
+
+export const describe = ({ verb, resource, subresource, namespace, name }: ApiRequest): string => `${verb} ${resource}${subresource ? `/${subresource}` : ""} ${namespace}/${name}`;

@@ -1,0 +1,82 @@
+/** Decides requests by RBAC and, for agents, by the node authoriser; the policy is built again only when it changed. */
+import { type Attributes, forbiddenRequest, type ResourceAttributes } from "../core/authz/attributes.ts";
+import { authorizeNode, nodeNameOf } from "../core/authz/node-authorizer.ts";
+import { authorize, buildRbacPolicy, type RbacObjects, type RbacPolicy } from "../core/authz/rbac.ts";
+import type { UserInfo } from "../core/api/request.ts";
+import type { ClusterConfig } from "../core/protocol/messages.ts";
+import { referencesOf } from "../core/controllers/pod-references.ts";
+import type { ClusterRole, ClusterRoleBinding, Pod, Role, RoleBinding } from "../core/schema/kubernetes.d.ts";
+import type { Store } from "../store/store.ts";
+
+const GROUP = "rbac.authorization.k8s.io";
+const ALL_RBAC = ["clusterroles", "clusterrolebindings", "roles", "rolebindings"].map((plural) => `${GROUP}/${plural}`);
+
+export interface Authorizer {
+	policy(): RbacPolicy;
+	decide(user: UserInfo, attributes: Attributes): { allowed: boolean; reason: string };
+	/** Throws the 403 of a refused request. */
+	check(user: UserInfo, attributes: Omit<ResourceAttributes, "namespace">): void;
+	/** A role or binding was written: the policy is built again when it is next asked. */
+	changed(resource: string): void;
+}
+
+function authorizerOf(namespace: string, objects: () => RbacObjects, references: (node: string, resource: string, name: string) => boolean): Authorizer {
+	let policy: RbacPolicy | undefined;
+	const current = (): RbacPolicy => {
+		policy ??= buildRbacPolicy(objects());
+		return policy;
+	};
+	const decide: Authorizer["decide"] = (user, attributes) => {
+		const node = nodeNameOf(user);
+		if (node !== undefined) {
+			const graph = { references: (resource: string, where: string, name: string) => where === namespace && references(node, resource, name) };
+			const decision = authorizeNode(node, attributes, graph);
+			if (decision.allowed) return decision;
+		}
+		return authorize(user, attributes, current());
+	};
+	return {
+		policy: current,
+		decide,
+		check(user, attributes) {
+			const asked = { ...attributes, namespace };
+			const { allowed, reason } = decide(user, asked);
+			if (!allowed) throw forbiddenRequest(user, asked, reason);
+		},
+		changed(resource) {
+			if (resource === "" || ALL_RBAC.includes(resource)) policy = undefined;
+		},
+	};
+}
+
+export function namespaceAuthorizer(namespace: string, store: () => Store, config: () => ClusterConfig | undefined): Authorizer {
+	const objects = (): RbacObjects => ({
+		clusterRoles: (config()?.objects[`${GROUP}/clusterroles`] ?? []) as ClusterRole[],
+		clusterRoleBindings: (config()?.objects[`${GROUP}/clusterrolebindings`] ?? []) as ClusterRoleBinding[],
+		roles: store().list<Role>(`${GROUP}/roles`),
+		roleBindings: store().list<RoleBinding>(`${GROUP}/rolebindings`),
+	});
+	return authorizerOf(namespace, objects, (node, resource, name) => nodeRefersTo(store(), node, resource, name));
+}
+
+export function clusterAuthorizer(store: () => Store): Authorizer {
+	const objects = (): RbacObjects => ({
+		clusterRoles: store().list<ClusterRole>(`${GROUP}/clusterroles`),
+		clusterRoleBindings: store().list<ClusterRoleBinding>(`${GROUP}/clusterrolebindings`),
+		roles: [],
+		roleBindings: [],
+	});
+	return authorizerOf("", objects, () => false);
+}
+
+/** Whether a pod bound to the node is, or names, the object. */
+function nodeRefersTo(store: Store, node: string, resource: string, name: string): boolean {
+	if (resource === "pods") return store.get<Pod>("pods", name)?.spec?.nodeName === node;
+	const onNode = store.list<Pod>("pods", { matcher: { matches: (_name, summary) => summary.fields["spec.nodeName"] === node } });
+	return onNode.some((pod) => {
+		const { configMaps, secrets } = referencesOf(pod);
+		if (resource === "configmaps") return configMaps.includes(name);
+		if (resource === "secrets") return secrets.includes(name);
+		return resource === "serviceaccounts" && (pod.spec?.serviceAccountName ?? "default") === name;
+	});
+}

@@ -1,0 +1,310 @@
+/**
+ * The Cluster object, portable: cluster-scoped objects, the namespace registry, the scheduler's ledger, addresses, and the
+ * configuration replica that Namespace objects work by.
+ */
+import type { ApiRequest, ApiResponse } from "../core/api/request.ts";
+import { bootstrapClusterRoleBindings, bootstrapClusterRoles } from "../core/authz/bootstrap-policy.ts";
+import { clusterControllers } from "../core/controllers/registry.ts";
+import { conflict, notFound, StatusError } from "../core/errors/status-error.ts";
+import { type Allocation, type AllocationRequest, type KindRegistry, resourceOf } from "../core/kinds/define-kind.ts";
+import type { KubeObject } from "../core/meta/object.ts";
+import type { JoinRequest } from "../core/protocol/agent-protocol.ts";
+import type { ClusterConfig, MessageBody, ObjectMessage } from "../core/protocol/messages.ts";
+import { Ledger } from "../core/scheduler/ledger.ts";
+import { schedule } from "../core/scheduler/schedule.ts";
+import { type Placement, podRefOf, schedulingPodOf } from "../core/scheduler/scheduling-pod.ts";
+import { applySchemaDefaults } from "../core/schema/decode.ts";
+import type { Namespace, Node, Pod } from "../core/schema/kubernetes.d.ts";
+import type { Schema } from "../core/schema/types.ts";
+import { Allocator } from "./allocator.ts";
+import { clusterAuthorizer } from "./authorizer.ts";
+import type { CorePorts, Delivery } from "./ports.ts";
+import { ResourceCore } from "./resource-core.ts";
+import type { CommittedChange } from "./resource-server.ts";
+import { dispatch } from "./verbs/dispatch.ts";
+import { createObject, updateObject, type WriteOptions } from "./write.ts";
+
+export interface ClusterPorts extends CorePorts {
+	/** PEM of the cluster's CA. */
+	rootCa: string;
+}
+
+/** How long a Namespace object may use its replica unasked; changes are pushed to it that long, in milliseconds. */
+export const CONFIG_LEASE_MS = 60_000;
+/** The Cluster object keeps pushing this much longer than the Namespace object believes, in milliseconds. */
+const CONFIG_LEASE_MARGIN_MS = 10_000;
+const SYSTEM_NAMESPACES = ["default", "kube-system", "kube-public", "kube-node-lease"];
+/** Collections that Namespace objects hold a replica of. */
+const REPLICATED = ["rbac.authorization.k8s.io/clusterroles", "rbac.authorization.k8s.io/clusterrolebindings", "scheduling.k8s.io/priorityclasses"];
+/** The annotation that says which agent instance a Node's name belongs to. */
+export const INSTANCE_ANNOTATION = "petrel.dev/agent-instance";
+const NAMESPACES = "namespaces";
+const NODES = "nodes";
+
+interface Liveness {
+	connected: boolean;
+	lastSeenMs: number;
+}
+
+export class ClusterCore {
+	readonly core: ResourceCore;
+	readonly #ports: ClusterPorts;
+	readonly #ledger = new Ledger();
+	readonly #allocator: Allocator;
+	readonly #liveness = new Map<string, Liveness>();
+	/** Namespaces with pods that found no node. */
+	readonly #waiting = new Set<string>();
+
+	constructor(ports: ClusterPorts, kinds: KindRegistry, schema: Schema) {
+		this.#ports = ports;
+		this.#allocator = new Allocator(ports.sql, () => ports.random());
+		for (const { key, value } of ports.sql.all<{ key: string; value: string }>("SELECT key, value FROM meta WHERE key LIKE 'liveness/%' OR key LIKE 'waiting/%'")) {
+			if (key.startsWith("waiting/")) this.#waiting.add(key.slice(8));
+			else this.#liveness.set(key.slice(9), JSON.parse(value) as Liveness);
+		}
+		const controllers = clusterControllers({
+			registry: kinds,
+			connected: (node) => this.#liveness.get(node)?.connected === true,
+			lastSeenMs: (node) => this.#liveness.get(node)?.lastSeenMs,
+		});
+		const authorizer = clusterAuthorizer(() => this.core.server.store);
+		const admission = { get: () => undefined, list: () => [], namespaceObject: () => null, priorityClasses: () => this.core.server.store.list("scheduling.k8s.io/priorityclasses") };
+		this.core = new ResourceCore({ ports, kinds, schema, namespace: "", admission, authorizer }, { object: "cluster" }, controllers, (changes) => this.#observe(changes));
+		this.#bootstrap();
+		for (const node of this.core.server.store.list<Node>(NODES)) this.#ledger.setNode(node);
+		for (const { body } of ports.sql.all<{ body: string }>("SELECT body FROM placements")) this.#ledger.add(JSON.parse(body) as Placement);
+	}
+
+	/** Serves a request for cluster-scoped objects. Throws a StatusError for what the client did wrong. */
+	serve(request: ApiRequest): ApiResponse {
+		this.authorize(request);
+		return this.core.turn(() => dispatch(this.core.server, request));
+	}
+
+	/** Throws 403 unless the user may do this at cluster scope. */
+	authorize({ verb, group, resource, subresource, name, user }: ApiRequest): void {
+		this.core.server.authorizer.check(user, { verb, group, resource, subresource, name });
+	}
+
+	namespaces(): string[] {
+		return this.core.server.store.names(NAMESPACES).map((row) => row.name);
+	}
+
+	/** The replica for one namespace; from now on its changes are pushed for CONFIG_LEASE_MS. */
+	config(namespace: string): ClusterConfig {
+		const { sql } = this.#ports;
+		const config = this.#configFor(namespace);
+		const untilMs = this.#ports.nowMs() + CONFIG_LEASE_MS + CONFIG_LEASE_MARGIN_MS;
+		if (config.namespace !== null) sql.run("INSERT OR REPLACE INTO config_leases (namespace, until_ms) VALUES (?, ?)", namespace, untilMs);
+		return config;
+	}
+
+	allocate(holder: string, request: AllocationRequest, dryRun: boolean): Allocation {
+		return this.#ports.sql.transaction(() => this.#allocator.allocate(holder, request, dryRun));
+	}
+
+	/** Takes a node's name for an agent instance. Throws 409 when another instance has it. */
+	join({ nodeName, instanceId }: JoinRequest): { podCidr: string } {
+		const old = this.core.server.store.get<Node>(NODES, nodeName);
+		const holder = old?.metadata.annotations?.[INSTANCE_ANNOTATION];
+		if (old && holder !== undefined && holder !== instanceId)
+			throw conflict({ group: "", resource: NODES }, nodeName, "the node's name is taken by another agent; choose another name, or delete the Node first if that agent is gone for good");
+		this.core.turn(() => this.#takeNode(nodeName, instanceId, old));
+		return { podCidr: this.core.server.store.get<Node>(NODES, nodeName)?.spec?.podCIDR ?? "" };
+	}
+
+	/** Takes in a delivery from another object. */
+	receive({ clock, messages }: Delivery): void {
+		this.core.server.store.clock.observe(clock);
+		for (const message of messages) this.core.turn(() => this.#take(message));
+		this.core.arm();
+	}
+
+	#take(message: MessageBody): void {
+		switch (message.type) {
+			case "place":
+				return this.#place(message.namespace, message.pods);
+			case "placed":
+				return this.#record({ ref: podRefOf(message.pod), node: message.pod.spec?.nodeName ?? "", pod: schedulingPodOf(message.pod) });
+			case "release":
+				return this.#release(message.pods.map((pod) => pod.uid));
+			case "releaseAllocation":
+				return this.#allocator.release(`${message.namespace}/${message.name}`);
+			case "nodeStatus":
+				return this.#nodeStatus(message);
+			case "services":
+				return this.#services(message);
+			case "namespaceEmptied":
+				return this.#namespaceEmptied(message);
+			default:
+				throw new Error(`the Cluster object takes no message ${message.type}`);
+		}
+	}
+
+	#place(namespace: string, pods: Pod[]): void {
+		const { bindings, unschedulable } = schedule(pods, this.#ledger, { nowMs: this.#ports.nowMs(), random: () => this.#ports.random() });
+		for (const placement of bindings) this.#persist(placement);
+		if (unschedulable.length > 0 && !this.#waiting.has(namespace)) {
+			this.#waiting.add(namespace);
+			this.#ports.sql.run("INSERT OR REPLACE INTO meta VALUES (?, '')", `waiting/${namespace}`);
+		}
+		this.#post({ to: { object: "namespace", name: namespace }, body: { type: "bind", bindings: bindings.map(({ ref, node }) => ({ pod: ref, node })), unschedulable } });
+	}
+
+	#record(placement: Placement): void {
+		this.#ledger.remove(placement.ref.uid);
+		this.#ledger.add(placement);
+		this.#persist(placement);
+	}
+
+	#persist(placement: Placement): void {
+		this.#ports.sql.run("INSERT OR REPLACE INTO placements (uid, namespace, node, body) VALUES (?, ?, ?, ?)", placement.ref.uid, placement.ref.namespace, placement.node, JSON.stringify(placement));
+	}
+
+	#release(uids: readonly string[]): void {
+		let freed = false;
+		for (const uid of uids) {
+			freed = this.#ledger.remove(uid) !== undefined || freed;
+			this.#ports.sql.run("DELETE FROM placements WHERE uid = ?", uid);
+		}
+		if (freed) this.#retryWaiting();
+	}
+
+	/** Something changed that may help: every namespace with waiting pods asks again. */
+	#retryWaiting(): void {
+		for (const name of this.#waiting) {
+			this.#post({ to: { object: "namespace", name }, body: { type: "retryPlacement" } });
+			this.#ports.sql.run("DELETE FROM meta WHERE key = ?", `waiting/${name}`);
+		}
+		this.#waiting.clear();
+	}
+
+	#nodeStatus({ node: name, connected, status, labels }: Extract<MessageBody, { type: "nodeStatus" }>): void {
+		const liveness = { connected, lastSeenMs: this.#ports.nowMs() };
+		this.#liveness.set(name, liveness);
+		this.#ports.sql.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", `liveness/${name}`, JSON.stringify(liveness));
+		const old = this.core.server.store.get<Node>(NODES, name);
+		if (old !== undefined && status !== undefined && connected) this.#writeNode(old, status, labels ?? {});
+		this.core.runner.enqueue("node-lifecycle", name);
+	}
+
+	/** What the agent reports of its node: labels it has and the status. */
+	#writeNode(old: Node, status: NonNullable<Node["status"]>, labels: Record<string, string>): void {
+		const kind = this.#kind(NODES);
+		const labelled = structuredClone(old);
+		labelled.metadata.labels = { ...labelled.metadata.labels, ...labels };
+		const current = updateObject(this.core.server, kind, labelled, old, systemWrite("kubelet", "")) as Node;
+		updateObject(this.core.server, kind, { ...structuredClone(current), status: { ...current.status, ...status } } as Node, current, systemWrite("kubelet", "status"));
+	}
+
+	#services({ namespace, services }: Extract<MessageBody, { type: "services" }>): void {
+		const body = JSON.stringify(services);
+		const old = this.#ports.sql.all<{ sequence: number; body: string }>("SELECT sequence, body FROM networks WHERE namespace = ?", namespace)[0];
+		if (old?.body === body || (old === undefined && services.length === 0)) return;
+		const sequence = this.core.server.store.clock.next(this.#ports.nowMs());
+		this.#ports.sql.run("INSERT OR REPLACE INTO networks (namespace, sequence, body) VALUES (?, ?, ?)", namespace, sequence, body);
+		for (const { name } of this.core.server.store.names(NODES)) this.#post({ to: { object: "node", name }, body: { type: "network", namespace, sequence, services } });
+	}
+
+	/** A new node gets the whole network table. */
+	#sendNetwork(node: string): void {
+		for (const row of this.#ports.sql.all<{ namespace: string; sequence: number; body: string }>("SELECT namespace, sequence, body FROM networks"))
+			this.#post({ to: { object: "node", name: node }, body: { type: "network", namespace: row.namespace, sequence: row.sequence, services: JSON.parse(row.body) } });
+	}
+
+	#namespaceEmptied(message: Extract<MessageBody, { type: "namespaceEmptied" }>): void {
+		const namespace = this.core.server.store.get<Namespace>(NAMESPACES, message.namespace);
+		if (namespace === undefined || namespace.metadata.uid !== message.uid || !namespace.metadata.deletionTimestamp) return;
+		this.core.actor.act("namespace", applyNamespaceEmptied(namespace, message, this.#ports.nowMs()));
+	}
+
+	#takeNode(name: string, instanceId: string, old: Node | undefined): void {
+		const kind = this.#kind(NODES);
+		if (old !== undefined) {
+			const next = structuredClone(old);
+			next.metadata.annotations = { ...next.metadata.annotations, [INSTANCE_ANNOTATION]: instanceId };
+			updateObject(this.core.server, kind, next, old, systemWrite("kubelet", ""));
+			return;
+		}
+		const node: Node = { apiVersion: "v1", kind: "Node", metadata: { name, annotations: { [INSTANCE_ANNOTATION]: instanceId }, labels: { "kubernetes.io/hostname": name } }, spec: {} };
+		createObject(this.core.server, kind, node, systemWrite("kubelet", ""));
+	}
+
+	#configFor(namespace: string): ClusterConfig {
+		const { store } = this.core.server;
+		return {
+			version: store.clock.cut(),
+			objects: Object.fromEntries(REPLICATED.map((resource) => [resource, store.list(resource)])),
+			namespace: store.get(NAMESPACES, namespace) ?? null,
+			rootCa: this.#ports.rootCa,
+			leaseMs: CONFIG_LEASE_MS,
+		};
+	}
+
+	#observe(changes: readonly CommittedChange[]): void {
+		for (const change of changes) {
+			if (change.resource === NODES) this.#nodeChanged(change as CommittedChange & { object?: Node; old?: Node });
+			if (change.resource === NAMESPACES) this.#pushConfig([change.name]);
+		}
+		if (changes.some((change) => REPLICATED.includes(change.resource))) this.#pushConfig(undefined);
+	}
+
+	/** Sends the replica to the Namespace objects that rely on being told: those with a lease, of `names` or of all. */
+	#pushConfig(names: readonly string[] | undefined): void {
+		const leased = this.#ports.sql.all<{ namespace: string }>("SELECT namespace FROM config_leases WHERE until_ms > ?", this.#ports.nowMs());
+		for (const { namespace } of leased) {
+			if (names !== undefined && !names.includes(namespace)) continue;
+			this.#post({ to: { object: "namespace", name: namespace }, body: { type: "config", config: this.#configFor(namespace) } });
+		}
+	}
+
+	#nodeChanged({ name, object, old }: { name: string; object?: Node; old?: Node }): void {
+		const taints = (node: Node | undefined) => JSON.stringify(node?.spec?.taints ?? []);
+		if (object === undefined) this.#ledger.deleteNode(name);
+		else this.#ledger.setNode(object);
+		if (object === undefined || old === undefined || taints(object) !== taints(old))
+			this.#post({ to: { object: "node", name }, body: { type: "nodeTaints", node: name, exists: object !== undefined, taints: object?.spec?.taints ?? [], nodeUid: (object ?? old)?.metadata.uid ?? "" } });
+		if (old === undefined) this.#sendNetwork(name);
+		if (object === undefined) this.#nodeGone(name);
+		this.#retryWaiting();
+	}
+
+	/** The pods of a Node that was deleted are collected by their namespaces. */
+	#nodeGone(node: string): void {
+		const rows = this.#ports.sql.all<{ namespace: string; body: string }>("SELECT namespace, body FROM placements WHERE node = ?", node);
+		const byNamespace = Map.groupBy(rows, (row) => row.namespace);
+		for (const [name, placed] of byNamespace) this.#post({ to: { object: "namespace", name }, body: { type: "nodeGone", node, pods: placed.map((row) => (JSON.parse(row.body) as Placement).ref) } });
+		this.#ports.sql.run("DELETE FROM meta WHERE key = ?", `liveness/${node}`);
+		this.#liveness.delete(node);
+	}
+
+	#post(message: ObjectMessage): void {
+		this.core.outbox.post(message);
+	}
+
+	#kind(resource: string) {
+		const kind = this.core.server.kinds.byStoreName(resource);
+		if (kind === undefined) throw notFound({ group: "", resource }, resource);
+		return kind;
+	}
+
+	/** What every new cluster has. */
+	#bootstrap(): void {
+		if (this.core.server.store.getText(NAMESPACES, "default") !== undefined) return;
+		const namespaces: KubeObject[] = SYSTEM_NAMESPACES.map((name) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name, labels: { "kubernetes.io/metadata.name": name } } }));
+		this.core.turn(() => {
+			for (const object of [...namespaces, ...bootstrapClusterRoles(), ...bootstrapClusterRoleBindings()]) this.#create(object);
+		});
+	}
+
+	#create(object: KubeObject): void {
+		const [group, version] = object.apiVersion.includes("/") ? (object.apiVersion.split("/") as [string, string]) : ["", object.apiVersion];
+		const kind = this.core.server.kinds.byKind(group, version, object.kind);
+		if (kind === undefined) throw new StatusError(500, "InternalError", `no kind ${object.kind}`);
+		if (this.core.server.store.getText(resourceOf(kind), object.metadata.name ?? "") !== undefined) return;
+		applySchemaDefaults(this.core.server.schema, kind.schema, object as never);
+		createObject(this.core.server, kind, structuredClone(object), systemWrite("kube-apiserver", ""));
+	}
+}
+
+const systemWrite = (manager: string, subresource: string): WriteOptions => ({ user: { name: "system:apiserver", groups: ["system:masters"] }, manager, subresource, dryRun: false, addWarning: () => {} });

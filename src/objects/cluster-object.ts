@@ -1,0 +1,120 @@
+/** The Durable Object of one cluster: a shell around ClusterCore. */
+import { DurableObject } from "cloudflare:workers";
+import type { ApiRequest, UserInfo } from "../core/api/request.ts";
+import { type Status, StatusError } from "../core/errors/status-error.ts";
+import type { Allocation, AllocationRequest } from "../core/kinds/define-kind.ts";
+import { builtinKinds } from "../core/kinds/registry.ts";
+import type { JoinRequest } from "../core/protocol/agent-protocol.ts";
+import type { ClusterConfig } from "../core/protocol/messages.ts";
+import type { WorkerEnv } from "../core/protocol/tokens.ts";
+import { builtinSchema } from "../core/schema/builtin-schema.ts";
+import { answer, describe, errorAnswer, requestOf, statusOf } from "./answers.ts";
+import { ClusterCore } from "./cluster-core.ts";
+import { durablePorts } from "./durable-ports.ts";
+import { forbiddenRequest } from "../core/authz/attributes.ts";
+import { impersonations } from "./impersonation.ts";
+import type { Delivery } from "./ports.ts";
+import { openWatch, resumeWatches, streamList } from "./resource-object.ts";
+import type { ClusterRpc, Refusal } from "./rpc.ts";
+
+export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRpc {
+	readonly #core: ClusterCore;
+
+	constructor(ctx: DurableObjectState, env: WorkerEnv) {
+		super(ctx, env);
+		this.#core = new ClusterCore({ ...durablePorts(ctx, env, ctx.id.name ?? ""), rootCa: env.PETREL_CA }, builtinKinds, builtinSchema);
+		resumeWatches(ctx, this.#core.core);
+		this.#settle();
+	}
+
+	override async fetch(http: Request): Promise<Response> {
+		const request = await requestOf(http);
+		try {
+			if (new URL(http.url).pathname === "/watch" || request.verb === "list") {
+				this.#core.authorize(request);
+				return request.verb === "list" ? streamList(this.#core.core, http, request) : openWatch(this.ctx, this.#core.core, request);
+			}
+			const response = this.#core.serve(request);
+			this.#settle();
+			return answer(response);
+		} catch (error) {
+			return errorAnswer(error, describe(request));
+		}
+	}
+
+	async namespaces(): Promise<string[]> {
+		return this.#core.namespaces();
+	}
+
+	async authorizeCluster(request: ApiRequest): Promise<Status | null> {
+		return refusalOf(() => this.#core.authorize(request));
+	}
+
+	async authorizeImpersonation(user: UserInfo, target: UserInfo): Promise<Status | null> {
+		return refusalOf(() => {
+			for (const attributes of impersonations(target)) {
+				const { allowed, reason } = this.#core.core.server.authorizer.decide(user, attributes);
+				if (!allowed) throw forbiddenRequest(user, attributes, reason);
+			}
+		});
+	}
+
+	async join(request: JoinRequest): Promise<{ ok: true; podCidr: string } | Refusal> {
+		try {
+			const { podCidr } = this.#core.join(request);
+			return { ok: true, podCidr };
+		} catch (error) {
+			return { ok: false, status: statusOf(error, `join of node ${request.nodeName}`) };
+		} finally {
+			this.#settle();
+		}
+	}
+
+	async config(namespace: string): Promise<ClusterConfig> {
+		return this.#core.config(namespace);
+	}
+
+	async allocate(holder: string, request: AllocationRequest, dryRun: boolean): Promise<{ ok: true; allocation: Allocation } | Refusal> {
+		try {
+			return { ok: true, allocation: this.#core.allocate(holder, request, dryRun) };
+		} catch (error) {
+			return { ok: false, status: statusOf(error, `allocation for ${holder}`) };
+		}
+	}
+
+	async deliver(delivery: Delivery): Promise<void> {
+		this.#core.receive(delivery);
+		this.#settle();
+	}
+
+	override async alarm(): Promise<void> {
+		try {
+			await this.#core.core.wake();
+		} finally {
+			this.#core.core.arm();
+		}
+	}
+
+	override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
+		this.#core.core.hub.remove(socket);
+		socket.close(code === 1005 || code === 1006 ? 1000 : code);
+	}
+
+	override async webSocketError(socket: WebSocket): Promise<void> {
+		this.#core.core.hub.remove(socket);
+	}
+
+	#settle(): void {
+		this.ctx.waitUntil(this.#core.core.settle());
+	}
+}
+
+function refusalOf(check: () => void): Status | null {
+	try {
+		check();
+		return null;
+	} catch (error) {
+		if (error instanceof StatusError) return error.status;
+		throw error;
+	}
+}

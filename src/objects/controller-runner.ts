@@ -1,0 +1,144 @@
+/**
+ * Runs the controllers of one Durable Object. Keys are queued by changes and worked off in the turn that queued them; what
+ * is left over, fails, or asks for a later look is a row of the queue table, which an alarm brings back.
+ */
+import type { Controller, ObjectChange, ReconcileContext, View, Watch } from "../core/controllers/controller.ts";
+import type { KubeObject, ResourceName } from "../core/meta/object.ts";
+import type { Sql } from "../store/sql.ts";
+import type { ResourceServer } from "./resource-server.ts";
+
+/** Reconciles in one turn at most: beyond it the rest waits for the alarm, so that requests get their turn. */
+export const RECONCILES_PER_TURN_MAX = 1_000;
+/** Back-off of a key that fails, as workqueue.DefaultControllerRateLimiter. */
+export const RETRY_BASE_MS = 5;
+export const RETRY_MAX_MS = 1_000_000;
+
+export interface ControllerMetrics {
+	reconciles: number;
+	failures: number;
+}
+
+export class ControllerRunner {
+	readonly metrics = new Map<string, ControllerMetrics>();
+	readonly #server: ResourceServer;
+	readonly #sql: Sql;
+	readonly #controllers: ReadonlyMap<string, Controller>;
+	readonly #watches: ReadonlyMap<ResourceName, { controller: string; watch: Watch }[]>;
+	readonly #view: View;
+	readonly #act: (controller: string, result: ReturnType<Controller["reconcile"]>["actions"]) => void;
+	/** Keys to reconcile in this turn, in order; values are earlier failures. */
+	readonly #pending = new Map<string, { controller: string; key: string; failures: number }>();
+	/** Keys that have a row in the queue table. */
+	readonly #rows = new Map<string, number>();
+
+	constructor(server: ResourceServer, controllers: readonly Controller[], act: (controller: string, actions: ReturnType<Controller["reconcile"]>["actions"]) => void) {
+		this.#server = server;
+		this.#sql = server.ports.sql;
+		this.#controllers = new Map(controllers.map((controller) => [controller.name, controller]));
+		this.#watches = watchesByResource(controllers);
+		this.#view = viewOf(server);
+		this.#act = act;
+		for (const row of this.#sql.all<{ controller: string; key: string; due_ms: number }>("SELECT controller, key, due_ms FROM queue")) this.#rows.set(id(row.controller, row.key), row.due_ms);
+	}
+
+	get view(): View {
+		return this.#view;
+	}
+
+	/** Queues the keys that a change concerns. */
+	onChange(change: ObjectChange): void {
+		for (const { controller, watch } of [...(this.#watches.get(change.resource) ?? []), ...(this.#watches.get("*") ?? [])])
+			for (const key of watch.keys(change, this.#view)) this.enqueue(controller, key);
+	}
+
+	enqueue(controller: string, key: string): void {
+		const entry = id(controller, key);
+		if (!this.#pending.has(entry)) this.#pending.set(entry, { controller, key, failures: 0 });
+	}
+
+	/** Works off what is queued, and what that queues in turn. */
+	drain(): void {
+		for (let budget = RECONCILES_PER_TURN_MAX; this.#pending.size > 0; budget--) {
+			const [entry, work] = this.#pending.entries().next().value as [string, { controller: string; key: string; failures: number }];
+			this.#pending.delete(entry);
+			if (budget <= 0) this.#defer(work.controller, work.key, this.#server.ports.nowMs(), work.failures);
+			else this.#reconcile(work);
+		}
+	}
+
+	/** Queues the keys whose time has come. */
+	takeDue(): void {
+		const nowMs = this.#server.ports.nowMs();
+		for (const row of this.#sql.all<{ controller: string; key: string; failures: number }>("SELECT controller, key, failures FROM queue WHERE due_ms <= ? ORDER BY due_ms LIMIT ?", nowMs, RECONCILES_PER_TURN_MAX)) {
+			this.#pending.set(id(row.controller, row.key), row);
+		}
+	}
+
+	/** When the next queued key is due, in milliseconds since 1970. */
+	nextDueMs(): number | undefined {
+		let next: number | undefined;
+		for (const dueMs of this.#rows.values()) if (next === undefined || dueMs < next) next = dueMs;
+		return next;
+	}
+
+	#reconcile({ controller: name, key, failures }: { controller: string; key: string; failures: number }): void {
+		const controller = this.#controllers.get(name);
+		if (controller === undefined) return this.#forget(name, key);
+		const metrics = this.metrics.get(name) ?? { reconciles: 0, failures: 0 };
+		this.metrics.set(name, metrics);
+		metrics.reconciles++;
+		const mark = this.#server.committedCount();
+		try {
+			const result = this.#server.transaction(() => {
+				const found = controller.reconcile(key, this.#view, this.#context());
+				this.#act(name, found.actions);
+				return found;
+			});
+			if (result.requeueAfterMs === undefined) this.#forget(name, key);
+			else this.#defer(name, key, this.#server.ports.nowMs() + result.requeueAfterMs, 0);
+		} catch (error) {
+			metrics.failures++;
+			this.#server.ports.logError(`controller ${name} failed on ${key} (failure ${failures + 1})`, error);
+			this.#defer(name, key, this.#server.ports.nowMs() + Math.min(RETRY_BASE_MS * 2 ** failures, RETRY_MAX_MS), failures + 1);
+		}
+		for (const change of this.#server.committedSince(mark)) this.onChange(change);
+	}
+
+	#context(): ReconcileContext {
+		const { ports, namespace } = this.#server;
+		return { nowMs: ports.nowMs(), namespace, random: () => ports.random(), suffix: (length) => this.#server.suffix(length) };
+	}
+
+	#defer(controller: string, key: string, dueMs: number, failures: number): void {
+		this.#sql.run("INSERT OR REPLACE INTO queue (controller, key, due_ms, failures) VALUES (?, ?, ?, ?)", controller, key, dueMs, failures);
+		this.#rows.set(id(controller, key), dueMs);
+	}
+
+	#forget(controller: string, key: string): void {
+		if (!this.#rows.delete(id(controller, key))) return;
+		this.#sql.run("DELETE FROM queue WHERE controller = ? AND key = ?", controller, key);
+	}
+}
+
+const id = (controller: string, key: string): string => `${controller}\n${key}`;
+
+function watchesByResource(controllers: readonly Controller[]): Map<ResourceName, { controller: string; watch: Watch }[]> {
+	const byResource = new Map<ResourceName, { controller: string; watch: Watch }[]>();
+	for (const controller of controllers)
+		for (const watch of controller.watches) byResource.set(watch.resource, [...(byResource.get(watch.resource) ?? []), { controller: controller.name, watch }]);
+	return byResource;
+}
+
+/** The store as controllers see it. */
+export function viewOf({ store }: ResourceServer): View {
+	return {
+		get: (resource, name) => store.get(resource, name),
+		list: <T extends KubeObject>(resource: ResourceName, labels?: Record<string, string>) => {
+			if (labels === undefined) return store.list<T>(resource);
+			const pairs = Object.entries(labels);
+			return store.list<T>(resource, { matcher: { requiredLabels: pairs, matches: (_name, summary) => pairs.every(([key, value]) => summary.labels[key] === value) } });
+		},
+		controlledBy: <T extends KubeObject>(resource: ResourceName, uid: string) => store.ownedBy(uid, resource).map((found) => found.object as T),
+		ownedBy: (uid) => store.ownedBy(uid),
+	};
+}

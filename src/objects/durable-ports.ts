@@ -1,0 +1,35 @@
+/** The cores' ports over a Durable Object. */
+import type { ObjectAddress } from "../core/protocol/messages.ts";
+import type { WorkerEnv } from "../core/protocol/tokens.ts";
+import { migrate } from "../store/migrate.ts";
+import { clusterObject, namespaceObject, nodeObject } from "./addresses.ts";
+import { DurableSql } from "./durable-sql.ts";
+import { logFault } from "./log.ts";
+import type { CorePorts, Delivery } from "./ports.ts";
+
+/** The internal method through which the objects of a cluster reach each other. */
+export interface Receiver {
+	deliver(delivery: Delivery): Promise<void>;
+}
+
+function receiverOf(env: WorkerEnv, cluster: string, to: ObjectAddress): Receiver {
+	if (to.object === "cluster") return clusterObject(env, cluster) as unknown as Receiver;
+	const stub = to.object === "namespace" ? namespaceObject(env, cluster, to.name) : nodeObject(env, cluster, to.name);
+	return stub as unknown as Receiver;
+}
+
+export function durablePorts(ctx: DurableObjectState, env: WorkerEnv, cluster: string): CorePorts {
+	const sql = new DurableSql(ctx.storage);
+	migrate(sql);
+	return {
+		sql,
+		nowMs: () => Date.now(),
+		random: () => crypto.getRandomValues(new Uint32Array(1))[0]! / 2 ** 32,
+		uuid: () => crypto.randomUUID(),
+		deliver: (to, delivery) => receiverOf(env, cluster, to).deliver(delivery),
+		setAlarm: (atMs) => {
+			ctx.waitUntil(ctx.storage.setAlarm(atMs));
+		},
+		logError: logFault,
+	};
+}

@@ -1,0 +1,169 @@
+/** The Namespace object, portable: every namespaced object of one namespace, and the loops over them. */
+import type { AdmissionView } from "../core/admission/admission.ts";
+import type { ApiRequest, ApiResponse } from "../core/api/request.ts";
+import type { Allocation, AllocationRequest, KindRegistry } from "../core/kinds/define-kind.ts";
+import type { Namespace, PriorityClass } from "../core/schema/kubernetes.d.ts";
+import type { Schema } from "../core/schema/types.ts";
+import { namespaceControllers } from "../core/controllers/registry.ts";
+import type { Action } from "../core/controllers/controller.ts";
+import type { ClusterConfig, MessageBody } from "../core/protocol/messages.ts";
+import { applyBindings } from "../core/controllers/pod-binding.ts";
+import { applyPodStatuses, applyPodStopped } from "../core/controllers/pod-status-reports.ts";
+import { applyEviction, applyNodeGone, applyNodeLost } from "../core/controllers/pod-node-loss.ts";
+import { type Authorizer, namespaceAuthorizer } from "./authorizer.ts";
+import { recordEvent } from "./event-recorder.ts";
+import type { CorePorts, Delivery } from "./ports.ts";
+import { ResourceCore } from "./resource-core.ts";
+import { AllocationNeeded } from "./resource-server.ts";
+import { dispatch } from "./verbs/dispatch.ts";
+
+export interface NamespacePorts extends CorePorts {
+	/** Asks the Cluster object for the configuration replica. */
+	fetchConfig(): Promise<ClusterConfig>;
+	/** Asks the Cluster object for addresses and node ports. */
+	allocate(holder: string, request: AllocationRequest, dryRun: boolean): Promise<Allocation>;
+}
+
+/** A write that needs addresses is tried again once it has them; more tries mean a hook that never has enough. */
+const ALLOCATION_TRIES = 3;
+
+export class NamespaceCore {
+	readonly core: ResourceCore;
+	readonly namespace: string;
+	readonly #ports: NamespacePorts;
+	readonly #authorizer: Authorizer;
+	#config: ClusterConfig | undefined;
+	#configUntilMs = 0;
+	#fetching: Promise<void> | undefined;
+
+	constructor(namespace: string, ports: NamespacePorts, kinds: KindRegistry, schema: Schema) {
+		this.namespace = namespace;
+		this.#ports = ports;
+		this.#authorizer = namespaceAuthorizer(namespace, () => this.core.server.store, () => this.#config);
+		const controllers = namespaceControllers({ registry: kinds, namespaceActive: () => this.#phase() === "Active", namespaceTerminating: () => this.#phase() === "Terminating", namespaceUid: () => this.#namespaceObject()?.metadata.uid ?? "", rootCa: () => this.#config?.rootCa ?? "" });
+		this.core = new ResourceCore({ ports, kinds, schema, namespace, admission: this.#admissionView(), authorizer: this.#authorizer }, { object: "namespace", name: namespace }, controllers);
+	}
+
+	/** Makes the configuration replica current; await before anything that authorises or admits. */
+	async ready(): Promise<void> {
+		if (this.#ports.nowMs() < this.#configUntilMs) return;
+		this.#fetching ??= this.#fetch().finally(() => {
+			this.#fetching = undefined;
+		});
+		await this.#fetching;
+	}
+
+	/** Serves a request. Throws a StatusError for what the client did wrong. Call `settle` afterwards. */
+	async serve(request: ApiRequest, authorized: boolean): Promise<ApiResponse> {
+		await this.ready();
+		if (!authorized) this.authorize(request);
+		let allocation: Allocation | undefined;
+		for (let tries = 1; ; tries++) {
+			try {
+				this.core.server.allocation = allocation;
+				return this.core.turn(() => dispatch(this.core.server, request));
+			} catch (error) {
+				if (!(error instanceof AllocationNeeded) || tries >= ALLOCATION_TRIES) throw error;
+				allocation = await this.#ports.allocate(error.holder, error.request, error.dryRun);
+			} finally {
+				this.core.server.allocation = undefined;
+			}
+		}
+	}
+
+	authorize(request: ApiRequest): void {
+		const { verb, group, resource, subresource, name, user } = request;
+		this.#authorizer.check(user, { verb, group, resource, subresource, name });
+	}
+
+	/** Takes in a delivery from another object. */
+	async receive({ clock, messages }: Delivery): Promise<void> {
+		await this.ready();
+		this.core.server.store.clock.observe(clock);
+		for (const message of messages) this.#take(message);
+		this.core.arm();
+	}
+
+	async wake(): Promise<void> {
+		await this.ready();
+		await this.core.wake();
+	}
+
+	#take(message: MessageBody): void {
+		const view = this.core.runner.view;
+		const nowMs = this.#ports.nowMs();
+		switch (message.type) {
+			case "config":
+				return this.#install(message.config);
+			case "namespaceActive":
+			case "namespaceTerminating":
+				return this.#enqueue("namespace");
+			case "retryPlacement":
+				return this.#enqueue("place");
+			case "bind":
+				return this.#perform("scheduler", applyBindings(view, message, nowMs));
+			case "podStatus":
+				return this.#perform("kubelet", applyPodStatuses(view, message, nowMs));
+			case "podStopped":
+				return this.#perform("kubelet", applyPodStopped(view, message));
+			case "evictPods":
+				return this.#perform("taint-eviction", applyEviction(view, message, nowMs));
+			case "nodeLost":
+				return this.#perform("node-lifecycle", applyNodeLost(view, message, nowMs));
+			case "nodeGone":
+				return this.#perform("pod-garbage-collector", applyNodeGone(view, message, nowMs));
+			case "recordEvent":
+				return this.core.turn(() => recordEvent(this.core.server, message));
+			default:
+				throw new Error(`a Namespace object takes no message ${message.type}`);
+		}
+	}
+
+	#perform(controller: string, actions: readonly Action[]): void {
+		// Each on its own: one pod that has changed meanwhile must not hold up the others.
+		for (const action of actions) {
+			try {
+				this.core.perform(controller, [action]);
+			} catch (error) {
+				this.#ports.logError(`${controller}: ${action.type} in namespace ${this.namespace}`, error);
+			}
+		}
+	}
+
+	#enqueue(key: "namespace" | "place"): void {
+		this.core.turn(() => {
+			for (const controller of this.core.runner.controllersWith(key)) this.core.runner.enqueue(controller, key);
+		});
+	}
+
+	async #fetch(): Promise<void> {
+		const askedMs = this.#ports.nowMs();
+		const config = await this.#ports.fetchConfig();
+		this.#install(config);
+		this.#configUntilMs = askedMs + config.leaseMs;
+	}
+
+	#install(config: ClusterConfig): void {
+		if (this.#config !== undefined && config.version < this.#config.version) return;
+		this.#config = config;
+		this.#authorizer.changed("");
+	}
+
+	#namespaceObject(): Namespace | undefined {
+		return (this.#config?.namespace as Namespace | null | undefined) ?? undefined;
+	}
+
+	#phase(): string | undefined {
+		const namespace = this.#namespaceObject();
+		return namespace === undefined ? undefined : namespace.metadata.deletionTimestamp ? "Terminating" : "Active";
+	}
+
+	#admissionView(): AdmissionView {
+		return {
+			get: (resource, name) => this.core.server.store.get(resource, name),
+			list: (resource) => this.core.server.store.list(resource),
+			namespaceObject: () => this.#namespaceObject() ?? null,
+			priorityClasses: () => (this.#config?.objects["scheduling.k8s.io/priorityclasses"] ?? []) as PriorityClass[],
+		};
+	}
+}

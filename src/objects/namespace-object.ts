@@ -1,0 +1,107 @@
+/** The Durable Object of one namespace: a shell around NamespaceCore. */
+import { DurableObject } from "cloudflare:workers";
+import type { ApiRequest } from "../core/api/request.ts";
+import { StatusError } from "../core/errors/status-error.ts";
+import type { Allocation, AllocationRequest } from "../core/kinds/define-kind.ts";
+import { builtinKinds } from "../core/kinds/registry.ts";
+import type { ClusterConfig, PodRef } from "../core/protocol/messages.ts";
+import type { WorkerEnv } from "../core/protocol/tokens.ts";
+import { builtinSchema } from "../core/schema/builtin-schema.ts";
+import { clusterObject } from "./addresses.ts";
+import { answer, describe, errorAnswer, requestOf, statusOf } from "./answers.ts";
+import { durablePorts } from "./durable-ports.ts";
+import { NamespaceCore } from "./namespace-core.ts";
+import type { Delivery } from "./ports.ts";
+import { openWatch, resumeWatches, streamList } from "./resource-object.ts";
+import { AUTHORIZED_HEADER, type NamespaceRpc, type Refusal, type ServiceAccountGrant } from "./rpc.ts";
+import { connectTarget } from "./verbs/connect.ts";
+import { serviceAccountGrant } from "./verbs/token.ts";
+
+/** What a Namespace object asks of the Cluster object. */
+interface ClusterInternals {
+	config(namespace: string): Promise<ClusterConfig>;
+	allocate(holder: string, request: AllocationRequest, dryRun: boolean): Promise<{ ok: true; allocation: Allocation } | Refusal>;
+}
+
+export class NamespaceObject extends DurableObject<WorkerEnv> implements NamespaceRpc {
+	readonly #core: NamespaceCore;
+
+	constructor(ctx: DurableObjectState, env: WorkerEnv) {
+		super(ctx, env);
+		const [cluster = "", namespace = ""] = (ctx.id.name ?? "").split("/");
+		const internals = (): ClusterInternals => clusterObject(env, cluster) as unknown as ClusterInternals;
+		const ports = {
+			...durablePorts(ctx, env, cluster),
+			fetchConfig: () => internals().config(namespace),
+			allocate: async (holder: string, request: AllocationRequest, dryRun: boolean) => allocated(await internals().allocate(holder, request, dryRun)),
+		};
+		this.#core = new NamespaceCore(namespace, ports, builtinKinds, builtinSchema);
+		resumeWatches(ctx, this.#core.core);
+	}
+
+	override async fetch(http: Request): Promise<Response> {
+		const request = await requestOf(http);
+		const authorized = http.headers.get(AUTHORIZED_HEADER) === "1";
+		try {
+			await this.#core.ready();
+			if (new URL(http.url).pathname === "/watch" || request.verb === "list") {
+				if (!authorized) this.#core.authorize(request);
+				return request.verb === "list" ? streamList(this.#core.core, http, request) : openWatch(this.ctx, this.#core.core, request);
+			}
+			const response = await this.#core.serve(request, authorized);
+			this.#settle();
+			return answer(response);
+		} catch (error) {
+			return errorAnswer(error, describe(request));
+		}
+	}
+
+	async podConnection(request: ApiRequest): Promise<{ ok: true; node: string; pod: PodRef; container: string } | Refusal> {
+		return this.#answerRpc(request, () => connectTarget(this.#core.core.server, request));
+	}
+
+	async serviceAccountForToken(request: ApiRequest): Promise<ServiceAccountGrant | Refusal> {
+		return this.#answerRpc(request, () => serviceAccountGrant(this.#core.core.server, request));
+	}
+
+	async deliver(delivery: Delivery): Promise<void> {
+		await this.#core.receive(delivery);
+		this.#settle();
+	}
+
+	override async alarm(): Promise<void> {
+		try {
+			await this.#core.wake();
+		} finally {
+			this.#core.core.arm();
+		}
+	}
+
+	override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
+		this.#core.core.hub.remove(socket);
+		socket.close(code === 1005 || code === 1006 ? 1000 : code);
+	}
+
+	override async webSocketError(socket: WebSocket): Promise<void> {
+		this.#core.core.hub.remove(socket);
+	}
+
+	#settle(): void {
+		this.ctx.waitUntil(this.#core.core.settle());
+	}
+
+	async #answerRpc<T>(request: ApiRequest, work: () => T): Promise<T | Refusal> {
+		try {
+			await this.#core.ready();
+			this.#core.authorize(request);
+			return work();
+		} catch (error) {
+			return { ok: false, status: statusOf(error, describe(request)) };
+		}
+	}
+}
+
+function allocated(result: { ok: true; allocation: Allocation } | Refusal): Allocation {
+	if (result.ok) return result.allocation;
+	throw StatusError.from(result.status);
+}

@@ -1,0 +1,276 @@
+/**
+ * The Node object, portable: the agent's mailbox (what should run there), its liveness, and the eviction of pods by taints.
+ * A heartbeat is never a row: the object learns of a lost agent only by its held poll's socket closing.
+ */
+import { evictions } from "../core/controllers/taint-eviction.ts";
+import { type AgentCommand, AGENT_PROTOCOL_VERSION, type PollRequest, type PollResponse } from "../core/protocol/agent-protocol.ts";
+import type { MessageBody, ObjectMessage, PodRef } from "../core/protocol/messages.ts";
+import type { ConfigMap, Pod, Secret, Taint } from "../core/schema/kubernetes.d.ts";
+import { RevisionClock } from "../store/revision-clock.ts";
+import { Alarm } from "./alarm.ts";
+import { Outbox } from "./outbox.ts";
+import type { CorePorts, Delivery } from "./ports.ts";
+
+/** A held poll: answered by one message. */
+export interface HeldPoll {
+	cursor: number;
+	networkCursor: number;
+	answer(response: PollResponse): void;
+}
+
+/** How long after a held poll ended the next one must be there, in milliseconds. */
+export const POLL_GAP_MS = 15_000;
+/** A command that no poll took in this time is dropped, in milliseconds: its session has given up by then. */
+const COMMAND_TTL_MS = 30_000;
+const COMMANDS_MAX = 256;
+const UNREACHABLE_TAINTS = ["node.kubernetes.io/unreachable", "node.kubernetes.io/not-ready"];
+
+type DesiredRow = { uid: string; namespace: string; name: string; sequence: number; body: string };
+type ReferencedRow = { resource: string; namespace: string; name: string; sequence: number; body: string };
+
+const REFERENCED_RESOURCES = { configmaps: "configMaps", secrets: "secrets" } as const;
+
+export class NodeCore {
+	readonly node: string;
+	readonly outbox: Outbox;
+	readonly #ports: CorePorts;
+	readonly #clock: RevisionClock;
+	readonly #held = new Set<HeldPoll>();
+	readonly #commands = new Map<string, { command: AgentCommand; atMs: number }>();
+	readonly #alarm: Alarm;
+	#connected: boolean;
+	#taints: Taint[];
+	#pollDueMs: number | undefined;
+	#evictionDueMs: number | undefined;
+
+	constructor(node: string, ports: CorePorts) {
+		this.node = node;
+		this.#ports = ports;
+		const newest = ports.sql.all<{ newest: number | null }>("SELECT max(sequence) AS newest FROM (SELECT sequence FROM desired UNION ALL SELECT sequence FROM referenced)")[0]?.newest;
+		this.#clock = new RevisionClock(Math.max(newest ?? 0, Number(this.#meta("cursor") ?? 0)));
+		this.outbox = new Outbox(ports, { object: "node", name: node }, this.#clock);
+		this.#alarm = new Alarm(ports);
+		this.#connected = this.#meta("connected") === "true";
+		this.#taints = JSON.parse(this.#meta("taints") ?? "[]") as Taint[];
+		if (this.#connected) this.#pollDueMs = ports.nowMs() + POLL_GAP_MS;
+		if (this.#taints.length > 0) this.#evictionDueMs = ports.nowMs();
+	}
+
+	/** Stores what the agent reports for delivery to whom it concerns. Call `settle` afterwards. */
+	report({ statuses = [], stopped = [], node, cursor }: PollRequest): void {
+		this.#ports.sql.transaction(() => {
+			for (const [name, group] of Map.groupBy(statuses, ({ pod }) => pod.namespace)) this.#post({ to: { object: "namespace", name }, body: { type: "podStatus", node: this.node, statuses: group } });
+			for (const [name, pods] of Map.groupBy(stopped, (pod) => pod.namespace)) this.#post({ to: { object: "namespace", name }, body: { type: "podStopped", node: this.node, pods } });
+			if (node !== undefined) {
+				this.#connect();
+				this.#post({ to: { object: "cluster" }, body: { type: "nodeStatus", node: this.node, connected: true, status: node.status, labels: node.labels } });
+			}
+			this.#ports.sql.run("DELETE FROM desired WHERE body = '' AND sequence <= ?", cursor);
+		});
+	}
+
+	/** What changed since the agent's cursors, with the commands that wait for it. */
+	poll({ cursor, networkCursor }: Pick<PollRequest, "cursor" | "networkCursor">): PollResponse {
+		const full = cursor === 0 || cursor > this.#clock.cut();
+		const since = full ? 0 : cursor;
+		const desired = this.#ports.sql.all<DesiredRow>("SELECT * FROM desired WHERE sequence > ?", since);
+		const referenced = this.#ports.sql.all<ReferencedRow>("SELECT * FROM referenced WHERE sequence > ?", since);
+		const networks = this.#ports.sql.all<{ namespace: string; sequence: number; body: string }>("SELECT * FROM networks WHERE sequence > ? ORDER BY sequence", networkCursor);
+		const parsed = (resource: string) => referenced.filter((row) => row.resource === resource).map((row) => JSON.parse(row.body));
+		const commands = [...this.#commands.values()].map(({ command }) => command);
+		this.#commands.clear();
+		return {
+			version: AGENT_PROTOCOL_VERSION,
+			cursor: Math.max(cursor > this.#clock.cut() ? 0 : cursor, this.#clock.cut()),
+			networkCursor: networks.at(-1)?.sequence ?? networkCursor,
+			full,
+			pods: desired.filter((row) => row.body !== "").map((row) => JSON.parse(row.body) as Pod),
+			removed: full ? [] : desired.filter((row) => row.body === "").map(refOf),
+			configMaps: parsed("configmaps") as ConfigMap[],
+			secrets: parsed("secrets") as Secret[],
+			network: networks.map((row) => ({ namespace: row.namespace, services: JSON.parse(row.body) })),
+			commands,
+		};
+	}
+
+	/** Answers a held poll now if there is something to say, else keeps it. */
+	hold(held: HeldPoll): void {
+		this.#connect();
+		this.#pollDueMs = undefined;
+		if (this.#hasNews(held)) held.answer(this.poll(held));
+		else this.#held.add(held);
+	}
+
+	/** Takes up a held poll again after hibernation. */
+	adopt(held: HeldPoll): void {
+		this.#held.add(held);
+		this.#pollDueMs = undefined;
+	}
+
+	/** A held poll's socket closed: by the front door after its time (`gone` false), or because the agent went away. */
+	released(held: HeldPoll | undefined, gone: boolean): void {
+		if (held !== undefined) this.#held.delete(held);
+		if (this.#held.size > 0) return;
+		if (gone) this.#disconnect();
+		else this.#pollDueMs = this.#ports.nowMs() + POLL_GAP_MS;
+	}
+
+	/** Hands a command to the agent; false when no agent is connected. */
+	command(command: AgentCommand): boolean {
+		const nowMs = this.#ports.nowMs();
+		for (const [id, { atMs }] of this.#commands) if (atMs < nowMs - COMMAND_TTL_MS) this.#commands.delete(id);
+		if (!this.#connected || this.#commands.size >= COMMANDS_MAX) return false;
+		this.#commands.set(command.id, { command, atMs: nowMs });
+		this.#announce();
+		return true;
+	}
+
+	/** Takes in a delivery from another object. */
+	receive({ clock, messages }: Delivery): void {
+		this.#ports.sql.transaction(() => {
+			this.#clock.observe(clock);
+			for (const message of messages) this.#take(message);
+			this.#evict();
+		});
+		this.#announce();
+	}
+
+	/** Sends what waits in the outbox and sets the alarm. */
+	async settle(): Promise<void> {
+		await this.outbox.flush();
+		this.arm();
+	}
+
+	async wake(): Promise<void> {
+		this.#alarm.rang();
+		const nowMs = this.#ports.nowMs();
+		this.#ports.sql.transaction(() => {
+			if (this.#pollDueMs !== undefined && this.#pollDueMs <= nowMs && this.#held.size === 0) this.#disconnect();
+			if (this.#evictionDueMs !== undefined && this.#evictionDueMs <= nowMs) this.#evict();
+		});
+		await this.settle();
+	}
+
+	arm(): void {
+		this.#alarm.arm([this.#pollDueMs, this.#evictionDueMs, this.outbox.nextDueMs()]);
+	}
+
+	#take(message: MessageBody): void {
+		switch (message.type) {
+			case "assign":
+				for (const pod of message.pods) this.#want(pod);
+				for (const configMap of message.configMaps) this.#refer("configmaps", configMap);
+				for (const secret of message.secrets) this.#refer("secrets", secret);
+				return;
+			case "unassign":
+				for (const pod of message.pods) this.#unwant(pod);
+				return;
+			case "network":
+				this.#ports.sql.run("INSERT OR REPLACE INTO networks (namespace, sequence, body) VALUES (?, ?, ?)", message.namespace, message.sequence, JSON.stringify(message.services));
+				return;
+			case "nodeTaints":
+				return this.#taint(message.taints);
+			default:
+				throw new Error(`a Node object takes no message ${message.type}`);
+		}
+	}
+
+	#want(pod: Pod): void {
+		const body = JSON.stringify(pod);
+		const uid = pod.metadata.uid ?? "";
+		if (this.#ports.sql.all<{ body: string }>("SELECT body FROM desired WHERE uid = ?", uid)[0]?.body === body) return;
+		this.#ports.sql.run("INSERT OR REPLACE INTO desired (uid, namespace, name, sequence, body) VALUES (?, ?, ?, ?, ?)", uid, pod.metadata.namespace ?? "", pod.metadata.name ?? "", this.#next(), body);
+	}
+
+	#unwant(pod: PodRef): void {
+		this.#ports.sql.run("UPDATE desired SET body = '', sequence = ? WHERE uid = ? AND body <> ''", this.#next(), pod.uid);
+		const left = this.#ports.sql.all("SELECT 1 FROM desired WHERE namespace = ? AND body <> '' LIMIT 1", pod.namespace);
+		if (left.length === 0) this.#ports.sql.run("DELETE FROM referenced WHERE namespace = ?", pod.namespace);
+	}
+
+	#refer(resource: keyof typeof REFERENCED_RESOURCES, object: ConfigMap | Secret): void {
+		const body = JSON.stringify(object);
+		const { namespace = "", name = "" } = object.metadata;
+		const old = this.#ports.sql.all<{ body: string }>("SELECT body FROM referenced WHERE resource = ? AND namespace = ? AND name = ?", resource, namespace, name)[0];
+		if (old?.body === body) return;
+		this.#ports.sql.run("INSERT OR REPLACE INTO referenced (resource, namespace, name, sequence, body) VALUES (?, ?, ?, ?, ?)", resource, namespace, name, this.#next(), body);
+	}
+
+	#taint(taints: Taint[]): void {
+		const was = this.#taints;
+		this.#taints = taints;
+		this.#setMeta("taints", JSON.stringify(taints));
+		const lost = (list: readonly Taint[]) => list.some((taint) => taint.effect === "NoExecute" && UNREACHABLE_TAINTS.includes(taint.key));
+		if (!lost(taints) || lost(was)) return;
+		for (const [name, pods] of Map.groupBy(this.#pods(), (pod) => pod.metadata.namespace ?? "")) {
+			const running = pods.filter((pod) => pod.metadata.deletionTimestamp === undefined);
+			this.#post({ to: { object: "namespace", name }, body: { type: "nodeLost", node: this.node, pods: running.map(podRef) } });
+		}
+	}
+
+	/** Asks for the deletion of pods that do not tolerate the node's NoExecute taints, or no longer. */
+	#evict(): void {
+		this.#evictionDueMs = undefined;
+		if (!this.#taints.some((taint) => taint.effect === "NoExecute")) return;
+		const { evict, nextAtMs } = evictions(this.#pods(), this.#taints, this.#ports.nowMs());
+		this.#evictionDueMs = nextAtMs;
+		for (const [name, pods] of Map.groupBy(evict, (pod) => pod.namespace))
+			this.#post({ to: { object: "namespace", name }, body: { type: "evictPods", node: this.node, pods, reason: "DeletionByTaintManager", message: "Taint manager: deleting due to NoExecute taint" } });
+	}
+
+	#pods(): Pod[] {
+		return this.#ports.sql.all<DesiredRow>("SELECT * FROM desired WHERE body <> ''").map((row) => JSON.parse(row.body) as Pod);
+	}
+
+	#hasNews({ cursor, networkCursor }: Pick<HeldPoll, "cursor" | "networkCursor">): boolean {
+		if (cursor === 0 || cursor > this.#clock.cut() || this.#commands.size > 0) return true;
+		const query = "SELECT 1 FROM desired WHERE sequence > ?1 UNION ALL SELECT 1 FROM referenced WHERE sequence > ?1 UNION ALL SELECT 1 FROM networks WHERE sequence > ?2 LIMIT 1";
+		return this.#ports.sql.all(query, cursor, networkCursor).length > 0;
+	}
+
+	/** Answers held polls that now have something to hear. */
+	#announce(): void {
+		for (const held of this.#held) {
+			if (!this.#hasNews(held)) continue;
+			this.#held.delete(held);
+			held.answer(this.poll(held));
+		}
+		if (this.#held.size === 0 && this.#connected) this.#pollDueMs = this.#ports.nowMs() + POLL_GAP_MS;
+	}
+
+	#connect(): void {
+		if (this.#connected) return;
+		this.#connected = true;
+		this.#setMeta("connected", "true");
+		this.#post({ to: { object: "cluster" }, body: { type: "nodeStatus", node: this.node, connected: true } });
+	}
+
+	#disconnect(): void {
+		this.#pollDueMs = undefined;
+		if (!this.#connected) return;
+		this.#connected = false;
+		this.#setMeta("connected", "false");
+		this.#post({ to: { object: "cluster" }, body: { type: "nodeStatus", node: this.node, connected: false } });
+	}
+
+	#next(): number {
+		const sequence = this.#clock.next(this.#ports.nowMs());
+		this.#setMeta("cursor", String(sequence));
+		return sequence;
+	}
+
+	#meta(key: string): string | undefined {
+		return this.#ports.sql.all<{ value: string }>("SELECT value FROM meta WHERE key = ?", key)[0]?.value;
+	}
+
+	#setMeta(key: string, value: string): void {
+		this.#ports.sql.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", key, value);
+	}
+
+	#post(message: ObjectMessage): void {
+		this.outbox.post(message);
+	}
+}
+
+const refOf = ({ uid, namespace, name }: DesiredRow): PodRef => ({ uid, namespace, name });
+const podRef = ({ metadata }: Pod): PodRef => ({ uid: metadata.uid ?? "", namespace: metadata.namespace ?? "", name: metadata.name ?? "" });

@@ -1,0 +1,95 @@
+/** The Durable Object of one node: a shell around NodeCore. A held poll is a hibernatable socket. */
+import { DurableObject } from "cloudflare:workers";
+import type { AgentCommand, PollRequest, PollResponse } from "../core/protocol/agent-protocol.ts";
+import type { WorkerEnv } from "../core/protocol/tokens.ts";
+import { durablePorts } from "./durable-ports.ts";
+import { type HeldPoll, NodeCore } from "./node-core.ts";
+import type { Delivery } from "./ports.ts";
+import { CLIENT_GONE_CODE, type NodeRpc, POLL_HEADER } from "./rpc.ts";
+
+const HOLD_TAG = "hold";
+const ABNORMAL_CLOSURE = 1006;
+
+export class NodeObject extends DurableObject<WorkerEnv> implements NodeRpc {
+	readonly #core: NodeCore;
+	readonly #polls = new Map<WebSocket, HeldPoll>();
+
+	constructor(ctx: DurableObjectState, env: WorkerEnv) {
+		super(ctx, env);
+		const [cluster = "", node = ""] = (ctx.id.name ?? "").split("/");
+		this.#core = new NodeCore(node, durablePorts(ctx, env, cluster));
+		for (const socket of ctx.getWebSockets(HOLD_TAG)) {
+			const cursors = socket.deserializeAttachment() as { cursor: number; networkCursor: number } | null;
+			if (cursors !== null && socket.readyState === WebSocket.OPEN) this.#core.adopt(this.#held(socket, cursors));
+		}
+	}
+
+	override async fetch(http: Request): Promise<Response> {
+		const { cursor, networkCursor } = JSON.parse(http.headers.get(POLL_HEADER) ?? "{}") as PollRequest;
+		const { 0: client, 1: server } = new WebSocketPair();
+		this.ctx.acceptWebSocket(server, [HOLD_TAG]);
+		server.serializeAttachment({ cursor, networkCursor });
+		this.#core.hold(this.#held(server, { cursor, networkCursor }));
+		this.#settle();
+		return new Response(null, { status: 101, webSocket: client });
+	}
+
+	async report(_cluster: string, _node: string, request: PollRequest): Promise<void> {
+		this.#core.report(request);
+		this.#settle();
+	}
+
+	async poll(_cluster: string, _node: string, request: PollRequest): Promise<PollResponse> {
+		return this.#core.poll(request);
+	}
+
+	async command(_cluster: string, _node: string, command: AgentCommand): Promise<boolean> {
+		return this.#core.command(command);
+	}
+
+	async deliver(delivery: Delivery): Promise<void> {
+		this.#core.receive(delivery);
+		this.#settle();
+	}
+
+	override async alarm(): Promise<void> {
+		try {
+			await this.#core.wake();
+		} finally {
+			this.#core.arm();
+		}
+	}
+
+	override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
+		this.#released(socket, code === CLIENT_GONE_CODE || code === ABNORMAL_CLOSURE);
+		socket.close(code === 1005 || code === ABNORMAL_CLOSURE ? 1000 : code);
+	}
+
+	override async webSocketError(socket: WebSocket): Promise<void> {
+		this.#released(socket, true);
+	}
+
+	#released(socket: WebSocket, gone: boolean): void {
+		this.#core.released(this.#polls.get(socket), gone);
+		this.#polls.delete(socket);
+		this.#settle();
+	}
+
+	#held(socket: WebSocket, { cursor, networkCursor }: { cursor: number; networkCursor: number }): HeldPoll {
+		const held: HeldPoll = {
+			cursor,
+			networkCursor,
+			answer: (response) => {
+				this.#polls.delete(socket);
+				socket.send(JSON.stringify(response));
+				socket.close(1000, "answered");
+			},
+		};
+		this.#polls.set(socket, held);
+		return held;
+	}
+
+	#settle(): void {
+		this.ctx.waitUntil(this.#core.settle());
+	}
+}

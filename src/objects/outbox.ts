@@ -1,0 +1,82 @@
+/**
+ * Messages to other objects: written in the transaction that decided them, sent afterwards, at least once and in order for
+ * each receiver.
+ */
+import type { MessageBody, ObjectAddress, ObjectMessage } from "../core/protocol/messages.ts";
+import type { RevisionClock } from "../store/revision-clock.ts";
+import type { CorePorts } from "./ports.ts";
+
+/** Messages in one delivery. */
+const DELIVERY_MAX = 200;
+const RETRY_BASE_MS = 50;
+const RETRY_MAX_MS = 30_000;
+
+const targetOf = (address: ObjectAddress): string => (address.object === "cluster" ? "cluster" : `${address.object}/${address.name}`);
+
+function addressOf(target: string): ObjectAddress {
+	const [object = "", name = ""] = target.split("/");
+	return object === "cluster" ? { object } : { object: object as "namespace" | "node", name };
+}
+
+export class Outbox {
+	readonly #ports: CorePorts;
+	readonly #self: ObjectAddress;
+	readonly #clock: RevisionClock;
+	/** Targets with undelivered rows; the value says when to try next and how often it failed. */
+	readonly #waiting = new Map<string, { dueMs: number; failures: number }>();
+	readonly #sending = new Set<string>();
+	#nextId: number;
+
+	constructor(ports: CorePorts, self: ObjectAddress, clock: RevisionClock) {
+		this.#ports = ports;
+		this.#self = self;
+		this.#clock = clock;
+		this.#nextId = (ports.sql.all<{ last: number | null }>("SELECT max(id) AS last FROM outbox")[0]?.last ?? 0) + 1;
+		for (const { target } of ports.sql.all<{ target: string }>("SELECT DISTINCT target FROM outbox")) this.#waiting.set(target, { dueMs: 0, failures: 0 });
+	}
+
+	/** Call inside a transaction. */
+	post({ to, body }: ObjectMessage): void {
+		const target = targetOf(to);
+		this.#ports.sql.run("INSERT INTO outbox (id, target, body) VALUES (?, ?, ?)", this.#nextId++, target, JSON.stringify(body));
+		if (!this.#waiting.has(target)) this.#waiting.set(target, { dueMs: 0, failures: 0 });
+	}
+
+	/** Sends whatever is due. Resolves when all that was due is delivered or has failed. */
+	async flush(): Promise<void> {
+		const nowMs = this.#ports.nowMs();
+		const due = [...this.#waiting].filter(([target, { dueMs }]) => dueMs <= nowMs && !this.#sending.has(target));
+		await Promise.all(due.map(([target]) => this.#sendAll(target)));
+	}
+
+	nextDueMs(): number | undefined {
+		let next: number | undefined;
+		for (const { dueMs } of this.#waiting.values()) if (next === undefined || dueMs < next) next = dueMs;
+		return next;
+	}
+
+	async #sendAll(target: string): Promise<void> {
+		this.#sending.add(target);
+		try {
+			while (await this.#sendSome(target));
+			this.#waiting.delete(target);
+		} catch (error) {
+			const failures = (this.#waiting.get(target)?.failures ?? 0) + 1;
+			this.#waiting.set(target, { dueMs: this.#ports.nowMs() + Math.min(RETRY_BASE_MS * 2 ** failures, RETRY_MAX_MS), failures });
+			this.#ports.logError(`a delivery to ${target} failed (failure ${failures})`, error);
+		} finally {
+			this.#sending.delete(target);
+		}
+	}
+
+	/** Delivers one batch; false when nothing was left. */
+	async #sendSome(target: string): Promise<boolean> {
+		const rows = this.#ports.sql.all<{ id: number; body: string }>("SELECT id, body FROM outbox WHERE target = ? ORDER BY id LIMIT ?", target, DELIVERY_MAX);
+		const last = rows.at(-1);
+		if (last === undefined) return false;
+		const messages = rows.map((row) => JSON.parse(row.body) as MessageBody);
+		await this.#ports.deliver(addressOf(target), { from: this.#self, clock: this.#clock.cut(), messages });
+		this.#ports.sql.run("DELETE FROM outbox WHERE target = ? AND id <= ?", target, last.id);
+		return true;
+	}
+}

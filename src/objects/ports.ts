@@ -1,0 +1,25 @@
+/** What the portable cores of the Durable Objects stand on: a Durable Object gives the real things, the simulator its own. */
+import type { MessageBody, ObjectAddress } from "../core/protocol/messages.ts";
+import type { Sql } from "../store/sql.ts";
+
+/** One delivery from an object's outbox. Idempotent at the receiver. */
+export interface Delivery {
+	from: ObjectAddress;
+	/** The sender's revision clock. */
+	clock: number;
+	messages: MessageBody[];
+}
+
+export interface CorePorts {
+	sql: Sql;
+	nowMs(): number;
+	/** In [0, 1). */
+	random(): number;
+	uuid(): string;
+	/** Resolves once the receiver has it durably. */
+	deliver(to: ObjectAddress, delivery: Delivery): Promise<void>;
+	/** Wakes the object no later than `atMs`. */
+	setAlarm(atMs: number): void;
+	/** An internal fault, with its cause. */
+	logError(what: string, cause: unknown): void;
+}

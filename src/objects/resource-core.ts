@@ -1,0 +1,108 @@
+/**
+ * What the Namespace and the Cluster object have in common: an API server over a store, controllers that run in the turn
+ * of each write, an outbox, watches and one alarm. Portable; the Durable Object classes are thin shells around it.
+ */
+import type { Action, Controller } from "../core/controllers/controller.ts";
+import type { ObjectAddress } from "../core/protocol/messages.ts";
+import { LOG_RETENTION_MS } from "../store/change-log.ts";
+import { Alarm } from "./alarm.ts";
+import { Actor } from "./actions.ts";
+import { ControllerRunner } from "./controller-runner.ts";
+import { EVENT_TTL_MS } from "./event-recorder.ts";
+import { Outbox } from "./outbox.ts";
+import type { CorePorts } from "./ports.ts";
+import { type CommittedChange, ResourceServer, type ResourceServerOptions } from "./resource-server.ts";
+import { WatchHub } from "./watch-hub.ts";
+
+/** Events removed in one turn at most. */
+const EVENT_SWEEP_MAX = 500;
+
+export class ResourceCore {
+	readonly server: ResourceServer;
+	readonly runner: ControllerRunner;
+	readonly outbox: Outbox;
+	readonly hub: WatchHub;
+	readonly actor: Actor;
+	readonly #ports: CorePorts;
+	readonly #observe: (changes: readonly CommittedChange[]) => void;
+	readonly #alarm: Alarm;
+	#compactionDueMs: number | undefined;
+	#eventSweepDueMs: number | undefined;
+
+	/** `observe` sees every turn's changes before they are published; what it posts leaves with them. */
+	constructor(options: ResourceServerOptions, self: ObjectAddress, controllers: readonly Controller[], observe: (changes: readonly CommittedChange[]) => void = () => {}) {
+		this.#ports = options.ports;
+		this.#observe = observe;
+		this.#alarm = new Alarm(options.ports);
+		this.server = new ResourceServer(options);
+		this.outbox = new Outbox(options.ports, self, this.server.store.clock);
+		this.actor = new Actor(this.server, this.outbox);
+		this.runner = new ControllerRunner(this.server, controllers, (controller, actions) => this.actor.act(controller, actions));
+		this.hub = new WatchHub(this.server);
+		if (this.server.store.log.newest() > 0) this.#compactionDueMs = options.ports.nowMs();
+		if (this.server.store.count("events") > 0) this.#eventSweepDueMs = options.ports.nowMs();
+	}
+
+	/** Does `work` and all that follows from it: reconciles, watch events. Messages leave by `settle`. */
+	turn<T>(work: () => T): T {
+		try {
+			return this.server.transaction(work);
+		} finally {
+			this.#follow();
+		}
+	}
+
+	/** A controller's actions decided outside the runner (on a message). */
+	perform(controller: string, actions: readonly Action[]): void {
+		this.turn(() => this.actor.act(controller, actions));
+	}
+
+	/** Sends what waits in the outbox and sets the alarm for what is due later. Call after each turn. */
+	async settle(): Promise<void> {
+		this.arm();
+		await this.outbox.flush();
+		this.arm();
+	}
+
+	/** The alarm's work. */
+	async wake(): Promise<void> {
+		this.#alarm.rang();
+		this.turn(() => this.runner.takeDue());
+		this.#compact();
+		this.#sweepEvents();
+		await this.settle();
+	}
+
+	/** Sets the alarm to the next thing that is due. */
+	arm(): void {
+		this.#alarm.arm([this.runner.nextDueMs(), this.outbox.nextDueMs(), this.#compactionDueMs, this.#eventSweepDueMs]);
+	}
+
+	#follow(): void {
+		for (const change of this.server.committedSince(0)) this.runner.onChange(change);
+		this.runner.drain();
+		const committed = this.server.takeCommitted();
+		if (committed.length === 0) return;
+		this.#observe(committed);
+		this.hub.publish(committed);
+		this.#compactionDueMs ??= this.#ports.nowMs() + LOG_RETENTION_MS;
+		if (committed.some((change) => change.resource === "events")) this.#eventSweepDueMs ??= this.#ports.nowMs() + EVENT_TTL_MS;
+	}
+
+	#compact(): void {
+		if (this.#compactionDueMs === undefined || this.#compactionDueMs > this.#ports.nowMs()) return;
+		this.#compactionDueMs = this.#ports.sql.transaction(() => this.server.store.log.compact(this.#ports.nowMs()));
+	}
+
+	#sweepEvents(): void {
+		const nowMs = this.#ports.nowMs();
+		if (this.#eventSweepDueMs === undefined || this.#eventSweepDueMs > nowMs) return;
+		const kind = this.server.kinds.byStoreName("events");
+		if (kind === undefined) return;
+		const old = this.server.store.expiredBefore("events", nowMs - EVENT_TTL_MS, EVENT_SWEEP_MAX);
+		this.turn(() => {
+			for (const event of old) this.server.remove(kind, event);
+		});
+		this.#eventSweepDueMs = this.server.store.count("events") > 0 ? nowMs + (old.length === EVENT_SWEEP_MAX ? 1_000 : EVENT_TTL_MS / 4) : undefined;
+	}
+}

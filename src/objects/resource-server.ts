@@ -1,0 +1,144 @@
+/**
+ * The API server of one Durable Object: what the verbs, the controllers and the watches of a Namespace or the Cluster
+ * object share. Portable: no clock, network or platform of its own.
+ */
+import type { AdmissionView } from "../core/admission/admission.ts";
+import type { UserInfo } from "../core/api/request.ts";
+import type { ObjectChange } from "../core/controllers/controller.ts";
+import type { Allocation, AllocationRequest, HookContext, KindDefinition, KindRegistry } from "../core/kinds/define-kind.ts";
+import { resourceOf } from "../core/kinds/define-kind.ts";
+import type { KubeObject, ResourceName } from "../core/meta/object.ts";
+import { suffixFrom } from "../core/meta/names.ts";
+import type { Schema } from "../core/schema/types.ts";
+import { Store, type Summary } from "../store/store.ts";
+import type { Authorizer } from "./authorizer.ts";
+import type { CorePorts } from "./ports.ts";
+
+/** A committed change, with what watches and controllers need of it. */
+export interface CommittedChange extends ObjectChange {
+	revision: number;
+	name: string;
+	summary: Summary;
+	previous: Summary | null;
+	/** The state a watcher is shown: the new one, or the final one of a deletion. */
+	shown: KubeObject;
+}
+
+/** Thrown inside a transaction by a write that needs addresses: the caller gets them and tries again. */
+export class AllocationNeeded extends Error {
+	readonly request: AllocationRequest;
+	readonly holder: string;
+	readonly dryRun: boolean;
+
+	constructor(request: AllocationRequest, holder: string, dryRun: boolean) {
+		super("an allocation is needed before this write");
+		this.request = request;
+		this.holder = holder;
+		this.dryRun = dryRun;
+	}
+}
+
+export interface ResourceServerOptions {
+	ports: CorePorts;
+	kinds: KindRegistry;
+	schema: Schema;
+	/** "" in the Cluster object. */
+	namespace: string;
+	admission: AdmissionView;
+	authorizer: Authorizer;
+}
+
+export class ResourceServer {
+	readonly store: Store;
+	readonly kinds: KindRegistry;
+	readonly schema: Schema;
+	readonly namespace: string;
+	readonly admission: AdmissionView;
+	readonly ports: CorePorts;
+	readonly authorizer: Authorizer;
+	/** Got for the write that is being tried again. */
+	allocation: Allocation | undefined;
+	#committed: CommittedChange[] = [];
+
+	constructor(options: ResourceServerOptions) {
+		this.ports = options.ports;
+		this.kinds = options.kinds;
+		this.schema = options.schema;
+		this.namespace = options.namespace;
+		this.admission = options.admission;
+		this.authorizer = options.authorizer;
+		this.store = new Store(options.ports.sql);
+	}
+
+	hookContext(user: UserInfo): HookContext {
+		return { nowMs: this.ports.nowMs(), suffix: (length) => this.suffix(length), user };
+	}
+
+	suffix(length: number): string {
+		return suffixFrom(() => this.ports.random())(length);
+	}
+
+	nowIso(): string {
+		return `${new Date(this.ports.nowMs()).toISOString().slice(0, 19)}Z`;
+	}
+
+	/** Runs `work` so that it leaves everything or nothing. */
+	transaction<T>(work: () => T): T {
+		const before = this.#committed.length;
+		try {
+			return this.ports.sql.transaction(work);
+		} catch (error) {
+			this.#committed.length = before;
+			this.store.dropCache();
+			this.authorizer.changed("");
+			throw error;
+		}
+	}
+
+	/** Writes an object and notes the change. */
+	commit<T extends KubeObject>(kind: KindDefinition, object: T, old: KubeObject | undefined): T {
+		const resource = resourceOf(kind);
+		const previous = old === undefined ? null : this.summaryOf(kind, old);
+		const summary = this.summaryOf(kind, object);
+		const written = this.store.put(resource, object, summary, old && previous ? { object: old, summary: previous } : undefined, this.ports.nowMs());
+		this.#note(resource, written, written, old, summary, previous);
+		return written;
+	}
+
+	/** Removes an object and notes the change. */
+	remove<T extends KubeObject>(kind: KindDefinition, object: T): T {
+		const resource = resourceOf(kind);
+		const summary = this.summaryOf(kind, object);
+		const final = this.store.remove(resource, object, summary, this.ports.nowMs());
+		this.#note(resource, undefined, final, object, summary, summary);
+		return final;
+	}
+
+	/** The changes committed since the last call. */
+	takeCommitted(): CommittedChange[] {
+		const taken = this.#committed;
+		this.#committed = [];
+		return taken;
+	}
+
+	/** The changes committed since `from`, still to be taken. */
+	committedSince(from: number): readonly CommittedChange[] {
+		return this.#committed.slice(from);
+	}
+
+	committedCount(): number {
+		return this.#committed.length;
+	}
+
+	summaryOf(kind: KindDefinition, object: KubeObject): Summary {
+		const fields: Record<string, string> = {};
+		for (const [path, read] of Object.entries(kind.selectableFields ?? {})) fields[path] = read(object);
+		return { labels: object.metadata.labels ?? {}, fields };
+	}
+
+	#note(resource: ResourceName, object: KubeObject | undefined, shown: KubeObject, old: KubeObject | undefined, summary: Summary, previous: Summary | null): void {
+		const name = shown.metadata.name ?? "";
+		this.authorizer.changed(resource);
+		this.#committed.push({ resource, name, revision: Number(shown.metadata.resourceVersion), summary, previous, shown, ...(old ? { old } : {}), ...(object ? { object } : {}) });
+	}
+}

@@ -1,0 +1,58 @@
+/** From a request to its verb. */
+import type { ApiRequest, ApiResponse } from "../../core/api/request.ts";
+import { methodNotSupported, notFound, pathNotFound } from "../../core/errors/status-error.ts";
+import { type KindDefinition, resourceOf } from "../../core/kinds/define-kind.ts";
+import type { ResourceServer } from "../resource-server.ts";
+import { bind } from "./binding.ts";
+import { create } from "./create.ts";
+import { deleteOne } from "./delete.ts";
+import { deleteCollection } from "./delete-collection.ts";
+import { evict } from "./eviction.ts";
+import { listBody } from "./list.ts";
+import { patch } from "./patch.ts";
+import { isReview, review } from "./review.ts";
+import { scale } from "./scale.ts";
+import { update } from "./update.ts";
+import { existing, groupResource, type VerbCall, type VerbResult } from "./verb.ts";
+
+const VERBS: Record<string, (call: VerbCall) => VerbResult> = { create, update, patch, delete: deleteOne, deletecollection: deleteCollection };
+const OBJECT_SUBRESOURCE_VERBS: Record<string, (call: VerbCall) => VerbResult> = { get: (call) => ({ code: 200, object: existing(call) }), update, patch };
+const CONNECT_CREATES: Record<string, (call: VerbCall) => VerbResult> = { binding: bind, eviction: evict };
+
+/** The kind that a request speaks of; throws 404 for what is not served. */
+export function kindOf(server: ResourceServer, request: ApiRequest): KindDefinition {
+	const kind = server.kinds.byResource(request.group, request.version, request.resource);
+	if (kind === undefined) throw pathNotFound();
+	return kind;
+}
+
+function handlerOf(server: ResourceServer, kind: KindDefinition, request: ApiRequest): (call: VerbCall) => VerbResult {
+	const { subresource, verb } = request;
+	if (isReview(kind.plural) && verb === "create") return (call) => review(call, server.authorizer);
+	if (subresource === "") {
+		const handler = (kind.verbs as readonly string[]).includes(verb) ? VERBS[verb] : undefined;
+		if (handler === undefined) throw methodNotSupported(groupResource(kind), verb);
+		return handler;
+	}
+	const isObject = subresource === "status" ? kind.subresources?.status !== undefined : kind.subresources?.object?.[subresource] !== undefined;
+	const handler = isObject ? OBJECT_SUBRESOURCE_VERBS[verb] : subresource === "scale" && kind.subresources?.scale ? scale : verb === "create" && kind.subresources?.connect?.[subresource] ? CONNECT_CREATES[subresource] : undefined;
+	if (handler === undefined) throw pathNotFound();
+	return handler;
+}
+
+/** Serves one authorised request from the store. Throws a StatusError for anything the client did wrong. */
+export function dispatch(server: ResourceServer, request: ApiRequest): ApiResponse {
+	const kind = kindOf(server, request);
+	if (request.subresource === "" && request.verb === "get") return getText(server, kind, request);
+	if (request.subresource === "" && request.verb === "list") return { code: 200, body: listBody(server, kind, request), warnings: [] };
+	const warnings: string[] = [];
+	const handler = handlerOf(server, kind, request);
+	const { code, object } = server.transaction(() => handler({ server, kind, request, warnings }));
+	return { code, body: JSON.stringify(object), warnings };
+}
+
+function getText(server: ResourceServer, kind: KindDefinition, request: ApiRequest): ApiResponse {
+	const row = server.store.getText(resourceOf(kind), request.name);
+	if (row === undefined) throw notFound(groupResource(kind), request.name);
+	return { code: 200, body: row.body, warnings: [] };
+}

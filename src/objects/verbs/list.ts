@@ -1,0 +1,84 @@
+/**
+ * GET of a collection. Objects go out as their stored text, without parsing, in pages; the pairs of name and revision are
+ * read first, so that the answer is a snapshot even when it spans turns of the event loop.
+ */
+import type { ApiRequest } from "../../core/api/request.ts";
+import { badRequest, expired } from "../../core/errors/status-error.ts";
+import { apiVersionOf, type KindDefinition, resourceOf } from "../../core/kinds/define-kind.ts";
+import type { ResourceServer } from "../resource-server.ts";
+import { matcherOf } from "../selection.ts";
+
+/** Objects read at a time: below SQLite's limit of 100 bound parameters. */
+const LIST_PAGE = 64;
+
+interface ContinueToken {
+	/** The cut that the first page was taken at. */
+	rv: number;
+	/** The last name that was given. */
+	start: string;
+}
+
+export interface ListPlan {
+	/** metadata.resourceVersion of the answer. */
+	resourceVersion: number;
+	items: { name: string; revision: number }[];
+	continueToken: string;
+	remaining: number | undefined;
+}
+
+function parseContinue(text: string): ContinueToken {
+	try {
+		const token = JSON.parse(atob(text)) as Partial<ContinueToken>;
+		if (typeof token.rv === "number" && typeof token.start === "string") return { rv: token.rv, start: token.start };
+	} catch {
+		// What follows says it.
+	}
+	throw badRequest("continue key is not valid: the token is not one this server made");
+}
+
+/** What the list will hold, as of now. Throws 400 for bad selectors and tokens, 410 for a token whose cut is compacted away. */
+export function planList(server: ResourceServer, kind: KindDefinition, request: ApiRequest): ListPlan {
+	const { limit = 0, continue: token } = request.query;
+	const from = token ? parseContinue(token) : undefined;
+	if (from && from.rv < server.store.log.compactedRevision())
+		throw expired("The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter.");
+	const matcher = matcherOf(kind, request.query, server.namespace);
+	const all = server.store.names(resourceOf(kind), { ...(matcher ? { matcher } : {}), ...(from ? { after: from.start } : {}) });
+	const items = limit > 0 ? all.slice(0, limit) : all;
+	const resourceVersion = from?.rv ?? server.store.clock.cut();
+	const rest = all.length - items.length;
+	const continueToken = rest > 0 ? btoa(JSON.stringify({ rv: resourceVersion, start: items.at(-1)?.name ?? "" })) : "";
+	return { resourceVersion, items, continueToken, remaining: rest > 0 && !matcher ? rest : undefined };
+}
+
+function head(kind: KindDefinition, plan: ListPlan): string {
+	const metadata = {
+		resourceVersion: String(plan.resourceVersion),
+		...(plan.continueToken ? { continue: plan.continueToken } : {}),
+		...(plan.remaining === undefined ? {} : { remainingItemCount: plan.remaining }),
+	};
+	return `{"kind":"${kind.kind}List","apiVersion":"${apiVersionOf(kind)}","metadata":${JSON.stringify(metadata)},"items":[`;
+}
+
+/** The answer's text, a piece at a time. */
+export function* listText(server: ResourceServer, kind: KindDefinition, plan: ListPlan): Generator<string> {
+	yield head(kind, plan);
+	for (let at = 0; at < plan.items.length; at += LIST_PAGE) {
+		const page = plan.items.slice(at, at + LIST_PAGE);
+		yield (at === 0 ? "" : ",") + pageText(server, kind, page);
+	}
+	yield "]}\n";
+}
+
+function pageText(server: ResourceServer, kind: KindDefinition, page: ListPlan["items"]): string {
+	const found = new Map(server.store.texts(resourceOf(kind), page.map((item) => item.name)).map((row) => [row.name, row]));
+	const texts = page.map((item) => {
+		const row = found.get(item.name);
+		return row?.revision === item.revision ? row.body : server.store.log.at(item.revision);
+	});
+	if (texts.includes(undefined)) throw expired("the list took longer than the change log reaches back");
+	return texts.join(",");
+}
+
+/** The whole answer, for callers that do not stream. */
+export const listBody = (server: ResourceServer, kind: KindDefinition, request: ApiRequest): string => [...listText(server, kind, planList(server, kind, request))].join("");

@@ -1,0 +1,68 @@
+/** PATCH of an object or of one of its object subresources: JSON Patch, merge patch, strategic merge patch, server-side apply. */
+import { serverSideApply } from "../../core/apply/apply.ts";
+import { badRequest, notFound } from "../../core/errors/status-error.ts";
+import { apiVersionOf, type KindDefinition, resourceOf } from "../../core/kinds/define-kind.ts";
+import type { Json, JsonObject, KubeObject } from "../../core/meta/object.ts";
+import { applyJsonPatch } from "../../core/patch/json-patch.ts";
+import { applyMergePatch } from "../../core/patch/merge-patch.ts";
+import { applyStrategicMergePatch } from "../../core/patch/strategic-merge-patch.ts";
+import type { Schema } from "../../core/schema/types.ts";
+import { createObject, updateObject } from "../write.ts";
+import { checkAddress, decodeBody, managerOf, parseJson } from "./body.ts";
+import { existing, groupResource, type VerbCall, type VerbResult, writeOptions } from "./verb.ts";
+
+export function patch(call: VerbCall): VerbResult {
+	return call.request.patchType === "apply" ? apply(call) : change(call);
+}
+
+/** The patched document. The type's name steers a strategic merge patch. */
+export function patched(schema: Schema, typeName: string, call: VerbCall, original: KubeObject | JsonObject): JsonObject {
+	const document = original as unknown as JsonObject;
+	const text = call.request.body;
+	if (call.request.patchType === "json") return applyJsonPatch(document, parsePatch(text)) as JsonObject;
+	const body = parseJson(text, "map[string]interface {}");
+	return call.request.patchType === "merge" ? (applyMergePatch(document, body) as JsonObject) : applyStrategicMergePatch(schema, typeName, document, body);
+}
+
+function parsePatch(text: string): Json[] {
+	let value: Json;
+	try {
+		value = JSON.parse(text) as Json;
+	} catch (error) {
+		throw badRequest(`error decoding patch: ${(error as Error).message}`);
+	}
+	if (!Array.isArray(value)) throw badRequest("error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch");
+	return value;
+}
+
+function change(call: VerbCall): VerbResult {
+	const { server, kind, request } = call;
+	const options = writeOptions(call);
+	const old = existing(call);
+	const document = patched(server.schema, kind.schema, call, old);
+	const next = decodeBody(server.schema, kind, document, request.patchType === "json" ? undefined : request.body, request, options.addWarning);
+	checkAddress(kind, next, request);
+	return { code: 200, object: updateObject(server, kind, next, old, options) };
+}
+
+function apply(call: VerbCall): VerbResult {
+	const { server, kind, request } = call;
+	if (!request.query.fieldManager) throw badRequest("PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch");
+	const options = { ...writeOptions(call), applied: true };
+	const config = decodeBody(server.schema, kind, parseJson(request.body, "map[string]interface {}"), request.body, request, options.addWarning);
+	checkAddress(kind, config, request);
+	if (config.metadata.managedFields?.length) throw badRequest("metadata.managedFields must be nil");
+	const live = server.store.get(resourceOf(kind), request.name);
+	if (live === undefined && request.subresource !== "") throw notFound(groupResource(kind), request.name);
+	const merged = serverSideApply(server.schema, kind.schema, live, config, applyOptions(call, kind));
+	if (live === undefined) return { code: 201, object: createObject(server, kind, merged, options) };
+	return { code: 200, object: updateObject(server, kind, merged, live, options) };
+}
+
+const applyOptions = ({ server, request }: VerbCall, kind: KindDefinition) => ({
+	manager: managerOf(request),
+	force: request.query.force === true,
+	nowIso: server.nowIso(),
+	subresource: request.subresource,
+	apiVersion: apiVersionOf(kind),
+});

@@ -1,0 +1,53 @@
+/** POST of a review: questions about access and identity, answered and never stored. */
+import type { UserInfo } from "../../core/api/request.ts";
+import { badRequest, invalidObject } from "../../core/errors/status-error.ts";
+import type { Attributes } from "../../core/authz/attributes.ts";
+import { rulesFor } from "../../core/authz/rbac.ts";
+import type { LocalSubjectAccessReview, ResourceAttributes, SelfSubjectAccessReview, SelfSubjectReview, SelfSubjectRulesReview, SubjectAccessReview } from "../../core/schema/kubernetes.d.ts";
+import type { Authorizer } from "../authorizer.ts";
+import { decodeBody, parseJson } from "./body.ts";
+import { type VerbCall, type VerbResult, writeOptions } from "./verb.ts";
+
+type AccessReview = SelfSubjectAccessReview | SubjectAccessReview | LocalSubjectAccessReview;
+
+export const isReview = (resource: string): boolean => resource.endsWith("reviews");
+
+function attributesOf(resource: ResourceAttributes): Attributes {
+	const { verb = "", group = "", resource: plural = "", subresource = "", namespace = "", name = "" } = resource;
+	return { verb, group, resource: plural, subresource, namespace, name };
+}
+
+function access(authorizer: Authorizer, review: AccessReview, asker: UserInfo): unknown {
+	const { resourceAttributes, nonResourceAttributes } = review.spec ?? {};
+	const subject = review.spec as SubjectAccessReview["spec"] | undefined;
+	const user: UserInfo = review.kind === "SelfSubjectAccessReview" ? asker : { name: subject?.user ?? "", groups: subject?.groups ?? [] };
+	const asked: Attributes = resourceAttributes ? attributesOf(resourceAttributes) : { verb: nonResourceAttributes?.verb ?? "", path: nonResourceAttributes?.path ?? "" };
+	const { allowed, reason } = authorizer.decide(user, asked);
+	return { ...review, status: { allowed, ...(reason ? { reason } : {}) } };
+}
+
+function rules(authorizer: Authorizer, review: SelfSubjectRulesReview, asker: UserInfo): unknown {
+	const namespace = review.spec?.namespace ?? "";
+	if (namespace === "") throw badRequest("no namespace on request");
+	const found = rulesFor(asker, namespace, authorizer.policy());
+	const resourceRules = found.filter((rule) => rule.resources?.length).map(({ verbs, apiGroups, resources, resourceNames }) => ({ verbs, apiGroups, resources, ...(resourceNames?.length ? { resourceNames } : {}) }));
+	const nonResourceRules = found.filter((rule) => rule.nonResourceURLs?.length).map(({ verbs, nonResourceURLs }) => ({ verbs, nonResourceURLs }));
+	return { ...review, status: { resourceRules, nonResourceRules, incomplete: false } };
+}
+
+function self(review: SelfSubjectReview, asker: UserInfo): unknown {
+	const { name, uid, groups, extra } = asker;
+	return { ...review, status: { userInfo: { username: name, ...(uid ? { uid } : {}), groups, ...(extra ? { extra } : {}) } } };
+}
+
+/** Everybody may ask about himself; SubjectAccessReviews are authorised like any other create. */
+export function review(call: VerbCall, authorizer: Authorizer): VerbResult {
+	const { server, kind, request } = call;
+	const object = decodeBody(server.schema, kind, parseJson(request.body, `${kind.version}.${kind.kind}`), request.body, request, writeOptions(call).addWarning);
+	object.metadata ??= {};
+	const errors = kind.validate(object);
+	if (errors.length > 0) throw invalidObject(kind.group, kind.kind, "", errors);
+	if (kind.kind === "SelfSubjectReview") return { code: 201, object: self(object as SelfSubjectReview, request.user) };
+	if (kind.kind === "SelfSubjectRulesReview") return { code: 201, object: rules(authorizer, object as SelfSubjectRulesReview, request.user) };
+	return { code: 201, object: access(authorizer, object as AccessReview, request.user) };
+}

@@ -1,0 +1,50 @@
+/** serviceaccounts/{name}/token: what may be signed for a TokenRequest (registry/core/serviceaccount/storage/token.go). */
+import type { ApiRequest } from "../../core/api/request.ts";
+import { conflict, invalidObject, notFound } from "../../core/errors/status-error.ts";
+import { invalid } from "../../core/errors/field-error.ts";
+import { SERVICE_ACCOUNT_ISSUER } from "../../core/protocol/tokens.ts";
+import type { Pod, ServiceAccount, AuthenticationV1TokenRequest as TokenRequest } from "../../core/schema/kubernetes.d.ts";
+import type { ResourceServer } from "../resource-server.ts";
+import type { ServiceAccountGrant } from "../rpc.ts";
+import { parseJson } from "./body.ts";
+
+const EXPIRATION_DEFAULT_SECONDS = 3_600;
+const EXPIRATION_MIN_SECONDS = 600;
+const EXPIRATION_MAX_SECONDS = 2 ** 32;
+
+function expirationOf(spec: TokenRequest["spec"]): number {
+	const seconds = spec?.expirationSeconds ?? EXPIRATION_DEFAULT_SECONDS;
+	const problem = seconds < EXPIRATION_MIN_SECONDS ? "may not specify a duration less than 10 minutes" : seconds > EXPIRATION_MAX_SECONDS ? "may not specify a duration larger than 2^32 seconds" : undefined;
+	if (problem !== undefined) throw invalidObject("authentication.k8s.io", "TokenRequest", "", [invalid("spec.expirationSeconds", seconds, problem)]);
+	return seconds;
+}
+
+/** The pod or secret that the token dies with. */
+function boundObject(server: ResourceServer, account: ServiceAccount, spec: TokenRequest["spec"]): { pod?: { name: string; uid: string } } {
+	const bound = spec?.boundObjectRef;
+	if (bound === undefined) return {};
+	const resource = bound.kind === "Pod" ? "pods" : bound.kind === "Secret" ? "secrets" : undefined;
+	if (resource === undefined) throw invalidObject("authentication.k8s.io", "TokenRequest", "", [invalid("spec.boundObjectRef.kind", bound.kind ?? "", "cannot bind token to this type of object")]);
+	const found = server.store.get(resource, bound.name ?? "");
+	if (found === undefined) throw notFound({ group: "", resource }, bound.name ?? "");
+	const uid = found.metadata.uid ?? "";
+	if (bound.uid && bound.uid !== uid) throw conflict({ group: "", resource }, bound.name ?? "", `the UID in the bound object reference (${bound.uid}) does not match the UID in record. The object might have been deleted and then recreated`);
+	if (resource === "pods" && ((found as Pod).spec?.serviceAccountName ?? "default") !== account.metadata.name)
+		throw invalidObject("authentication.k8s.io", "TokenRequest", "", [invalid("spec.boundObjectRef", bound.name ?? "", `cannot bind token for serviceaccount ${JSON.stringify(account.metadata.name)} to pod running with different serviceaccount name.`)]);
+	return resource === "pods" ? { pod: { name: bound.name ?? "", uid } } : {};
+}
+
+export function serviceAccountGrant(server: ResourceServer, request: ApiRequest): ServiceAccountGrant {
+	const account = server.store.get<ServiceAccount>("serviceaccounts", request.name);
+	if (account === undefined) throw notFound({ group: "", resource: "serviceaccounts" }, request.name);
+	const { spec } = parseJson(request.body, "v1.TokenRequest") as unknown as TokenRequest;
+	return {
+		ok: true,
+		expirationSeconds: expirationOf(spec),
+		claims: {
+			sub: `system:serviceaccount:${server.namespace}:${request.name}`,
+			aud: spec?.audiences?.length ? spec.audiences : [SERVICE_ACCOUNT_ISSUER],
+			"kubernetes.io": { namespace: server.namespace, serviceaccount: { name: request.name, uid: account.metadata.uid ?? "" }, ...boundObject(server, account, spec) },
+		},
+	};
+}

@@ -1,0 +1,41 @@
+/** What every verb gets. */
+import type { ApiRequest } from "../../core/api/request.ts";
+import { notFound } from "../../core/errors/status-error.ts";
+import { type KindDefinition, resourceOf } from "../../core/kinds/define-kind.ts";
+import type { KubeObject } from "../../core/meta/object.ts";
+import type { ResourceServer } from "../resource-server.ts";
+import type { WriteOptions } from "../write.ts";
+import { managerOf } from "./body.ts";
+
+export interface VerbCall {
+	server: ResourceServer;
+	kind: KindDefinition;
+	request: ApiRequest;
+	warnings: string[];
+}
+
+export interface VerbResult {
+	code: number;
+	object: unknown;
+}
+
+export const groupResource = (kind: KindDefinition) => ({ group: kind.group, resource: kind.plural });
+
+/** The object that the request names; throws NotFound. */
+export function existing(call: VerbCall): KubeObject {
+	const found = call.server.store.get(resourceOf(call.kind), call.request.name);
+	if (found === undefined) throw notFound(groupResource(call.kind), call.request.name);
+	return found;
+}
+
+export function writeOptions({ request, warnings }: VerbCall): WriteOptions {
+	return {
+		user: request.user,
+		manager: managerOf(request),
+		subresource: request.subresource,
+		dryRun: request.query.dryRun === true,
+		addWarning: (text) => {
+			if (!warnings.includes(text)) warnings.push(text);
+		},
+	};
+}
