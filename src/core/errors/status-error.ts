@@ -45,6 +45,11 @@ export class StatusError extends Error {
 		this.status = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, reason, ...(details ? { details } : {}), code };
 	}
 
+	/** The error again, from what another object answered. */
+	static from(status: Status): StatusError {
+		return new StatusError(status.code, status.reason ?? "", status.message ?? "", status.details);
+	}
+
 	get code(): number {
 		return this.status.code;
 	}

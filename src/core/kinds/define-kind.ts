@@ -33,6 +33,8 @@ export interface ObjectSubresource<T> {
 	/** Makes `next` differ from `old` only where this subresource may write. Mutates `next`. */
 	prepareUpdate(next: T, old: T, ctx: HookContext): void;
 	validateUpdate?(next: T, old: T): FieldError[];
+	/** Default: get, patch, update. (A namespace's finalize has update alone.) */
+	verbs?: readonly Verb[];
 }
 
 export interface ScaleSubresource<T> {

@@ -13,8 +13,8 @@ import type { ConfigMap, NodeStatus, Pod, PodStatus, Secret } from "../schema/ku
 import type { PodRef } from "./messages.ts";
 
 export const AGENT_PROTOCOL_VERSION = 1;
-/** How long the control plane holds a poll, in milliseconds. */
-export const POLL_HOLD_MS = 55_000;
+/** How long the control plane holds a poll, in milliseconds. Long, since each new poll wakes the Node object. */
+export const POLL_HOLD_MS = 30 * 60_000;
 /** How often a held poll's answer gets a newline, in milliseconds: a gone agent is noticed by the failing write. */
 export const POLL_HEARTBEAT_MS = 10_000;
 

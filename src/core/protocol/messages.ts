@@ -38,7 +38,7 @@ export type MessageBody =
 	/** Node -> Namespace: the node is lost: its pods are no longer ready. */
 	| { type: "nodeLost"; node: string; pods: PodRef[] }
 	/** Node -> Cluster: the agent came, reported or went (liveness, never a row per heartbeat). */
-	| { type: "nodeStatus"; node: string; connected: boolean; status?: NodeStatus }
+	| { type: "nodeStatus"; node: string; connected: boolean; status?: NodeStatus; labels?: Record<string, string> }
 	/** Cluster -> Node: the node's taints, for eviction; and whether the Node still exists. */
 	| { type: "nodeTaints"; node: string; exists: boolean; taints: Taint[]; nodeUid: string }
 	/** Namespace -> Cluster -> Node: the namespace's Services and endpoints, for kube-proxy's work. */
