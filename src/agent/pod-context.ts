@@ -1,0 +1,44 @@
+/** What all pod workers of a node share. */
+import type { PodRef } from "../core/protocol/messages.ts";
+import type { PodStatus } from "../core/schema/kubernetes.d.ts";
+import type { Clock } from "./clock.ts";
+import type { Backoff } from "./container-backoff.ts";
+import type { EventRecorder } from "./event-recorder.ts";
+import type { ImagePuller } from "./image-puller.ts";
+import type { Limiter } from "./limiter.ts";
+import type { Logger } from "./log.ts";
+import type { ObjectSource } from "./object-source.ts";
+import type { ContainerRuntime } from "./runtime/runtime.ts";
+import type { RuntimeView } from "./runtime-view.ts";
+import type { TokenSource } from "./volumes/volume.ts";
+
+export interface StatusReports {
+	status(pod: PodRef, status: PodStatus): void;
+	/** The pod was marked for deletion and nothing of it is left. */
+	stopped(pod: PodRef): void;
+}
+
+export interface NodeFacts {
+	name: string;
+	hostIPs(): readonly string[];
+	allocatable(): Readonly<Record<string, string>>;
+	clusterDomain: string;
+	dnsAddress: string;
+}
+
+export interface PodContext {
+	runtime: ContainerRuntime;
+	view: RuntimeView;
+	clock: Clock;
+	log: Logger;
+	events: EventRecorder;
+	objects: ObjectSource;
+	tokens: TokenSource & { forget(podUid: string): void };
+	images: ImagePuller;
+	restartBackoff: Backoff;
+	/** Sandboxes and containers being started at once on the whole node. */
+	startLimit: Limiter;
+	reports: StatusReports;
+	dataDirectory: string;
+	node: NodeFacts;
+}

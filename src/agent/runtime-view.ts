@@ -1,0 +1,126 @@
+/** What the runtime runs, listed for all pods at once however many ask, and watched for changes (kubelet's PLEG). */
+import type { Clock } from "./clock.ts";
+import type { Logger } from "./log.ts";
+import type { ContainerRuntime, ContainerStateInfo, SandboxState } from "./runtime/runtime.ts";
+
+/** Kubelet's period of the relist; events only make it sooner. */
+export const RELIST_PERIOD_MS = 1_000;
+
+export interface PodSnapshot {
+	sandboxes: SandboxState[];
+	containers: ContainerStateInfo[];
+}
+
+const EMPTY: PodSnapshot = { sandboxes: [], containers: [] };
+
+export class RuntimeView {
+	readonly #runtime: ContainerRuntime;
+	readonly #clock: Clock;
+	readonly #log: Logger;
+	#pods = new Map<string, PodSnapshot>();
+	#signatures = new Map<string, string>();
+	#current: Promise<void> | undefined;
+	#next: Promise<void> | undefined;
+	#onChange: (podUid: string) => void = () => undefined;
+	#stop: () => void = () => undefined;
+	#error: unknown;
+
+	constructor(runtime: ContainerRuntime, clock: Clock, log: Logger) {
+		this.#runtime = runtime;
+		this.#clock = clock;
+		this.#log = log;
+	}
+
+	/** Why the last listing failed; undefined while the runtime answers. */
+	get error(): unknown {
+		return this.#error;
+	}
+
+	/** What runs of one pod, by a listing begun after this call. Rejects when the runtime does not answer. */
+	async pod(uid: string): Promise<PodSnapshot> {
+		await this.refresh();
+		return this.#pods.get(uid) ?? EMPTY;
+	}
+
+	/** The same as the last listing had it. */
+	lastSeen(uid: string): PodSnapshot {
+		return this.#pods.get(uid) ?? EMPTY;
+	}
+
+	podUids(): string[] {
+		return [...this.#pods.keys()];
+	}
+
+	/** Callers that come during a listing share the one that follows it. */
+	refresh(): Promise<void> {
+		if (!this.#current) {
+			this.#current = this.#list().finally(() => {
+				this.#current = undefined;
+			});
+			return this.#current;
+		}
+		this.#next ??= this.#current
+			.catch(() => undefined)
+			.then(() => {
+				this.#next = undefined;
+				return this.refresh();
+			});
+		return this.#next;
+	}
+
+	/** Calls `onChange` for every pod that has changed, until `stop`. */
+	start(onChange: (podUid: string) => void): void {
+		this.#onChange = onChange;
+		let stopped = false;
+		let cancel = () => {};
+		const tick = async () => {
+			await this.refresh().catch(() => undefined);
+			if (!stopped) cancel = this.#clock.after(RELIST_PERIOD_MS, () => void tick());
+		};
+		const unsubscribe = this.#runtime.onEvent(() => void this.refresh().catch(() => undefined));
+		this.#stop = () => {
+			stopped = true;
+			cancel();
+			unsubscribe();
+		};
+		void tick();
+	}
+
+	stop(): void {
+		this.#onChange = () => undefined;
+		this.#stop();
+	}
+
+	async #list(): Promise<void> {
+		try {
+			const [sandboxes, containers] = await Promise.all([this.#runtime.listSandboxes(), this.#runtime.listContainers()]);
+			if (this.#error !== undefined) this.#log.info("the container runtime answers again");
+			this.#error = undefined;
+			this.#take(sandboxes, containers);
+		} catch (error) {
+			if (this.#error === undefined) this.#log.error("the container runtime does not answer", { error });
+			this.#error = error ?? new Error("unknown");
+			throw error;
+		}
+	}
+
+	#take(sandboxes: SandboxState[], containers: ContainerStateInfo[]): void {
+		const pods = new Map<string, PodSnapshot>();
+		const at = (uid: string): PodSnapshot => {
+			let snapshot = pods.get(uid);
+			if (!snapshot) pods.set(uid, (snapshot = { sandboxes: [], containers: [] }));
+			return snapshot;
+		};
+		for (const sandbox of sandboxes) at(sandbox.podUid).sandboxes.push(sandbox);
+		for (const container of containers) at(container.podUid).containers.push(container);
+		const signatures = new Map([...pods].map(([uid, snapshot]) => [uid, signature(snapshot)]));
+		const changed = [...new Set([...signatures.keys(), ...this.#signatures.keys()])].filter((uid) => signatures.get(uid) !== this.#signatures.get(uid));
+		this.#pods = pods;
+		this.#signatures = signatures;
+		for (const uid of changed) this.#onChange(uid);
+	}
+}
+
+function signature({ sandboxes, containers }: PodSnapshot): string {
+	return [...sandboxes.map((s) => `${s.id}:${s.ready}:${s.ips.join(",")}`), ...containers.map((c) => `${c.id}:${c.state}:${c.exitCode}`)].sort().join(" ");
+}

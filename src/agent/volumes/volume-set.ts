@@ -1,0 +1,91 @@
+/** All volumes of one pod: made before its containers start, kept up to date while it runs, removed after it. */
+import { chmod, chown, lstat, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Volume } from "../../core/schema/kubernetes.d.ts";
+import { isMissing } from "../atomic-file.ts";
+import type { PodPaths } from "../pod-names.ts";
+import { setUpConfigMap } from "./config-map.ts";
+import { setUpDownwardAPI } from "./downward-api.ts";
+import { setUpEmptyDir, unmountIfMounted } from "./empty-dir.ts";
+import { setUpHostPath } from "./host-path.ts";
+import { setUpProjected } from "./projected.ts";
+import { setUpSecret } from "./secret.ts";
+import type { VolumeContext, VolumeSetUp } from "./volume.ts";
+
+const KINDS: Record<string, VolumeSetUp> = {
+	configMap: setUpConfigMap,
+	secret: setUpSecret,
+	downwardAPI: setUpDownwardAPI,
+	projected: setUpProjected,
+	emptyDir: setUpEmptyDir,
+	hostPath: setUpHostPath,
+};
+
+export class VolumeError extends Error {
+	constructor(volume: string, cause: unknown) {
+		super(`MountVolume.SetUp failed for volume ${JSON.stringify(volume)} : ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+		this.name = "VolumeError";
+	}
+}
+
+const kindOf = (volume: Volume): string | undefined => Object.keys(volume).find((key) => key !== "name" && volume[key as keyof Volume] !== undefined && volume[key as keyof Volume] !== null);
+
+/** Host paths by volume name. Throws the first VolumeError after all were tried, so that one missing Secret hides no other work. */
+export async function setUpVolumes(context: VolumeContext): Promise<Map<string, string>> {
+	const paths = new Map<string, string>();
+	let failure: VolumeError | undefined;
+	for (const volume of context.pod.spec?.volumes ?? []) {
+		try {
+			paths.set(volume.name, await setUpVolume(context, volume));
+		} catch (error) {
+			failure ??= new VolumeError(volume.name, error);
+		}
+	}
+	if (failure) throw failure;
+	return paths;
+}
+
+async function setUpVolume(context: VolumeContext, volume: Volume): Promise<string> {
+	// A volume without a source is an emptyDir, as upstream defaults it.
+	const kind = kindOf(volume) ?? "emptyDir";
+	const setUp = KINDS[kind];
+	if (!setUp) throw new Error(`no volume plugin matched: this node has none for ${kind}`);
+	const path = await setUp(context, volume, volumeDirectory(context.paths, kind, volume.name));
+	const group = context.pod.spec?.securityContext?.fsGroup;
+	if (group !== undefined && kind !== "hostPath") await giveToGroup(path, group);
+	return path;
+}
+
+/** Kubelet's names: volumes/kubernetes.io~configmap/NAME. */
+function volumeDirectory(paths: PodPaths, kind: string, name: string): string {
+	const plugin = `kubernetes.io~${kind.replace(/[A-Z]+/g, (s) => (kind === "emptyDir" ? `-${s.toLowerCase()}` : s.toLowerCase()))}`;
+	return join(paths.volumesDirectory, plugin, name);
+}
+
+/** fsGroup: the group owns the files, reads what the owner reads, and new files inherit it. */
+async function giveToGroup(path: string, group: number): Promise<void> {
+	if (process.getuid?.() !== 0) return;
+	const info = await lstat(path);
+	if (info.isSymbolicLink()) return;
+	if (info.gid !== group) await chown(path, info.uid, group);
+	const groupBits = (info.mode & 0o600) >> 3;
+	const mode = info.isDirectory() ? (info.mode & 0o7777) | 0o2070 : (info.mode & 0o7777) | groupBits;
+	if (mode !== (info.mode & 0o7777)) await chmod(path, mode);
+	if (info.isDirectory()) for (const entry of await readdir(path)) await giveToGroup(join(path, entry), group);
+}
+
+/** Unmounts and removes everything the pod's volumes hold; hostPaths stay untouched. */
+export async function tearDownVolumes(paths: PodPaths): Promise<void> {
+	const memoryRoot = join(paths.volumesDirectory, "kubernetes.io~empty-dir");
+	for (const name of await entries(memoryRoot)) await unmountIfMounted(join(memoryRoot, name));
+	await rm(paths.volumesDirectory, { recursive: true, force: true });
+}
+
+async function entries(directory: string): Promise<string[]> {
+	try {
+		return await readdir(directory);
+	} catch (error) {
+		if (isMissing(error)) return [];
+		throw error;
+	}
+}
