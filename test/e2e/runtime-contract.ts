@@ -84,7 +84,12 @@ export class Harness {
 	async run(part: Partial<Container> = {}, more: Partial<ContainerConfig> = {}, podSpec: Partial<Pod["spec"]> = {}): Promise<Running> {
 		const name = `pod-${++serial}`;
 		const container: Container = { name: "main", image: this.image?.ref ?? "", ...part };
-		const pod: Pod = { apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "default", uid: `uid-${name}` }, spec: { ...podSpec, containers: [container] } };
+		const pod: Pod = {
+			apiVersion: "v1",
+			kind: "Pod",
+			metadata: { name, namespace: "default", uid: `uid-${name}` },
+			spec: { ...podSpec, containers: [container] },
+		};
 		const { sandbox, config: sandboxConfig } = await this.sandbox(pod, name);
 		const config: ContainerConfig = {
 			pod,
@@ -239,7 +244,11 @@ function lifeTests(harness: () => Harness): void {
 		const running = await harness().run({ command: ["sh", "-c", "while ! [ -e /tmp/petrel-go-$HOSTNAME ]; do sleep 0.1; done; echo later; exit 5"] });
 		const other = await harness().run();
 		await harness().exec(other.id, ["true"]);
-		const release = await harness().exec(running.id, ["sh", "-c", "(sleep 1; touch /tmp/petrel-go-$HOSTNAME; sleep 2; rm -f /tmp/petrel-go-$HOSTNAME) >/dev/null 2>&1 &"]);
+		const release = await harness().exec(running.id, [
+			"sh",
+			"-c",
+			"(sleep 1; touch /tmp/petrel-go-$HOSTNAME; sleep 2; rm -f /tmp/petrel-go-$HOSTNAME) >/dev/null 2>&1 &",
+		]);
 		expect(release.code).toBe(0);
 		await harness().restart();
 		expect(await harness().state(other.id)).toMatchObject({ state: "running" });
