@@ -75,8 +75,8 @@ function nodeRefersTo(store: Store, node: string, resource: string, name: string
 	const onNode = store.list<Pod>("pods", { matcher: { matches: (_name, summary) => summary.fields["spec.nodeName"] === node } });
 	return onNode.some((pod) => {
 		const { configMaps, secrets } = referencesOf(pod);
-		if (resource === "configmaps") return configMaps.includes(name);
-		if (resource === "secrets") return secrets.includes(name);
+		if (resource === "configmaps") return configMaps.has(name);
+		if (resource === "secrets") return secrets.has(name);
 		return resource === "serviceaccounts" && (pod.spec?.serviceAccountName ?? "default") === name;
 	});
 }

@@ -137,7 +137,7 @@ export class ClusterCore {
 			case "namespaceEmptied":
 				return this.#namespaceEmptied(message);
 			default:
-				throw new Error(`the Cluster object takes no message ${message.type}`);
+				return this.#ports.logError(`the Cluster object takes no message ${message.type}`, undefined);
 		}
 	}
 

@@ -56,6 +56,11 @@ export class ControllerRunner {
 		if (!this.#pending.has(entry)) this.#pending.set(entry, { controller, key, failures: 0 });
 	}
 
+	/** The controllers that a message about `key` concerns. */
+	controllersWith(key: string): string[] {
+		return [...this.#controllers.values()].filter((controller) => controller.standingKeys?.includes(key)).map((controller) => controller.name);
+	}
+
 	/** Works off what is queued, and what that queues in turn. */
 	drain(): void {
 		for (let budget = RECONCILES_PER_TURN_MAX; this.#pending.size > 0; budget--) {

@@ -115,7 +115,7 @@ export class NamespaceCore {
 			case "recordEvent":
 				return this.core.turn(() => recordEvent(this.core.server, message));
 			default:
-				throw new Error(`a Namespace object takes no message ${message.type}`);
+				return this.#ports.logError(`a Namespace object takes no message ${message.type}`, undefined);
 		}
 	}
 

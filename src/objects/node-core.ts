@@ -171,7 +171,7 @@ export class NodeCore {
 			case "nodeTaints":
 				return this.#taint(message.taints);
 			default:
-				throw new Error(`a Node object takes no message ${message.type}`);
+				return this.#ports.logError(`a Node object takes no message ${message.type}`, undefined);
 		}
 	}
 

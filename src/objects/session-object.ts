@@ -102,9 +102,9 @@ export class SessionObject extends DurableObject<WorkerEnv> {
 
 	override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
 		const state = this.#state();
-		if (!state) return closeQuietly(socket, NORMAL_CLOSURE, "the session is over");
 		const side = this.#sideOf(socket);
-		if (state.greeted) this.#pass(side, message);
+		if (!state) closeQuietly(socket, NORMAL_CLOSURE, "the session is over");
+		else if (state.greeted) this.#pass(side, message);
 		else if (side === "client") this.#keepEarly(state, message);
 		else this.#greet(state, message);
 	}
@@ -141,7 +141,10 @@ export class SessionObject extends DurableObject<WorkerEnv> {
 
 	#keepEarly(state: SessionState, message: string | ArrayBuffer): void {
 		const bytes = typeof message === "string" ? message.length : message.byteLength;
-		if (state.earlyBytes + bytes > MAX_EARLY_BYTES) return this.#end(POLICY_VIOLATION, "too much was sent before the session began");
+		if (state.earlyBytes + bytes > MAX_EARLY_BYTES) {
+			this.#end(POLICY_VIOLATION, "too much was sent before the session began");
+			return;
+		}
 		this.ctx.storage.kv.put(earlyKey(state.earlyCount), message);
 		this.#save({ ...state, earlyBytes: state.earlyBytes + bytes, earlyCount: state.earlyCount + 1 });
 	}
@@ -149,7 +152,10 @@ export class SessionObject extends DurableObject<WorkerEnv> {
 	/** The agent's first message decides; then what the client sent meanwhile goes to it. */
 	#greet(state: SessionState, message: string | ArrayBuffer): void {
 		const hello = this.#parseHello(message);
-		if (!hello.ok) return this.#refuse(new StatusError(hello.code, hello.reason, hello.message).status);
+		if (!hello.ok) {
+			this.#refuse(new StatusError(hello.code, hello.reason, hello.message).status);
+			return;
+		}
 		this.#save({ ...state, greeted: true });
 		if (state.kind === "log") this.#pass("agent", JSON.stringify(hello));
 		for (const [key, early] of this.ctx.storage.kv.list<string | ArrayBuffer>({ prefix: EARLY })) {

@@ -1,0 +1,191 @@
+/**
+ * A whole cluster in one process and in virtual time: the portable cores of the Cluster, Namespace and Node objects over
+ * node:sqlite, joined by a network that delays, loses and repeats, under one seed.
+ */
+import type { ApiRequest } from "../../src/core/api/request.ts";
+import { builtinKinds } from "../../src/core/kinds/registry.ts";
+import type { KubeObject } from "../../src/core/meta/object.ts";
+import type { ObjectAddress } from "../../src/core/protocol/messages.ts";
+import { builtinSchema } from "../../src/core/schema/builtin-schema.ts";
+import { ClusterCore } from "../../src/objects/cluster-core.ts";
+import { NamespaceCore } from "../../src/objects/namespace-core.ts";
+import { NodeCore } from "../../src/objects/node-core.ts";
+import type { CorePorts, Delivery } from "../../src/objects/ports.ts";
+import { migrate } from "../../src/store/migrate.ts";
+import { NodeSql } from "../support/node-sql.ts";
+import { Random } from "./random.ts";
+import { Timeline } from "./timeline.ts";
+
+export const START_MS = Date.UTC(2026, 0, 1);
+
+export interface Faults {
+	/** Of a delivery to be lost before it arrives. */
+	loss: number;
+	/** Of an answer to be lost: the receiver has it, the sender does not know. */
+	lostAnswer: number;
+	/** Milliseconds at most. */
+	delayMs: number;
+	/** Of an object to be thrown out of memory after an event. */
+	crash: number;
+}
+export const NO_FAULTS: Faults = { loss: 0, lostAnswer: 0, delayMs: 0, crash: 0 };
+
+interface Slot<Core> {
+	sql: NodeSql;
+	core: Core | undefined;
+	/** Of the present alarm; an earlier one that still rings is a repetition, which must do no harm. */
+	alarmMs: number | undefined;
+	/** A crashed object's promises come to nothing. */
+	generation: number;
+}
+
+const addressKey = (address: ObjectAddress): string => (address.object === "cluster" ? "cluster" : `${address.object}/${address.name}`);
+
+export class World {
+	readonly random: Random;
+	readonly timeline = new Timeline(START_MS);
+	readonly logged: string[] = [];
+	faults: Faults = NO_FAULTS;
+	readonly #slots = new Map<string, Slot<ClusterCore | NamespaceCore | NodeCore>>();
+	#uids = 0;
+
+	constructor(seed: number) {
+		this.random = new Random(seed);
+	}
+
+	get nowMs(): number {
+		return this.timeline.nowMs;
+	}
+
+	cluster(): ClusterCore {
+		return this.#core({ object: "cluster" }, (ports) => new ClusterCore({ ...ports, rootCa: "-----BEGIN CERTIFICATE-----" }, builtinKinds, builtinSchema)) as ClusterCore;
+	}
+
+	namespace(name: string): NamespaceCore {
+		const make = (ports: CorePorts) =>
+			new NamespaceCore(
+				name,
+				{ ...ports, fetchConfig: async () => this.cluster().config(name), allocate: async (holder, request, dryRun) => this.cluster().allocate(holder, request, dryRun) },
+				builtinKinds,
+				builtinSchema,
+			);
+		return this.#core({ object: "namespace", name }, make) as NamespaceCore;
+	}
+
+	node(name: string): NodeCore {
+		return this.#core({ object: "node", name }, (ports) => new NodeCore(name, ports)) as NodeCore;
+	}
+
+	/** Every object that has ever been woken, by address. */
+	names(kind: "namespace" | "node"): string[] {
+		return [...this.#slots.keys()].filter((key) => key.startsWith(`${kind}/`)).map((key) => key.slice(kind.length + 1));
+	}
+
+	/** A request as an administrator. Resolves to the object it answers; rejects with the StatusError. */
+	async api(request: Partial<ApiRequest> & Pick<ApiRequest, "verb" | "resource">, object?: unknown): Promise<KubeObject & { items?: KubeObject[] }> {
+		const full: ApiRequest = {
+			group: "",
+			version: "v1",
+			subresource: "",
+			namespace: "",
+			name: "",
+			query: { raw: [] },
+			user: { name: "kubernetes-admin", groups: ["system:masters", "system:authenticated"] },
+			userAgent: "sim",
+			body: object === undefined ? "" : JSON.stringify(object),
+			...request,
+		};
+		const answer = full.namespace === "" ? this.cluster().serve(full) : await this.namespace(full.namespace).serve(full, false);
+		await this.settle(full.namespace === "" ? { object: "cluster" } : { object: "namespace", name: full.namespace });
+		return JSON.parse(answer.body);
+	}
+
+	/** Sends what an object has to say; deliveries arrive in their own time. */
+	async settle(address: ObjectAddress): Promise<void> {
+		const core = this.#slots.get(addressKey(address))?.core;
+		if (core === undefined) return;
+		void (core instanceof NodeCore ? core.settle() : core.core.settle());
+		await new Promise((resolve) => setImmediate(resolve));
+	}
+
+	/** Throws an object out of memory; its storage stays. */
+	crash(address: ObjectAddress): void {
+		const slot = this.#slots.get(addressKey(address));
+		if (slot === undefined) return;
+		slot.core = undefined;
+		slot.generation++;
+	}
+
+	/** Throws a random object out of memory. */
+	crashOne(): void {
+		const key = this.random.pick([...this.#slots.keys()]);
+		if (key === undefined) return;
+		const [object = "", name = ""] = key.split("/");
+		this.crash(object === "cluster" ? { object } : { object: object as "node", name });
+	}
+
+	async run(forMs: number): Promise<void> {
+		const untilMs = this.nowMs + forMs;
+		while (await this.timeline.step(untilMs)) if (this.random.chance(this.faults.crash)) this.crashOne();
+		this.timeline.nowMs = untilMs;
+	}
+
+	#core(address: ObjectAddress, make: (ports: CorePorts) => ClusterCore | NamespaceCore | NodeCore): ClusterCore | NamespaceCore | NodeCore {
+		const key = addressKey(address);
+		let slot = this.#slots.get(key);
+		if (slot === undefined) {
+			slot = { sql: new NodeSql(), core: undefined, alarmMs: undefined, generation: 0 };
+			migrate(slot.sql);
+			this.#slots.set(key, slot);
+		}
+		slot.core ??= make(this.#ports(address, slot));
+		return slot.core;
+	}
+
+	#ports(address: ObjectAddress, slot: Slot<unknown>): CorePorts {
+		const generation = slot.generation;
+		return {
+			sql: slot.sql,
+			nowMs: () => this.timeline.nowMs,
+			random: () => this.random.next(),
+			uuid: () => `00000000-0000-4000-8000-${String(++this.#uids).padStart(12, "0")}`,
+			deliver: (to, delivery) => this.#deliver(to, delivery, () => slot.generation === generation),
+			setAlarm: (atMs) => {
+				slot.alarmMs = atMs;
+				this.timeline.at(atMs, () => this.#ring(address, slot, atMs));
+			},
+			logError: (what, cause) => {
+				this.logged.push(`${addressKey(address)}: ${what}: ${cause instanceof Error ? cause.stack : String(cause)}`);
+			},
+		};
+	}
+
+	async #ring(address: ObjectAddress, slot: Slot<unknown>, atMs: number): Promise<void> {
+		if (slot.alarmMs !== atMs) return;
+		slot.alarmMs = undefined;
+		const core = this.#resolve(address);
+		void (core instanceof ClusterCore ? core.core.wake() : core.wake());
+	}
+
+	#resolve(address: ObjectAddress): ClusterCore | NamespaceCore | NodeCore {
+		if (address.object === "cluster") return this.cluster();
+		return address.object === "namespace" ? this.namespace(address.name) : this.node(address.name);
+	}
+
+	/** The network: each way may be slow, and either the message or its answer may be lost. */
+	#deliver(to: ObjectAddress, delivery: Delivery, senderLives: () => boolean): Promise<void> {
+		const copy = structuredClone(delivery);
+		const delay = () => this.random.between(0, this.faults.delayMs);
+		return new Promise((resolve, reject) => {
+			const answer = (settle: () => void) => this.timeline.after(delay(), () => (senderLives() ? settle() : undefined));
+			if (this.random.chance(this.faults.loss)) return answer(() => reject(new Error("the message was lost")));
+			const arrive = async () => {
+				const core = this.#resolve(to);
+				await core.receive(copy);
+				void (core instanceof NodeCore ? core.settle() : core.core.settle());
+				answer(this.random.chance(this.faults.lostAnswer) ? () => reject(new Error("the answer was lost")) : resolve);
+			};
+			this.timeline.after(delay(), () => arrive().catch((error) => answer(() => reject(error))));
+		});
+	}
+}
