@@ -130,12 +130,15 @@ export class MergedWatch implements Heartbeat {
 	}
 
 	#message(namespace: string, text: string): void {
-		if (this.#live) return this.#deliver(parseEvents(text));
+		if (this.#live) {
+			this.#deliver(parseEvents(text));
+			return;
+		}
 		this.#held.push(text);
 		this.#heldBytes += text.length;
 		this.#pending.delete(namespace);
-		if (this.#heldBytes > MAX_BACKLOG_BYTES && this.#resumes()) return this.#expire("more was missed than can be put in order");
-		this.#goLiveWhenReady();
+		if (this.#heldBytes > MAX_BACKLOG_BYTES && this.#resumes()) this.#expire("more was missed than can be put in order");
+		else this.#goLiveWhenReady();
 	}
 
 	#resumes(): boolean {
@@ -173,8 +176,8 @@ export class MergedWatch implements Heartbeat {
 			if (this.#stream.ended) return;
 			if (event.type === "BOOKMARK") continue;
 			const version = versionOf(event);
-			if (version <= Math.max(this.#promised, this.#lastDelivered - OVERLAP_REVISIONS)) return this.#expire("a namespace lags behind the others");
-			this.#send(event);
+			if (version <= Math.max(this.#promised, this.#lastDelivered - OVERLAP_REVISIONS)) this.#expire("a namespace lags behind the others");
+			else this.#send(event);
 		}
 	}
 

@@ -36,8 +36,8 @@ export class WatchStream {
 	write(data: string | Uint8Array): void {
 		if (this.#ended || data.length === 0) return;
 		const backlogBytes = -(this.#controller?.desiredSize ?? 0);
-		if (backlogBytes > MAX_BACKLOG_BYTES) return this.end();
-		this.#controller?.enqueue(typeof data === "string" ? this.#encoder.encode(data) : data);
+		if (backlogBytes > MAX_BACKLOG_BYTES) this.end();
+		else this.#controller?.enqueue(typeof data === "string" ? this.#encoder.encode(data) : data);
 	}
 
 	/** Ends after what has been written. */

@@ -68,7 +68,10 @@ class SingleWatch implements Heartbeat {
 		if (text.trim() === "") return;
 		this.#lastLine = text.slice(text.lastIndexOf("\n", text.trimEnd().length - 1) + 1);
 		const nowMs = Date.now();
-		if (this.#encoder.passesThrough) return this.#stream.write(text.endsWith("\n") ? text : `${text}\n`);
+		if (this.#encoder.passesThrough) {
+			this.#stream.write(text.endsWith("\n") ? text : `${text}\n`);
+			return;
+		}
 		for (const event of parseEvents(text)) this.#stream.write(this.#encoder.encode(event, nowMs));
 	}
 
