@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { StatusError } from "../errors/status-error.ts";
 import type { JsonObject } from "../meta/object.ts";
@@ -45,6 +46,21 @@ describe("the Kubernetes protobuf codec", () => {
 		};
 		const bytes = encodeProtobuf(builtinSchema, "core/v1.Pod", given);
 		expect(decodeProtobuf(builtinSchema, bytes)).toEqual({ apiVersion: "v1", kind: "Pod", object: given });
+	});
+
+	it("answers nothing but 400 to a damaged body", () => {
+		const pod = cases.find(({ typeName }) => typeName === "core/v1.Pod")?.bytes ?? new Uint8Array();
+		const check = (at: number, byte: number) => {
+			const damaged = pod.slice();
+			damaged[at % damaged.length] = byte;
+			try {
+				decodeProtobuf(builtinSchema, damaged);
+			} catch (error) {
+				expect(error).toBeInstanceOf(StatusError);
+				expect((error as StatusError).code).toBe(400);
+			}
+		};
+		fc.assert(fc.property(fc.nat(), fc.nat(255), check), { numRuns: 500 });
 	});
 
 	it.each([

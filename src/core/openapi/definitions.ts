@@ -115,7 +115,7 @@ export class Definitions {
 				if (inlined.kind === "struct") this.#addProperties(owner, inlined.name, properties, required);
 				continue;
 			}
-			properties[field.name] = this.#property(field, docs.fields.get(field.name));
+			properties[field.name] = this.#property(field, docs.fields.get(field.name) ?? typeDescription(field.goType));
 			if (!field.markedOptional && (field.markedRequired || !field.omitEmpty)) required.push(field.name);
 		}
 	}
@@ -181,6 +181,12 @@ function extensionsOf({ marks }: GoField): JsonObject {
 		...(marks.patchMergeKey ? { "x-kubernetes-patch-merge-key": marks.patchMergeKey } : {}),
 		...(marks.patchStrategy ? { "x-kubernetes-patch-strategy": marks.patchStrategy.join(",") } : {}),
 	};
+}
+
+/** What a reference to a described type can say of itself: the models that the docs come from leave such fields bare. */
+function typeDescription(goType: string): string | undefined {
+	const type = typeRefOf(goType);
+	return type.kind === "struct" ? builtinDocs(type.name).description || undefined : undefined;
 }
 
 /** The group, version and kind that a definition of the type carries. */

@@ -220,8 +220,10 @@ export function openApiV2Json(registry: KindRegistry): string {
 	return kept.v2Text;
 }
 
-/** The media type that client-go's discovery client asks /openapi/v2 for, and understands alone. */
-export const OPENAPI_V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+/** What client-go's discovery client asks /openapi/v2 for (Accept), and understands alone. */
+export const OPENAPI_V2_PROTOBUF_ACCEPT = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+/** What the answer is called: the @ of the former is no legal media type, and Go's parser refuses it in a Content-Type. */
+export const OPENAPI_V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 
 /** GET /openapi/v2 as gnostic's protobuf. */
 export function openApiV2Protobuf(registry: KindRegistry): Uint8Array {
