@@ -1,0 +1,78 @@
+/** The kinds that every cluster serves. A new kind is one file and one line here. */
+import { resourceName } from "../meta/object.ts";
+import { localSubjectAccessReviewKind, selfSubjectAccessReviewKind, selfSubjectRulesReviewKind, subjectAccessReviewKind } from "./access-reviews.ts";
+import { clusterRoleBindingKind } from "./cluster-role-binding.ts";
+import { clusterRoleKind } from "./cluster-role.ts";
+import { configMapKind } from "./config-map.ts";
+import { controllerRevisionKind } from "./controller-revision.ts";
+import type { KindDefinition, KindRegistry } from "./define-kind.ts";
+import { deploymentKind } from "./deployment.ts";
+import { endpointSliceKind } from "./endpoint-slice.ts";
+import { endpointsKind } from "./endpoints.ts";
+import { eventKind } from "./event.ts";
+import { selfSubjectReviewKind, tokenReviewKind } from "./identity-reviews.ts";
+import { leaseKind } from "./lease.ts";
+import { limitRangeKind } from "./limit-range.ts";
+import { namespaceKind } from "./namespace.ts";
+import { nodeKind } from "./node.ts";
+import { podKind } from "./pod.ts";
+import { priorityClassKind } from "./priority-class.ts";
+import { replicaSetKind } from "./replica-set.ts";
+import { resourceQuotaKind } from "./resource-quota.ts";
+import { roleBindingKind } from "./role-binding.ts";
+import { roleKind } from "./role.ts";
+import { secretKind } from "./secret.ts";
+import { serviceAccountKind } from "./service-account.ts";
+import { serviceKind } from "./service.ts";
+
+/** A registry of these kinds; of several versions of one collection the first is the preferred one. */
+export function buildRegistry(kinds: readonly KindDefinition[]): KindRegistry {
+	const byResource = new Map<string, KindDefinition>();
+	const byKind = new Map<string, KindDefinition>();
+	const byStoreName = new Map<string, KindDefinition>();
+	for (const kind of kinds) {
+		byResource.set(`${kind.group}/${kind.version}/${kind.plural}`, kind);
+		byKind.set(`${kind.group}/${kind.version}/${kind.kind}`, kind);
+		const name = resourceName(kind.group, kind.plural);
+		if (!byStoreName.has(name)) byStoreName.set(name, kind);
+	}
+	return {
+		all: () => kinds,
+		byResource: (group, version, plural) => byResource.get(`${group}/${version}/${plural}`),
+		byKind: (group, version, kind) => byKind.get(`${group}/${version}/${kind}`),
+		byStoreName: (resource) => byStoreName.get(resource),
+	};
+}
+
+const KINDS: readonly KindDefinition<never>[] = [
+	configMapKind,
+	endpointsKind,
+	eventKind,
+	limitRangeKind,
+	namespaceKind,
+	nodeKind,
+	podKind,
+	resourceQuotaKind,
+	secretKind,
+	serviceAccountKind,
+	serviceKind,
+	controllerRevisionKind,
+	deploymentKind,
+	replicaSetKind,
+	selfSubjectReviewKind,
+	tokenReviewKind,
+	localSubjectAccessReviewKind,
+	selfSubjectAccessReviewKind,
+	selfSubjectRulesReviewKind,
+	subjectAccessReviewKind,
+	leaseKind,
+	endpointSliceKind,
+	clusterRoleBindingKind,
+	clusterRoleKind,
+	roleBindingKind,
+	roleKind,
+	priorityClassKind,
+];
+
+/** Each hook is only ever called with objects of its own kind, which the types of a mixed list cannot say. */
+export const builtinKinds: KindRegistry = buildRegistry(KINDS as unknown as readonly KindDefinition[]);

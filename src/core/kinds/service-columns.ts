@@ -1,0 +1,57 @@
+/** How `kubectl get services` shows a Service: printService of pkg/printers/internalversion. */
+import type { Service } from "../schema/kubernetes.d.ts";
+import { ageColumn, formatLabels } from "./columns.ts";
+import type { TableColumn } from "./define-kind.ts";
+
+function externalAddresses({ spec = {}, status }: Service): string {
+	if (spec.type === "ExternalName") return spec.externalName ?? "";
+	const external = spec.externalIPs ?? [];
+	if (spec.type !== "LoadBalancer") return external.join(",") || "<none>";
+	const ingress = [...new Set((status?.loadBalancer?.ingress ?? []).map((i) => i.ip || i.hostname || ""))].filter((text) => text !== "").sort();
+	return [...ingress, ...external].join(",") || "<pending>";
+}
+
+function portList({ spec }: Service): string {
+	const ports = (spec?.ports ?? []).map(({ port, nodePort, protocol }) => (nodePort ? `${port}:${nodePort}/${protocol}` : `${port}/${protocol}`));
+	return ports.join(",") || "<none>";
+}
+
+export const serviceColumns: TableColumn<Service>[] = [
+	{
+		name: "Type",
+		type: "string",
+		description:
+			'type determines how the Service is exposed. Defaults to ClusterIP. Valid options are ExternalName, ClusterIP, NodePort, and LoadBalancer. "ClusterIP" allocates a cluster-internal IP address for load-balancing to endpoints. Endpoints are determined by the selector or if that is not specified, by manual construction of an Endpoints object or EndpointSlice objects. If clusterIP is "None", no virtual IP is allocated and the endpoints are published as a set of endpoints rather than a virtual IP. "NodePort" builds on ClusterIP and allocates a port on every node which routes to the same endpoints as the clusterIP. "LoadBalancer" builds on NodePort and creates an external load-balancer (if supported in the current cloud) which routes to the same endpoints as the clusterIP. "ExternalName" aliases this service to the specified externalName. Several other fields do not apply to ExternalName services. More info: https://kubernetes.io/docs/concepts/services-networking/service/#publishing-services-service-types',
+		cell: (service) => service.spec?.type ?? "",
+	},
+	{
+		name: "Cluster-IP",
+		type: "string",
+		description:
+			"clusterIP is the IP address of the service and is usually assigned randomly. More info: https://kubernetes.io/docs/concepts/services-networking/service/#virtual-ips-and-service-proxies",
+		cell: (service) => service.spec?.clusterIPs?.[0] || service.spec?.clusterIP || "<none>",
+	},
+	{
+		name: "External-IP",
+		type: "string",
+		description:
+			"externalIPs is a list of IP addresses for which nodes in the cluster will also accept traffic for this service. These IPs are not managed by Kubernetes. The user is responsible for ensuring that traffic arrives at a node with this IP. A common example is external load-balancers that are not part of the Kubernetes system.",
+		cell: externalAddresses,
+	},
+	{
+		name: "Port(s)",
+		type: "string",
+		description:
+			"The list of ports that are exposed by this service. More info: https://kubernetes.io/docs/concepts/services-networking/service/#virtual-ips-and-service-proxies",
+		cell: portList,
+	},
+	ageColumn,
+	{
+		name: "Selector",
+		type: "string",
+		priority: 1,
+		description:
+			"Route service traffic to pods with label keys and values matching this selector. If empty or not present, the service is assumed to have an external process managing its endpoints, which Kubernetes will not modify. Only applies to types ClusterIP, NodePort, and LoadBalancer. Ignored if type is ExternalName. More info: https://kubernetes.io/docs/concepts/services-networking/service/",
+		cell: (service) => formatLabels(service.spec?.selector),
+	},
+];

@@ -1,0 +1,78 @@
+/** IP addresses and networks, read as Go's net package reads them. */
+
+const IPV6_GROUPS = 8;
+
+/** The four octets, or undefined: leading zeros are refused, as netutils' strict parsing does. */
+export function parseIPv4(text: string): number[] | undefined {
+	const parts = text.split(".");
+	if (parts.length !== 4 || !parts.every((p) => /^(0|[1-9]\d{0,2})$/.test(p) && Number(p) <= 255)) return undefined;
+	return parts.map(Number);
+}
+
+/** The eight groups of an IPv6 address without zone, or undefined. */
+export function parseIPv6(text: string): number[] | undefined {
+	const halves = text.split("::");
+	if (halves.length > 2 || !text.includes(":")) return undefined;
+	const groups: number[][] = [];
+	for (const [index, half] of halves.entries()) {
+		const parsed = half === "" ? [] : parseGroups(half, index === halves.length - 1);
+		if (!parsed) return undefined;
+		groups.push(parsed);
+	}
+	const [head = [], tail] = groups;
+	if (!tail) return head.length === IPV6_GROUPS ? head : undefined;
+	const missing = IPV6_GROUPS - head.length - tail.length;
+	return missing < 1 ? undefined : [...head, ...new Array<number>(missing).fill(0), ...tail];
+}
+
+function parseGroups(text: string, last: boolean): number[] | undefined {
+	const out: number[] = [];
+	const parts = text.split(":");
+	for (const [index, part] of parts.entries()) {
+		if (last && index === parts.length - 1 && part.includes(".")) {
+			const v4 = parseIPv4(part);
+			if (!v4) return undefined;
+			out.push((v4[0] ?? 0) * 256 + (v4[1] ?? 0), (v4[2] ?? 0) * 256 + (v4[3] ?? 0));
+		} else {
+			if (!/^[0-9a-fA-F]{1,4}$/.test(part)) return undefined;
+			out.push(Number.parseInt(part, 16));
+		}
+	}
+	return out;
+}
+
+export type IPFamily = "IPv4" | "IPv6";
+
+export function ipFamily(text: string): IPFamily | undefined {
+	if (parseIPv4(text)) return "IPv4";
+	return parseIPv6(text) ? "IPv6" : undefined;
+}
+
+/** validation.IsValidIP. */
+export const ipAddress = (text: string): string[] => (ipFamily(text) ? [] : ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"]);
+
+/** validation.IsValidCIDR. */
+export function cidr(text: string): string[] {
+	const [address = "", bits, ...rest] = text.split("/");
+	const family = ipFamily(address);
+	const bitsMax = family === "IPv4" ? 32 : 128;
+	const valid = family !== undefined && rest.length === 0 && bits !== undefined && /^\d{1,3}$/.test(bits) && Number(bits) <= bitsMax;
+	return valid ? [] : ["must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"];
+}
+
+/** Addresses that an endpoint or an external IP may not have: ValidateNonSpecialIP. */
+export function nonSpecialAddress(text: string): string[] {
+	const v4 = parseIPv4(text);
+	const v6 = v4 ? undefined : parseIPv6(text);
+	if (!v4 && !v6) return ["must be a valid IP address"];
+	const problems: string[] = [];
+	const all = v4 ?? v6 ?? [];
+	const first = all[0] ?? 0;
+	if (all.every((n) => n === 0)) problems.push(`may not be unspecified (${JSON.stringify(text)})`);
+	if (v4 ? first === 127 : all.slice(0, -1).every((n) => n === 0) && all.at(-1) === 1) problems.push("may not be in the loopback range (127.0.0.0/8, ::1/128)");
+	if (v4 ? first === 169 && all[1] === 254 : (first & 0xffc0) === 0xfe80) problems.push("may not be in the link-local range (169.254.0.0/16, fe80::/10)");
+	if (v4 ? first === 224 && all[1] === 0 && all[2] === 0 : first === 0xff02) {
+		problems.push("may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)");
+	}
+	return problems;
+}
