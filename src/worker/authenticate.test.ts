@@ -15,11 +15,17 @@ beforeAll(async () => {
 	const cluster = {
 		authorizeImpersonation: async (user: UserInfo) => {
 			asked.push(user);
-			return user.name === "system:node:allowed" ? null : { kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", reason: "Forbidden", message: "no", code: 403 };
+			return user.name === "system:node:allowed"
+				? null
+				: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", reason: "Forbidden", message: "no", code: 403 };
 		},
 	};
 	asked = [];
-	env = { PETREL_SIGNING_KEY: JSON.stringify({ ...(await exportJWK(privateKey)), kid: "k" }), PETREL_CA: "", CLUSTER: { idFromName: (n: string) => n, get: () => cluster } } as unknown as WorkerEnv;
+	env = {
+		PETREL_SIGNING_KEY: JSON.stringify({ ...(await exportJWK(privateKey)), kid: "k" }),
+		PETREL_CA: "",
+		CLUSTER: { idFromName: (n: string) => n, get: () => cluster },
+	} as unknown as WorkerEnv;
 });
 
 const bearer = (token: string, more: Record<string, string> = {}) => new Headers({ authorization: `Bearer ${token}`, ...more });
@@ -32,15 +38,25 @@ describe("authenticate", () => {
 	});
 
 	it.each([undefined, "nonsense", "Basic abc", "Bearer not.a.token"])("answers 401 to %s", async (authorization) => {
-		await expect(authenticate(env, "default", new Headers(authorization ? { authorization } : {}), NOW_MS)).rejects.toMatchObject({ status: { code: 401, reason: "Unauthorized" } });
+		await expect(authenticate(env, "default", new Headers(authorization ? { authorization } : {}), NOW_MS)).rejects.toMatchObject({
+			status: { code: 401, reason: "Unauthorized" },
+		});
 	});
 
 	it("gives a ServiceAccount its groups until its token ends", async () => {
-		const claims = { sub: "system:serviceaccount:a:b", aud: ["https://kubernetes.default.svc.cluster.local"], "kubernetes.io": { namespace: "a", serviceaccount: { name: "b", uid: "u" } } };
+		const claims = {
+			sub: "system:serviceaccount:a:b",
+			aud: ["https://kubernetes.default.svc.cluster.local"],
+			"kubernetes.io": { namespace: "a", serviceaccount: { name: "b", uid: "u" } },
+		};
 		const { token, expirationTimestamp } = await signServiceAccountToken(env, "default", claims, 600, NOW_MS);
 		expect(expirationTimestamp).toBe(new Date(NOW_MS + 600_000).toISOString().replace(".000Z", "Z"));
 		const user = await authenticate(env, "default", bearer(token), NOW_MS);
-		expect(user).toMatchObject({ name: "system:serviceaccount:a:b", uid: "u", groups: ["system:serviceaccounts", "system:serviceaccounts:a", "system:authenticated"] });
+		expect(user).toMatchObject({
+			name: "system:serviceaccount:a:b",
+			uid: "u",
+			groups: ["system:serviceaccounts", "system:serviceaccounts:a", "system:authenticated"],
+		});
 		await expect(authenticate(env, "default", bearer(token), NOW_MS + 600_000)).rejects.toMatchObject({ status: { code: 401 } });
 		expect(await verifyToken(env, "default", token, NOW_MS, ["vault"])).toMatchObject({ ok: false });
 	});
@@ -48,7 +64,10 @@ describe("authenticate", () => {
 	it("lets only those act as others whom the cluster allows it", async () => {
 		const allowed = await signNodeCredential(env, "default", "allowed", NOW_MS);
 		const refused = await signNodeCredential(env, "default", "refused", NOW_MS);
-		expect(await authenticate(env, "default", bearer(allowed, { "impersonate-user": "jane", "impersonate-group": "dev" }), NOW_MS)).toEqual({ name: "jane", groups: ["dev", "system:authenticated"] });
+		expect(await authenticate(env, "default", bearer(allowed, { "impersonate-user": "jane", "impersonate-group": "dev" }), NOW_MS)).toEqual({
+			name: "jane",
+			groups: ["dev", "system:authenticated"],
+		});
 		await expect(authenticate(env, "default", bearer(refused, { "impersonate-user": "jane" }), NOW_MS)).rejects.toMatchObject({ status: { code: 403 } });
 	});
 });
@@ -67,7 +86,11 @@ describe("impersonation", () => {
 	});
 
 	it("gives a ServiceAccount the groups it always has, and an anonymous user its own", () => {
-		expect(withDefaultGroups({ name: "system:serviceaccount:a:b", groups: [] }).groups).toEqual(["system:serviceaccounts", "system:serviceaccounts:a", "system:authenticated"]);
+		expect(withDefaultGroups({ name: "system:serviceaccount:a:b", groups: [] }).groups).toEqual([
+			"system:serviceaccounts",
+			"system:serviceaccounts:a",
+			"system:authenticated",
+		]);
 		expect(withDefaultGroups({ name: "system:anonymous", groups: [] }).groups).toEqual(["system:unauthenticated"]);
 	});
 });

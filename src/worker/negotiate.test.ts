@@ -27,7 +27,9 @@ describe("negotiate", () => {
 	});
 
 	it("refuses what it does not speak, and YAML for a watch", () => {
-		expect(() => negotiate("text/html")).toThrow("only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf");
+		expect(() => negotiate("text/html")).toThrow(
+			"only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf",
+		);
 		expect(() => negotiate("application/cbor")).toThrow("only the following");
 		expect(() => negotiate("application/yaml", { stream: true })).toThrow("application/json;stream=watch");
 	});

@@ -65,7 +65,10 @@ describe("parseQuery", () => {
 
 	it("wants a field manager for apply, and force for nothing else", () => {
 		expect(refusal("patch", "", "apply")).toEqual([422, 'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch']);
-		expect(refusal("patch", "force=true", "merge")).toEqual([422, 'PatchOptions.meta.k8s.io "" is invalid: force: Forbidden: may not be specified for non-apply patch']);
+		expect(refusal("patch", "force=true", "merge")).toEqual([
+			422,
+			'PatchOptions.meta.k8s.io "" is invalid: force: Forbidden: may not be specified for non-apply patch',
+		]);
 		expect(parse("patch", "fieldManager=me&force=true", "apply")).toMatchObject({ fieldManager: "me", force: true });
 	});
 

@@ -17,7 +17,11 @@ describe("parseResourcePath", () => {
 		["GET", "/api/v1/pods?watch=true", { ...none, verb: "watch", group: "", version: "v1", resource: "pods" }],
 		["GET", "/api/v1/pods?watch=0", { ...none, verb: "list", group: "", version: "v1", resource: "pods" }],
 		["GET", "/api/v1/watch/namespaces/a/pods", { ...none, verb: "watch", group: "", version: "v1", resource: "pods", namespace: "a" }],
-		["DELETE", "/apis/apps/v1/namespaces/a/deployments", { ...none, verb: "deletecollection", group: "apps", version: "v1", resource: "deployments", namespace: "a" }],
+		[
+			"DELETE",
+			"/apis/apps/v1/namespaces/a/deployments",
+			{ ...none, verb: "deletecollection", group: "apps", version: "v1", resource: "deployments", namespace: "a" },
+		],
 		[
 			"PATCH",
 			"/apis/apps/v1/namespaces/a/deployments/b/scale",
@@ -28,7 +32,11 @@ describe("parseResourcePath", () => {
 			"/api/v1/namespaces/a/pods/b/proxy/x/y",
 			{ ...none, verb: "get", group: "", version: "v1", resource: "pods", namespace: "a", name: "b", subresource: "proxy", rest: ["x", "y"] },
 		],
-		["GET", "/apis/rbac.authorization.k8s.io/v1/clusterroles/a%3Ab", { ...none, verb: "get", group: "rbac.authorization.k8s.io", version: "v1", resource: "clusterroles", name: "a:b" }],
+		[
+			"GET",
+			"/apis/rbac.authorization.k8s.io/v1/clusterroles/a%3Ab",
+			{ ...none, verb: "get", group: "rbac.authorization.k8s.io", version: "v1", resource: "clusterroles", name: "a:b" },
+		],
 	])("%s %s", (method, url, expected) => {
 		expect(parse(method, url)).toEqual(expected);
 	});
