@@ -1,27 +1,7 @@
 /** `petrel agent`: makes this machine a node of a cluster. */
-import { readdirSync, readFileSync } from "node:fs";
-import { hostname } from "node:os";
-import { join } from "node:path";
 import type { Command } from "commander";
-import { type RunningAgent, startAgent } from "../agent/agent.ts";
-import { chooseRuntime } from "../agent/runtime/detect.ts";
 import { JOIN_TOKEN_VARIABLE } from "./agent-process.ts";
-import { CliError } from "./cli-error.ts";
-import { dataDirectory } from "./data-directory.ts";
-import { interruption } from "./signals.ts";
-import { parseRuntime } from "./up.ts";
-
-interface AgentOptions {
-	server?: string;
-	token?: string;
-	name?: string;
-	data?: string;
-	runtime?: string;
-	caFile?: string;
-	images?: string;
-	removeOnExit?: boolean;
-	clean?: boolean;
-}
+import type { AgentOptions } from "./run-agent.ts";
 
 export function agentCommand(program: Command): void {
 	program
@@ -36,5 +16,9 @@ export function agentCommand(program: Command): void {
 		.option("--images <dir>", "import the image files (*.tar) of this directory at the start")
 		.option("--remove-on-exit", "stop and remove the node's pods when the agent is stopped; else they keep running")
 		.option("--clean", "remove what an agent has left in its data directory and on this machine, then exit")
-		.action((options: AgentOptions) => agent(options));
+		.action(async (options: AgentOptions) => {
+			// Loaded on demand: no other command needs a container runtime.
+			const { runAgent } = await import("./run-agent.ts");
+			await runAgent(options);
+		});
 }

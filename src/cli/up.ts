@@ -54,7 +54,7 @@ async function up(options: UpOptions): Promise<void> {
 	const port = options.port === undefined ? undefined : parsePort(options.port);
 	const runtime = parseRuntime(options.runtime);
 	if (options.detach && !options.supervise) return detach(data);
-	const tell = (message: Message): void => void process.send?.(message);
+	const tell = options.supervise ? tellParent : (): void => {};
 	const progress = options.supervise ? new Progress((line) => tell({ type: "line", line }), false) : new Progress();
 	const cluster = new Cluster(data, { port, runtime, nodeName: options.nodeName }, progress);
 	const interrupted = interruption();
@@ -76,6 +76,12 @@ async function up(options: UpOptions): Promise<void> {
 		return;
 	}
 	await cluster.stop();
+}
+
+/** Once the waiting process has gone, lines go to the log. */
+function tellParent(message: Message): void {
+	if (process.connected) process.send?.(message);
+	else if (message.type === "line") console.log(message.line);
 }
 
 async function bringUp(cluster: Cluster, data: DataDirectory, options: UpOptions, progress: Progress): Promise<void> {

@@ -2,7 +2,8 @@
 
 /** Shared with wrangler.toml; a test compares them. */
 export const COMPATIBILITY_DATE = "2026-10-23";
-export const COMPATIBILITY_FLAGS = ["nodejs_compat", "enable_request_signal"] as const;
+/** Node.js compatibility is the default at this date. */
+export const COMPATIBILITY_FLAGS = ["enable_request_signal"] as const;
 /** Binding to class: WorkerEnv's Durable Object namespaces. */
 export const DURABLE_OBJECTS = { CLUSTER: "ClusterObject", NAMESPACE: "NamespaceObject", NODE: "NodeObject", SESSION: "SessionObject" } as const;
 
