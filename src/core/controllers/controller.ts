@@ -15,7 +15,8 @@ export interface ObjectChange {
 }
 
 export interface Watch {
-	resource: ResourceName;
+	/** "*" for every collection. */
+	resource: ResourceName | "*";
 	/** The reconcile keys that this change concerns. */
 	keys(change: ObjectChange, view: View): readonly string[];
 }
@@ -44,8 +45,11 @@ export interface ReconcileContext {
 export type Action =
 	/** `object.metadata.name` is final. AlreadyExists is not an error: the runner re-queues the key. */
 	| { type: "create"; resource: ResourceName; object: KubeObject }
-	/** Writes spec and metadata; carries the resourceVersion it was decided on. */
-	| { type: "update"; resource: ResourceName; object: KubeObject }
+	/**
+	 * Writes spec and metadata; carries the resourceVersion it was decided on, so one object is written once in a reconcile.
+	 * "binding" writes a pod's node and conditions as pods/binding does, "finalize" a Namespace's spec.finalizers.
+	 */
+	| { type: "update"; resource: ResourceName; object: KubeObject; subresource?: "binding" | "finalize" }
 	/** Writes through the status subresource. */
 	| { type: "updateStatus"; resource: ResourceName; object: KubeObject }
 	| {
@@ -72,6 +76,8 @@ export interface Controller {
 	/** As kube-controller-manager names it: "deployment", "replicaset". Also its field manager and event source. */
 	name: string;
 	watches: readonly Watch[];
+	/** Keys that name no object ("namespace", "place"): messages queue them. */
+	standingKeys?: readonly string[];
 	reconcile(key: string, view: View, ctx: ReconcileContext): ReconcileResult;
 }
 

@@ -14,7 +14,7 @@ import { draftOf, isBeingDeleted, labelsOf, nameOf, uidOf } from "./identity.ts"
 import { isFinished } from "./pod-state.ts";
 
 export const deploymentController: Controller = {
-	name: "deployment-controller",
+	name: "deployment",
 	watches: [
 		{ resource: DEPLOYMENTS, keys: ({ object, old }) => [nameOf((object ?? old) as Deployment)] },
 		{ resource: REPLICA_SETS, keys: deploymentsOfReplicaSet },

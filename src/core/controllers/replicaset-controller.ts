@@ -18,7 +18,7 @@ const SUFFIX_LENGTH = 5;
 const STEM_LENGTH_MAX = 58;
 
 export const replicaSetController: Controller = {
-	name: "replicaset-controller",
+	name: "replicaset",
 	watches: [
 		{ resource: REPLICA_SETS, keys: ({ object, old }) => [nameOf((object ?? old) as ReplicaSet)] },
 		{ resource: PODS, keys: replicaSetsOfPod },

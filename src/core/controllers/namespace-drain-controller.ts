@@ -1,0 +1,66 @@
+/**
+ * Empties a namespace that is going away: pods first, so that nothing they rely on goes before them (KEP-5080), then all
+ * else; and tells the Cluster object when nothing is left, or now and then what is.
+ */
+import { type KindRegistry, resourceOf } from "../kinds/define-kind.ts";
+import type { KubeObject, ResourceName } from "../meta/object.ts";
+import type { MessageBody } from "../protocol/messages.ts";
+import { type Action, type Controller, NOTHING, type ReconcileContext, type ReconcileResult, type View } from "./controller.ts";
+import { isBeingDeleted, nameOf, uidOf } from "./identity.ts";
+
+/** Queued by the message that the namespace is terminating, and by time. */
+const KEY = "namespace";
+/** Queued by each object that goes. */
+const PROGRESS_KEY = "namespace-progress";
+const PODS = "pods";
+/** Objects deleted in one reconcile. */
+export const DELETIONS_PER_RECONCILE_MAX = 500;
+/** How often the Cluster object hears what still remains, in milliseconds. */
+export const DRAIN_REPORT_MS = 5_000;
+
+type Remaining = Extract<MessageBody, { type: "namespaceEmptied" }>["remaining"];
+
+export interface DrainDeps {
+	registry: KindRegistry;
+	namespaceTerminating(): boolean;
+	namespaceUid(): string;
+}
+
+export function namespaceDrainController(deps: DrainDeps): Controller {
+	return {
+		name: "namespace-drain",
+		watches: [{ resource: "*", keys: ({ object }) => (object === undefined && deps.namespaceTerminating() ? [PROGRESS_KEY] : []) }],
+		standingKeys: [KEY],
+		reconcile: (key, view, ctx) => reconcile(key, view, ctx, deps),
+	};
+}
+
+function reconcile(key: string, view: View, ctx: ReconcileContext, deps: DrainDeps): ReconcileResult {
+	if (!deps.namespaceTerminating()) return NOTHING;
+	const pods = view.list(PODS);
+	const content = contentOf(view, pods.length > 0 ? [PODS] : collections(deps.registry));
+	const actions = content.flatMap(({ resource, objects }) => objects.filter((object) => !isBeingDeleted(object)).map((object) => deletion(resource, object)));
+	if (actions.length > 0) return { actions: actions.slice(0, DELETIONS_PER_RECONCILE_MAX), requeueAfterMs: key === KEY ? reportOrGoOn(actions) : goOn(actions) };
+	const remaining = content.map(({ resource, objects }) => ({ resource, count: objects.length, finalizers: objects.flatMap((o) => o.metadata.finalizers ?? []) }));
+	if (remaining.length > 0 && key === PROGRESS_KEY) return NOTHING;
+	return { actions: [report(remaining, ctx, deps)], ...(remaining.length > 0 ? { requeueAfterMs: DRAIN_REPORT_MS } : {}) };
+}
+
+const goOn = (actions: readonly Action[]): number | undefined => (actions.length > DELETIONS_PER_RECONCILE_MAX ? 0 : undefined);
+const reportOrGoOn = (actions: readonly Action[]): number => goOn(actions) ?? DRAIN_REPORT_MS;
+
+function collections(registry: KindRegistry): ResourceName[] {
+	const kept = registry.all().filter(({ scope, verbs }) => scope === "Namespaced" && verbs.includes("delete") && verbs.includes("list"));
+	return [...new Set(kept.map(resourceOf))];
+}
+
+function contentOf(view: View, resources: readonly ResourceName[]): { resource: ResourceName; objects: KubeObject[] }[] {
+	return resources.map((resource) => ({ resource, objects: view.list(resource) })).filter(({ objects }) => objects.length > 0);
+}
+
+const deletion = (resource: ResourceName, object: KubeObject): Action => ({ type: "delete", resource, name: nameOf(object), uid: uidOf(object), propagation: "Background" });
+
+function report(remaining: Remaining, { namespace }: ReconcileContext, { namespaceUid }: DrainDeps): Action {
+	const body = { type: "namespaceEmptied" as const, namespace, uid: namespaceUid(), remaining };
+	return { type: "send", message: { to: { object: "cluster" }, body } };
+}

@@ -1,0 +1,101 @@
+/**
+ * Notices nodes that fall silent, and taints nodes by their conditions (node-lifecycle-controller). That an agent is there
+ * is known from its held poll; an agent reports conditions when they change, so those it last reported hold again when it
+ * comes back.
+ */
+import type { Node, NodeCondition } from "../schema/kubernetes.d.ts";
+import { type Action, type Controller, NOTHING, type ReconcileContext, type ReconcileResult, type View } from "./controller.ts";
+import { draftOf, isBeingDeleted, nameOf } from "./identity.ts";
+import { jsonEqual } from "./json-equal.ts";
+import { metaTime, timeMs } from "./meta-time.ts";
+import { taintsFor } from "./node-taints.ts";
+
+const NODES = "nodes";
+/** A node that was there is given this long before it counts as lost (--node-monitor-grace-period). */
+export const NODE_MONITOR_GRACE_MS = 40_000;
+/** A new node is given this long for its first report (--node-startup-grace-period). */
+export const NODE_STARTUP_GRACE_MS = 60_000;
+/** The conditions that only the node itself can know. */
+const REPORTED = ["Ready", "MemoryPressure", "DiskPressure", "PIDPressure"];
+const LOST = "NodeStatusUnknown";
+const NEVER_SEEN = "NodeStatusNeverUpdated";
+/** The conditions as last reported, as JSON, while the node is lost. */
+const LAST_REPORT = "petrel.dev/last-reported-conditions";
+
+export interface NodeLiveness {
+	/** When the agent was heard of last, in milliseconds since 1970. */
+	lastSeenMs(node: string): number | undefined;
+	connected(node: string): boolean;
+}
+
+export function nodeLifecycleController(liveness: NodeLiveness): Controller {
+	return {
+		name: "node-lifecycle",
+		watches: [{ resource: NODES, keys: ({ object }) => (object === undefined ? [] : [nameOf(object)]) }],
+		reconcile: (key, view, ctx) => reconcile(key, view, ctx, liveness),
+	};
+}
+
+function reconcile(key: string, view: View, ctx: ReconcileContext, liveness: NodeLiveness): ReconcileResult {
+	const node = view.get<Node>(NODES, key);
+	if (node === undefined || isBeingDeleted(node)) return NOTHING;
+	const connected = liveness.connected(key);
+	const dueMs = connected ? undefined : lossDueMs(node, liveness.lastSeenMs(key));
+	const lost = dueMs !== undefined && dueMs <= ctx.nowMs;
+	// One write a turn: the change of the conditions brings the key back, and then the taints follow.
+	const statusWrite = lost ? markLost(node, ctx.nowMs) : connected ? restore(node, ctx.nowMs) : undefined;
+	const actions = statusWrite ?? taint(node, ctx.nowMs);
+	return { actions, ...(dueMs !== undefined && !lost ? { requeueAfterMs: dueMs - ctx.nowMs } : {}) };
+}
+
+function lossDueMs(node: Node, lastSeenMs: number | undefined): number {
+	if (lastSeenMs !== undefined) return lastSeenMs + NODE_MONITOR_GRACE_MS;
+	return (timeMs(node.metadata.creationTimestamp) ?? 0) + NODE_STARTUP_GRACE_MS;
+}
+
+/** undefined when that is noted already. */
+function markLost(node: Node, nowMs: number): Action[] | undefined {
+	const conditions = node.status?.conditions ?? [];
+	const lost = REPORTED.map((type) => unknown(conditions.find((c) => c.type === type), type, nowMs));
+	if (lost.every((condition) => conditions.find((c) => c.type === condition.type)?.status === "Unknown")) return undefined;
+	const draft = draftOf(node);
+	draft.status = { ...draft.status, conditions: [...lost, ...conditions.filter((c) => !REPORTED.includes(c.type))] };
+	const reported = conditions.filter((c) => REPORTED.includes(c.type) && c.status !== "Unknown");
+	if (reported.length > 0) draft.metadata.annotations = { ...draft.metadata.annotations, [LAST_REPORT]: JSON.stringify(reported) };
+	const wasReady = conditions.some((c) => c.type === "Ready" && c.status === "True");
+	const event: Action = { type: "event", about: node, eventType: "Normal", reason: "NodeNotReady", message: `Node ${nameOf(node)} status is now: NodeNotReady` };
+	return [{ type: "updateStatus", resource: NODES, object: draft }, ...(wasReady ? [event] : [])];
+}
+
+function unknown(current: NodeCondition | undefined, type: string, nowMs: number): NodeCondition {
+	const now = metaTime(nowMs);
+	if (current === undefined) {
+		return { type, status: "Unknown", reason: NEVER_SEEN, message: "Kubelet never posted node status.", lastHeartbeatTime: now, lastTransitionTime: now };
+	}
+	if (current.status === "Unknown") return current;
+	return { ...current, status: "Unknown", reason: LOST, message: "Kubelet stopped posting node status.", lastTransitionTime: now };
+}
+
+/** What the agent said before it was lost holds again, unless it has said something newer. */
+function restore(node: Node, nowMs: number): Action[] | undefined {
+	const remembered = node.metadata.annotations?.[LAST_REPORT];
+	if (remembered === undefined) return undefined;
+	const reported = new Map((JSON.parse(remembered) as NodeCondition[]).map((condition) => [condition.type, condition]));
+	const now = metaTime(nowMs);
+	const draft = draftOf(node);
+	delete draft.metadata.annotations?.[LAST_REPORT];
+	const back = (condition: NodeCondition): NodeCondition => {
+		const last = condition.reason === LOST ? reported.get(condition.type) : undefined;
+		return last ? { ...last, lastHeartbeatTime: now, lastTransitionTime: now } : condition;
+	};
+	draft.status = { ...draft.status, conditions: (draft.status?.conditions ?? []).map(back) };
+	return [{ type: "updateStatus", resource: NODES, object: draft }];
+}
+
+function taint(node: Node, nowMs: number): Action[] {
+	const taints = taintsFor(node, nowMs);
+	if (jsonEqual(taints, node.spec?.taints)) return [];
+	const draft = draftOf(node);
+	draft.spec = { ...draft.spec, taints };
+	return [{ type: "update", resource: NODES, object: draft }];
+}

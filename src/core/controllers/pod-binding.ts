@@ -1,0 +1,55 @@
+/** Takes in the scheduler's answer: gives pods their nodes, and notes on the others why they have none. */
+import type { MessageBody, PodRef } from "../protocol/messages.ts";
+import type { Pod, PodCondition } from "../schema/kubernetes.d.ts";
+import type { Action, View } from "./controller.ts";
+import { draftOf, isBeingDeleted, uidOf } from "./identity.ts";
+import { metaTime } from "./meta-time.ts";
+import { podCondition } from "./pod-state.ts";
+
+type BindMessage = Extract<MessageBody, { type: "bind" }>;
+
+const PODS = "pods";
+const CLUSTER = { object: "cluster" } as const;
+
+export function applyBindings(view: View, { bindings, unschedulable }: BindMessage, nowMs: number): Action[] {
+	return [
+		...bindings.flatMap(({ pod, node }) => bind(view, pod, node, nowMs)),
+		...unschedulable.flatMap(({ pod, message }) => noteUnschedulable(view, pod, message, nowMs)),
+	];
+}
+
+function bind(view: View, ref: PodRef, node: string, nowMs: number): Action[] {
+	const pod = view.get<Pod>(PODS, ref.name);
+	// What is gone or going must not hold its place; what someone else has bound holds another one.
+	if (pod === undefined || uidOf(pod) !== ref.uid || (isBeingDeleted(pod) && !pod.spec?.nodeName)) return [{ type: "send", message: { to: CLUSTER, body: { type: "release", pods: [ref] } } }];
+	if (pod.spec?.nodeName === node) return [];
+	if (pod.spec?.nodeName) return [{ type: "send", message: { to: CLUSTER, body: { type: "placed", namespace: ref.namespace, pod } } }];
+	const draft = draftOf(pod);
+	draft.spec = { ...(draft.spec ?? { containers: [] }), nodeName: node };
+	draft.status = { ...draft.status, conditions: withCondition(pod, { type: "PodScheduled", status: "True" }, nowMs) };
+	return [
+		{ type: "update", resource: PODS, object: draft, subresource: "binding" },
+		{ type: "event", about: pod, eventType: "Normal", reason: "Scheduled", message: `Successfully assigned ${ref.namespace}/${ref.name} to ${node}` },
+	];
+}
+
+function noteUnschedulable(view: View, ref: PodRef, message: string, nowMs: number): Action[] {
+	const pod = view.get<Pod>(PODS, ref.name);
+	if (pod === undefined || uidOf(pod) !== ref.uid || pod.spec?.nodeName || isBeingDeleted(pod)) return [];
+	const current = podCondition(pod, "PodScheduled");
+	const event: Action = { type: "event", about: pod, eventType: "Warning", reason: "FailedScheduling", message };
+	if (current?.reason === "Unschedulable" && current.message === message) return [event];
+	const draft = draftOf(pod);
+	const condition: PodCondition = { type: "PodScheduled", status: "False", reason: "Unschedulable", message };
+	draft.status = { ...draft.status, conditions: withCondition(pod, condition, nowMs) };
+	return [{ type: "updateStatus", resource: PODS, object: draft }, event];
+}
+
+/** The pod's conditions with this one in place of the former of its type; a status that stays keeps its time. */
+export function withCondition(pod: Pod, condition: PodCondition, nowMs: number): PodCondition[] {
+	const current = podCondition(pod, condition.type);
+	const lastTransitionTime = current?.status === condition.status ? current.lastTransitionTime : metaTime(nowMs);
+	const next = { ...condition, ...(lastTransitionTime ? { lastTransitionTime } : {}) };
+	const conditions = pod.status?.conditions ?? [];
+	return current ? conditions.map((c) => (c.type === condition.type ? next : c)) : [...conditions, next];
+}

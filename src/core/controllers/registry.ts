@@ -1,0 +1,65 @@
+/** The controllers of each object. A new controller is one file and one line here. */
+import type { KindRegistry } from "../kinds/define-kind.ts";
+import type { Controller } from "./controller.ts";
+import { deploymentController } from "./deployment-controller.ts";
+import { endpointSliceController } from "./endpoint-slice-controller.ts";
+import { endpointsController } from "./endpoints-controller.ts";
+import { garbageCollector } from "./garbage-collector.ts";
+import { namespaceController } from "./namespace-controller.ts";
+import { namespaceDrainController } from "./namespace-drain-controller.ts";
+import { nodeIpamController } from "./node-ipam-controller.ts";
+import { type NodeLiveness, nodeLifecycleController } from "./node-lifecycle-controller.ts";
+import { podAssignmentController } from "./pod-assignment-controller.ts";
+import { podLedgerController } from "./pod-ledger-controller.ts";
+import { podSchedulingController } from "./pod-scheduling-controller.ts";
+import { replicaSetController } from "./replicaset-controller.ts";
+import { rootCaController } from "./root-ca-controller.ts";
+import { serviceAccountController } from "./serviceaccount-controller.ts";
+import { serviceTableController } from "./service-table-controller.ts";
+
+export interface NamespaceDeps {
+	registry: KindRegistry;
+	namespaceActive(): boolean;
+	namespaceTerminating(): boolean;
+	/** uid of the Namespace; "" when there is none. */
+	namespaceUid(): string;
+	/** PEM of the cluster's CA. */
+	rootCa(): string;
+}
+
+export function namespaceControllers(deps: NamespaceDeps): Controller[] {
+	const controllers = [
+		deploymentController,
+		replicaSetController,
+		endpointSliceController,
+		endpointsController,
+		serviceTableController,
+		podSchedulingController,
+		podAssignmentController,
+		podLedgerController,
+		garbageCollector(deps.registry),
+		serviceAccountController(deps),
+		rootCaController(deps),
+		namespaceDrainController(deps),
+	];
+	return controllers.map((controller) => creatingNothingAtTheEnd(controller, deps.namespaceTerminating));
+}
+
+/** A namespace that is going away takes no new objects: none is tried (upstream passes over the NamespaceTerminating error). */
+function creatingNothingAtTheEnd(controller: Controller, namespaceTerminating: () => boolean): Controller {
+	return {
+		...controller,
+		reconcile(key, view, ctx) {
+			const result = controller.reconcile(key, view, ctx);
+			return namespaceTerminating() ? { ...result, actions: result.actions.filter(({ type }) => type !== "create" && type !== "event") } : result;
+		},
+	};
+}
+
+export interface ClusterDeps extends NodeLiveness {
+	registry: KindRegistry;
+}
+
+export function clusterControllers(deps: ClusterDeps): Controller[] {
+	return [nodeLifecycleController(deps), nodeIpamController, namespaceController, garbageCollector(deps.registry)];
+}
