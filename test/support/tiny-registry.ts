@@ -28,12 +28,34 @@ const KINDS: readonly KindDefinition[] = [
 			},
 		},
 	}),
-	kind({ group: "", kind: "Namespace", plural: "namespaces", schema: "core/v1.Namespace", scope: "Cluster", subresources: { status: view, object: { finalize: { ...view, verbs: ["update"] } } } }),
+	kind({
+		group: "",
+		kind: "Namespace",
+		plural: "namespaces",
+		schema: "core/v1.Namespace",
+		scope: "Cluster",
+		subresources: { status: view, object: { finalize: { ...view, verbs: ["update"] } } },
+	}),
 	kind({ group: "", kind: "ConfigMap", plural: "configmaps", schema: "core/v1.ConfigMap", shortNames: ["cm"] }),
 	kind({ group: "", kind: "Service", plural: "services", schema: "core/v1.Service", shortNames: ["svc"], subresources: { status: view } }),
 	kind({ group: "rbac.authorization.k8s.io", kind: "Role", plural: "roles", schema: "rbac/v1.Role" }),
-	kind({ group: "authorization.k8s.io", kind: "SubjectAccessReview", plural: "subjectaccessreviews", schema: "authorization/v1.SubjectAccessReview", scope: "Cluster", verbs: ["create"] }),
-	kind({ group: "apps", kind: "Deployment", plural: "deployments", schema: "apps/v1.Deployment", shortNames: ["deploy"], categories: ["all"], subresources: { status: view, scale } }),
+	kind({
+		group: "authorization.k8s.io",
+		kind: "SubjectAccessReview",
+		plural: "subjectaccessreviews",
+		schema: "authorization/v1.SubjectAccessReview",
+		scope: "Cluster",
+		verbs: ["create"],
+	}),
+	kind({
+		group: "apps",
+		kind: "Deployment",
+		plural: "deployments",
+		schema: "apps/v1.Deployment",
+		shortNames: ["deploy"],
+		categories: ["all"],
+		subresources: { status: view, scale },
+	}),
 ];
 
 export const tinyRegistry: KindRegistry = {

@@ -14,7 +14,12 @@ const cases = readdirSync(DIRECTORY)
 	.map((name) => {
 		const [, group = "", version = "", kind = ""] = /^(.+)\.(v\d+)\.(\w+)\.json$/.exec(name) ?? [];
 		const typeName = builtinTypeName(group === "core" ? "" : group, version, kind) ?? "";
-		return { name, typeName, json: readFileSync(`${DIRECTORY}/${name}`, "utf8").trim(), bytes: new Uint8Array(readFileSync(`${DIRECTORY}/${name.replace(".json", ".pb")}`)) };
+		return {
+			name,
+			typeName,
+			json: readFileSync(`${DIRECTORY}/${name}`, "utf8").trim(),
+			bytes: new Uint8Array(readFileSync(`${DIRECTORY}/${name.replace(".json", ".pb")}`)),
+		};
 	});
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex").replace(/.{64}/g, "$&\n");
 

@@ -50,7 +50,8 @@ function timeType(micro: boolean): NestedType {
 	];
 	return {
 		message: message(micro ? "MicroTime" : "Time", fields),
-		fromWire: ({ seconds, nanos }) => (seconds === undefined && nanos === undefined ? null : unixToTime(Number(seconds ?? 0), micro ? Number(nanos ?? 0) : 0, micro)),
+		fromWire: ({ seconds, nanos }) =>
+			seconds === undefined && nanos === undefined ? null : unixToTime(Number(seconds ?? 0), micro ? Number(nanos ?? 0) : 0, micro),
 		toWire: (value) => {
 			if (typeof value !== "string") return {};
 			const { seconds, nanos } = timeToUnix(value);
@@ -212,7 +213,8 @@ function unwrap(bytes: Uint8Array): { apiVersion: string; kind: string; raw: Uin
 	if (!isProtobuf(bytes)) throw badRequest("the body is not in the Kubernetes protobuf encoding: it does not start with the k8s marker");
 	const unknown = decodeMessage(UNKNOWN, bytes.subarray(MAGIC.length));
 	const meta = (unknown.typeMeta ?? {}) as { apiVersion?: string; kind?: string };
-	if (unknown.contentEncoding || unknown.contentType) throw new MessageError(`the object is wrapped as ${String(unknown.contentType || unknown.contentEncoding)}`);
+	if (unknown.contentEncoding || unknown.contentType)
+		throw new MessageError(`the object is wrapped as ${String(unknown.contentType || unknown.contentEncoding)}`);
 	return { apiVersion: meta.apiVersion ?? "", kind: meta.kind ?? "", raw: (unknown.raw as Uint8Array | undefined) ?? new Uint8Array(0) };
 }
 

@@ -69,7 +69,10 @@ describe("the message codec", () => {
 			},
 			{ requiredKeys: [], noNullPrototype: true },
 		);
-		fc.assert(fc.property(value, (given) => void expect(decodeMessage(all, encodeMessage(all, given))).toEqual(given)), { numRuns: 300 });
+		fc.assert(
+			fc.property(value, (given) => void expect(decodeMessage(all, encodeMessage(all, given))).toEqual(given)),
+			{ numRuns: 300 },
+		);
 	});
 
 	it("grows past its first buffer at whatever field that falls on", () => {
@@ -123,7 +126,10 @@ describe("the message codec", () => {
 	});
 
 	it("writes map entries in the byte order of their keys and zeros where a field is marked always", () => {
-		const type: MessageType = { name: "T", fields: [{ number: 1, name: "n", type: "int32", always: true }, ...all.fields.slice(16, 17).map((f) => ({ ...f, number: 2 }))] };
+		const type: MessageType = {
+			name: "T",
+			fields: [{ number: 1, name: "n", type: "int32", always: true }, ...all.fields.slice(16, 17).map((f) => ({ ...f, number: 2 }))],
+		};
 		expect(encodeMessage(type, { labels: { b: "2", a: "1" } })).toEqual(hex("0800" + "12060a01611201" + "31" + "12060a01621201" + "32"));
 	});
 

@@ -31,7 +31,13 @@ describe("parseYaml", () => {
 
 	it.each([
 		["a broken document", "a: [1, 2\nb: {"],
-		["a document that grows without end", `a: &a [x,x,x,x,x,x,x,x,x,x]\n${"bcdefgh".split("").map((c, i) => `${c}: &${c} [${`*${"abcdefg"[i]},`.repeat(9)}*${"abcdefg"[i]}]`).join("\n")}`],
+		[
+			"a document that grows without end",
+			`a: &a [x,x,x,x,x,x,x,x,x,x]\n${"bcdefgh"
+				.split("")
+				.map((c, i) => `${c}: &${c} [${`*${"abcdefg"[i]},`.repeat(9)}*${"abcdefg"[i]}]`)
+				.join("\n")}`,
+		],
 		["infinity", "a: .inf"],
 		["too deep a document", "[".repeat(3000) + "]".repeat(3000)],
 	])("answers 400 to %s", (_name, text) => {

@@ -11,7 +11,13 @@ export const MAX_YAML_ALIASES = 100;
 export const MAX_YAML_DEPTH = 1000;
 
 /** What YAML 1.1 has and go-yaml does not. */
-const LEFT_OUT = new Set(["tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:binary", "tag:yaml.org,2002:omap", "tag:yaml.org,2002:pairs", "tag:yaml.org,2002:set"]);
+const LEFT_OUT = new Set([
+	"tag:yaml.org,2002:timestamp",
+	"tag:yaml.org,2002:binary",
+	"tag:yaml.org,2002:omap",
+	"tag:yaml.org,2002:pairs",
+	"tag:yaml.org,2002:set",
+]);
 
 function goTags(tags: Tags): Tags {
 	return tags.filter((tag) => typeof tag === "string" || (!LEFT_OUT.has(tag.tag) && (tag as { format?: string }).format !== "TIME"));

@@ -6,7 +6,11 @@ const ALL = ["create", "delete", "deletecollection", "get", "list", "patch", "up
 
 describe("discovery", () => {
 	it("lists the groups in upstream's order, without the core group", () => {
-		expect(apiVersions("127.0.0.1:6443")).toEqual({ kind: "APIVersions", versions: ["v1"], serverAddressByClientCIDRs: [{ clientCIDR: "0.0.0.0/0", serverAddress: "127.0.0.1:6443" }] });
+		expect(apiVersions("127.0.0.1:6443")).toEqual({
+			kind: "APIVersions",
+			versions: ["v1"],
+			serverAddressByClientCIDRs: [{ clientCIDR: "0.0.0.0/0", serverAddress: "127.0.0.1:6443" }],
+		});
 		expect(apiGroupList(tinyRegistry).groups.map((group) => group.name)).toEqual(["apps", "authorization.k8s.io", "rbac.authorization.k8s.io"]);
 		expect(apiGroup(tinyRegistry, "apps")).toEqual({
 			kind: "APIGroup",
@@ -25,7 +29,15 @@ describe("discovery", () => {
 			groupVersion: "apps/v1",
 			resources: [
 				{ name: "deployments", singularName: "deployment", namespaced: true, kind: "Deployment", verbs: ALL, shortNames: ["deploy"], categories: ["all"] },
-				{ name: "deployments/scale", singularName: "", namespaced: true, group: "autoscaling", version: "v1", kind: "Scale", verbs: ["get", "patch", "update"] },
+				{
+					name: "deployments/scale",
+					singularName: "",
+					namespaced: true,
+					group: "autoscaling",
+					version: "v1",
+					kind: "Scale",
+					verbs: ["get", "patch", "update"],
+				},
 				{ name: "deployments/status", singularName: "", namespaced: true, kind: "Deployment", verbs: ["get", "patch", "update"] },
 			],
 		});
@@ -52,7 +64,11 @@ describe("discovery", () => {
 
 	it("aggregates it all for clients that ask", () => {
 		const core = aggregatedDiscovery(tinyRegistry, "api");
-		expect(core).toMatchObject({ kind: "APIGroupDiscoveryList", apiVersion: "apidiscovery.k8s.io/v2", items: [{ metadata: {}, versions: [{ version: "v1", freshness: "Current" }] }] });
+		expect(core).toMatchObject({
+			kind: "APIGroupDiscoveryList",
+			apiVersion: "apidiscovery.k8s.io/v2",
+			items: [{ metadata: {}, versions: [{ version: "v1", freshness: "Current" }] }],
+		});
 		const [apps] = aggregatedDiscovery(tinyRegistry, "apis", "v2beta1").items;
 		expect(apps?.metadata).toMatchObject({ name: "apps" });
 		expect(apps?.versions[0]?.resources).toEqual([

@@ -192,5 +192,9 @@ function typeDescription(goType: string): string | undefined {
 /** The group, version and kind that a definition of the type carries. */
 export function kindEntry(typeName: string): Json {
 	const dot = typeName.lastIndexOf(".");
-	return { group: groupOfType(typeName) === "meta.k8s.io" ? "" : groupOfType(typeName), kind: typeName.slice(dot + 1), version: typeName.slice(typeName.indexOf("/") + 1, dot) };
+	return {
+		group: groupOfType(typeName) === "meta.k8s.io" ? "" : groupOfType(typeName),
+		kind: typeName.slice(dot + 1),
+		version: typeName.slice(typeName.indexOf("/") + 1, dot),
+	};
 }

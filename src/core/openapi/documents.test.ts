@@ -42,7 +42,10 @@ describe("OpenAPI v3", () => {
 			"x-kubernetes-group-version-kind": [{ group: "apps", kind: "Deployment", version: "v1" }],
 			properties: { metadata: { allOf: [{ $ref: "#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta" }], default: {} } },
 		});
-		expect(schemas["io.k8s.api.apps.v1.DeploymentSpec"]).toMatchObject({ required: ["selector", "template"], properties: { replicas: { type: "integer", format: "int32" } } });
+		expect(schemas["io.k8s.api.apps.v1.DeploymentSpec"]).toMatchObject({
+			required: ["selector", "template"],
+			properties: { replicas: { type: "integer", format: "int32" } },
+		});
 		expect(schemas["io.k8s.api.core.v1.PodSpec"]?.properties.containers).toMatchObject({
 			type: "array",
 			items: { allOf: [{ $ref: "#/components/schemas/io.k8s.api.core.v1.Container" }], default: {} },
@@ -51,8 +54,14 @@ describe("OpenAPI v3", () => {
 			"x-kubernetes-patch-merge-key": "name",
 			"x-kubernetes-patch-strategy": "merge",
 		});
-		expect(schemas["io.k8s.api.core.v1.ContainerPort"]?.properties).toMatchObject({ protocol: { type: "string", default: "TCP", enum: ["SCTP", "TCP", "UDP"] }, containerPort: { default: 0 } });
-		expect(schemas["io.k8s.apimachinery.pkg.util.intstr.IntOrString"]).toMatchObject({ format: "int-or-string", oneOf: [{ type: "integer" }, { type: "string" }] });
+		expect(schemas["io.k8s.api.core.v1.ContainerPort"]?.properties).toMatchObject({
+			protocol: { type: "string", default: "TCP", enum: ["SCTP", "TCP", "UDP"] },
+			containerPort: { default: 0 },
+		});
+		expect(schemas["io.k8s.apimachinery.pkg.util.intstr.IntOrString"]).toMatchObject({
+			format: "int-or-string",
+			oneOf: [{ type: "integer" }, { type: "string" }],
+		});
 		expect(schemas["io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector"]).toMatchObject({ "x-kubernetes-map-type": "atomic" });
 		expect(schemas["io.k8s.api.core.v1.Volume"]?.properties).toHaveProperty("emptyDir");
 	});
@@ -65,8 +74,12 @@ describe("OpenAPI v3", () => {
 	it("tells kubectl that patch and create take dryRun and fieldValidation", () => {
 		const names = (document: Document, path: string, method: string) => (document.paths[path]?.[method]?.parameters ?? []).map(({ name }) => name);
 		for (const document of [v3("apis/apps/v1"), v2]) {
-			expect(names(document, "/apis/apps/v1/namespaces/{namespace}/deployments/{name}", "patch")).toEqual(expect.arrayContaining(["dryRun", "fieldManager", "fieldValidation", "force"]));
-			expect(names(document, "/apis/apps/v1/namespaces/{namespace}/deployments", "post")).toEqual(expect.arrayContaining(["dryRun", "fieldManager", "fieldValidation"]));
+			expect(names(document, "/apis/apps/v1/namespaces/{namespace}/deployments/{name}", "patch")).toEqual(
+				expect.arrayContaining(["dryRun", "fieldManager", "fieldValidation", "force"]),
+			);
+			expect(names(document, "/apis/apps/v1/namespaces/{namespace}/deployments", "post")).toEqual(
+				expect.arrayContaining(["dryRun", "fieldManager", "fieldValidation"]),
+			);
 		}
 	});
 
@@ -123,7 +136,10 @@ describe("OpenAPI v2", () => {
 				{ number: 9, name: "definitions", type: { message: () => definitions } },
 			],
 		};
-		const read = decodeMessage(document, openApiV2Protobuf(tinyRegistry)) as { swagger: string; definitions: { entries: { name: string; value: { extensions?: unknown } }[] } };
+		const read = decodeMessage(document, openApiV2Protobuf(tinyRegistry)) as {
+			swagger: string;
+			definitions: { entries: { name: string; value: { extensions?: unknown } }[] };
+		};
 		expect(read.swagger).toBe("2.0");
 		expect(read.definitions.entries.map(({ name }) => name)).toEqual(Object.keys(v2.definitions));
 		expect(read.definitions.entries.find(({ name }) => name === "io.k8s.api.apps.v1.Deployment")?.value.extensions).toEqual([

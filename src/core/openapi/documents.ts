@@ -44,7 +44,8 @@ function kindEntries(registry: KindRegistry): Map<string, Json> {
 	const everywhere = (kind: string): Json => [...versions.values()].map(({ group, version }) => ({ group, kind, version }));
 	entries.set("meta/v1.DeleteOptions", everywhere("DeleteOptions"));
 	entries.set("meta/v1.WatchEvent", everywhere("WatchEvent"));
-	for (const name of ["meta/v1.Status", "autoscaling/v1.Scale", "policy/v1.Eviction", "core/v1.Binding", "authentication/v1.TokenRequest"]) entries.set(name, [kindEntry(name)]);
+	for (const name of ["meta/v1.Status", "autoscaling/v1.Scale", "policy/v1.Eviction", "core/v1.Binding", "authentication/v1.TokenRequest"])
+		entries.set(name, [kindEntry(name)]);
 	return entries;
 }
 
@@ -55,7 +56,9 @@ function parameterBody(parameter: Parameter, dialect: Dialect): JsonObject {
 }
 
 function answerSchema(operation: Operation, definitions: Definitions): JsonObject {
-	return operation.response === undefined || !hasGoStruct(operation.response) ? { type: operation.response === undefined ? "string" : "object" } : definitions.reference(operation.response);
+	return operation.response === undefined || !hasGoStruct(operation.response)
+		? { type: operation.response === undefined ? "string" : "object" }
+		: definitions.reference(operation.response);
 }
 
 function bodySchema(type: string, definitions: Definitions): JsonObject {
@@ -86,7 +89,9 @@ function operationV3(operation: Operation, definitions: Definitions): JsonObject
 	responses[401] = { description: "Unauthorized" };
 	const { body } = operation;
 	const types = operation.method === "patch" ? PATCH_MEDIA_TYPES : ["*/*"];
-	const request: JsonObject = body ? { requestBody: { content: contentOf(types, bodySchema(body.type, definitions)), ...(body.required ? { required: true } : {}) } } : {};
+	const request: JsonObject = body
+		? { requestBody: { content: contentOf(types, bodySchema(body.type, definitions)), ...(body.required ? { required: true } : {}) } }
+		: {};
 	return { ...commonBody(operation), parameters: operation.parameters.map((parameter) => parameterBody(parameter, "v3")), ...request, responses };
 }
 
@@ -96,7 +101,9 @@ function operationV2(operation: Operation, definitions: Definitions): JsonObject
 	for (const code of operation.codes) responses[code] = { description: DESCRIPTIONS[code] ?? "", schema: answer };
 	responses[401] = { description: "Unauthorized" };
 	const { body } = operation;
-	const request: JsonObject[] = body ? [{ name: "body", in: "body", ...(body.required ? { required: true } : {}), schema: bodySchema(body.type, definitions) }] : [];
+	const request: JsonObject[] = body
+		? [{ name: "body", in: "body", ...(body.required ? { required: true } : {}), schema: bodySchema(body.type, definitions) }]
+		: [];
 	return {
 		...commonBody(operation),
 		consumes: [...(operation.method === "patch" ? PATCH_MEDIA_TYPES : ["*/*"])],
@@ -158,7 +165,9 @@ function hashOf(text: string): string {
 
 /** What a group version's document is made from, in short: equal fingerprints mean equal documents. */
 function fingerprint(kinds: readonly KindDefinition[]): string {
-	const parts = kinds.map((kind) => `${kind.plural} ${kind.kind} ${kind.scope} ${kind.schema} ${kind.verbs.join(",")} ${JSON.stringify(kind.subresources ?? {})}`);
+	const parts = kinds.map(
+		(kind) => `${kind.plural} ${kind.kind} ${kind.scope} ${kind.schema} ${kind.verbs.join(",")} ${JSON.stringify(kind.subresources ?? {})}`,
+	);
 	return hashOf(`${SERVED_VERSION} ${DOCUMENT_FORM}\n${parts.join("\n")}`);
 }
 

@@ -33,13 +33,28 @@ const SCHEMA: MessageType = type(
 	field(25, "properties", () => PROPERTIES),
 	extension(31),
 );
-const ADDITIONAL = type("AdditionalPropertiesItem", field(1, "schema", () => SCHEMA));
+const ADDITIONAL = type(
+	"AdditionalPropertiesItem",
+	field(1, "schema", () => SCHEMA),
+);
 const TYPE_ITEM = type("TypeItem", field(1, "value", "string", true));
-const ITEMS = type("ItemsItem", field(1, "schema", () => SCHEMA, true));
+const ITEMS = type(
+	"ItemsItem",
+	field(1, "schema", () => SCHEMA, true),
+);
 const NAMED_SCHEMA = named("NamedSchema", () => SCHEMA);
-const PROPERTIES = type("Properties", field(1, "entries", () => NAMED_SCHEMA, true));
+const PROPERTIES = type(
+	"Properties",
+	field(1, "entries", () => NAMED_SCHEMA, true),
+);
 
-const BODY_PARAMETER = type("BodyParameter", field(2, "name", "string"), field(3, "in", "string"), field(4, "required", "bool"), field(5, "schema", () => SCHEMA));
+const BODY_PARAMETER = type(
+	"BodyParameter",
+	field(2, "name", "string"),
+	field(3, "in", "string"),
+	field(4, "required", "bool"),
+	field(5, "schema", () => SCHEMA),
+);
 const QUERY_PARAMETER = type(
 	"QueryParameterSubSchema",
 	field(1, "required", "bool"),
@@ -58,15 +73,39 @@ const PATH_PARAMETER = type(
 	field(5, "type", "string"),
 	field(19, "uniqueItems", "bool"),
 );
-const NON_BODY = type("NonBodyParameter", field(3, "query", () => QUERY_PARAMETER), field(4, "path", () => PATH_PARAMETER));
-const PARAMETER = type("Parameter", field(1, "body", () => BODY_PARAMETER), field(2, "nonBody", () => NON_BODY));
-const PARAMETERS_ITEM = type("ParametersItem", field(1, "parameter", () => PARAMETER));
+const NON_BODY = type(
+	"NonBodyParameter",
+	field(3, "query", () => QUERY_PARAMETER),
+	field(4, "path", () => PATH_PARAMETER),
+);
+const PARAMETER = type(
+	"Parameter",
+	field(1, "body", () => BODY_PARAMETER),
+	field(2, "nonBody", () => NON_BODY),
+);
+const PARAMETERS_ITEM = type(
+	"ParametersItem",
+	field(1, "parameter", () => PARAMETER),
+);
 
-const SCHEMA_ITEM = type("SchemaItem", field(1, "schema", () => SCHEMA));
-const RESPONSE = type("Response", field(1, "description", "string"), field(2, "schema", () => SCHEMA_ITEM));
-const RESPONSE_VALUE = type("ResponseValue", field(1, "response", () => RESPONSE));
+const SCHEMA_ITEM = type(
+	"SchemaItem",
+	field(1, "schema", () => SCHEMA),
+);
+const RESPONSE = type(
+	"Response",
+	field(1, "description", "string"),
+	field(2, "schema", () => SCHEMA_ITEM),
+);
+const RESPONSE_VALUE = type(
+	"ResponseValue",
+	field(1, "response", () => RESPONSE),
+);
 const NAMED_RESPONSE = named("NamedResponseValue", () => RESPONSE_VALUE);
-const RESPONSES = type("Responses", field(1, "entries", () => NAMED_RESPONSE, true));
+const RESPONSES = type(
+	"Responses",
+	field(1, "entries", () => NAMED_RESPONSE, true),
+);
 
 const OPERATION = type(
 	"Operation",
@@ -87,10 +126,16 @@ const PATH_ITEM = type(
 	field(9, "parameters", () => PARAMETERS_ITEM, true),
 );
 const NAMED_PATH = named("NamedPathItem", () => PATH_ITEM);
-const PATHS = type("Paths", field(2, "entries", () => NAMED_PATH, true));
+const PATHS = type(
+	"Paths",
+	field(2, "entries", () => NAMED_PATH, true),
+);
 
 const API_KEY = type("ApiKeySecurity", field(1, "type", "string"), field(2, "name", "string"), field(3, "in", "string"), field(4, "description", "string"));
-const SECURITY_ITEM = type("SecurityDefinitionsItem", field(2, "apiKey", () => API_KEY));
+const SECURITY_ITEM = type(
+	"SecurityDefinitionsItem",
+	field(2, "apiKey", () => API_KEY),
+);
 const NAMED_SECURITY = named("NamedSecurityDefinitionsItem", () => SECURITY_ITEM);
 const STRING_ARRAY = type("StringArray", field(1, "value", "string", true));
 const NAMED_STRINGS = named("NamedStringArray", () => STRING_ARRAY);
@@ -101,8 +146,22 @@ const DOCUMENT = type(
 	field(2, "info", () => type("Info", field(1, "title", "string"), field(2, "version", "string"))),
 	field(8, "paths", () => PATHS),
 	field(9, "definitions", () => PROPERTIES),
-	field(12, "security", () => type("SecurityRequirement", field(1, "entries", () => NAMED_STRINGS, true)), true),
-	field(13, "securityDefinitions", () => type("SecurityDefinitions", field(1, "entries", () => NAMED_SECURITY, true))),
+	field(
+		12,
+		"security",
+		() =>
+			type(
+				"SecurityRequirement",
+				field(1, "entries", () => NAMED_STRINGS, true),
+			),
+		true,
+	),
+	field(13, "securityDefinitions", () =>
+		type(
+			"SecurityDefinitions",
+			field(1, "entries", () => NAMED_SECURITY, true),
+		),
+	),
 );
 
 const pairs = (object: Json | undefined, convert: (value: JsonObject) => unknown): Message[] =>
@@ -145,7 +204,10 @@ function operationMessage(operation: JsonObject): Message {
 
 function pathMessage(path: JsonObject): Message {
 	const operations = Object.keys(METHODS).filter((name) => path[name] !== undefined);
-	return { ...Object.fromEntries(operations.map((name) => [name, operationMessage(path[name] as JsonObject)])), parameters: parameterMessages(path.parameters) };
+	return {
+		...Object.fromEntries(operations.map((name) => [name, operationMessage(path[name] as JsonObject)])),
+		parameters: parameterMessages(path.parameters),
+	};
 }
 
 /** The bytes of a document that documents.ts built. */

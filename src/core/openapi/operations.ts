@@ -42,7 +42,13 @@ export interface Path {
 const query = (name: string, type: Parameter["type"], description: string): Parameter => ({ name, in: "query", type, description });
 
 const PRETTY = query("pretty", "string", "If 'true', then the output is pretty printed.");
-const NAMESPACE: Parameter = { name: "namespace", in: "path", type: "string", required: true, description: "object name and auth scope, such as for teams and projects" };
+const NAMESPACE: Parameter = {
+	name: "namespace",
+	in: "path",
+	type: "string",
+	required: true,
+	description: "object name and auth scope, such as for teams and projects",
+};
 const DRY_RUN = query("dryRun", "string", "When present, modifications are not persisted. The one valid value is All: every stage of the write is processed.");
 const FIELD_MANAGER = query("fieldManager", "string", "The name of the actor that makes the change: at most 128 printable characters. Required for apply.");
 const FIELD_VALIDATION = query("fieldValidation", "string", "What to do about unknown or duplicate fields: Ignore, Warn (the default) or Strict.");
@@ -71,7 +77,14 @@ const WRITE_PARAMETERS: readonly Parameter[] = [DRY_RUN, FIELD_MANAGER, FIELD_VA
 const capital = (text: string): string => `${text[0]?.toUpperCase() ?? ""}${text.slice(1)}`;
 
 /** "rbac.authorization.k8s.io" as RbacAuthorization, the core group as Core. */
-const groupId = (group: string): string => (group === "" ? "Core" : group.replace(/\.k8s\.io$/, "").split(/[.-]/).map(capital).join(""));
+const groupId = (group: string): string =>
+	group === ""
+		? "Core"
+		: group
+				.replace(/\.k8s\.io$/, "")
+				.split(/[.-]/)
+				.map(capital)
+				.join("");
 
 /** The type of a kind in the schema; undefined where the table has none (a custom kind). */
 const typeOf = (gvk: GroupVersionKind): string | undefined => builtinTypeName(gvk.group, gvk.version, gvk.kind);
@@ -106,7 +119,14 @@ class KindOperations {
 	list(suffix = ""): Operation {
 		const { kind, schema } = this.#definition;
 		const description = `list or watch objects of kind ${kind}`;
-		return this.#operation({ method: "get", action: "list", id: this.#id("list", suffix), description, parameters: LIST_PARAMETERS, response: `${schema}List` });
+		return this.#operation({
+			method: "get",
+			action: "list",
+			id: this.#id("list", suffix),
+			description,
+			parameters: LIST_PARAMETERS,
+			response: `${schema}List`,
+		});
 	}
 
 	collection(): Operation[] {
@@ -121,7 +141,15 @@ class KindOperations {
 		if (has("deletecollection")) {
 			const parameters = [...LIST_PARAMETERS.filter(({ name }) => name !== "watch" && name !== "allowWatchBookmarks"), ...DELETE_PARAMETERS];
 			const fields = { id: this.#id("delete", "", "Collection"), description: `delete collection of ${kind}`, parameters };
-			operations.push(this.#operation({ method: "delete", action: "deletecollection", ...fields, body: { type: "meta/v1.DeleteOptions", required: false }, response: "meta/v1.Status" }));
+			operations.push(
+				this.#operation({
+					method: "delete",
+					action: "deletecollection",
+					...fields,
+					body: { type: "meta/v1.DeleteOptions", required: false },
+					response: "meta/v1.Status",
+				}),
+			);
 		}
 		return operations;
 	}
@@ -130,9 +158,18 @@ class KindOperations {
 	#view(verbs: readonly Verb[], suffix: string, of: string, type: string, gvk: GroupVersionKind): Operation[] {
 		const operations: Operation[] = [];
 		const body = { type, required: true };
-		if (verbs.includes("get")) operations.push(this.#operation({ method: "get", action: "get", id: this.#id("read", suffix), description: `read ${of}`, response: type, gvk }));
+		if (verbs.includes("get"))
+			operations.push(this.#operation({ method: "get", action: "get", id: this.#id("read", suffix), description: `read ${of}`, response: type, gvk }));
 		if (verbs.includes("update")) {
-			const fields = { id: this.#id("replace", suffix), description: `replace ${of}`, parameters: WRITE_PARAMETERS, body, response: type, codes: [200, 201], gvk };
+			const fields = {
+				id: this.#id("replace", suffix),
+				description: `replace ${of}`,
+				parameters: WRITE_PARAMETERS,
+				body,
+				response: type,
+				codes: [200, 201],
+				gvk,
+			};
 			operations.push(this.#operation({ method: "put", action: "put", ...fields }));
 		}
 		if (verbs.includes("patch")) {
@@ -147,7 +184,15 @@ class KindOperations {
 		const operations = this.#view(verbs, "", `the specified ${kind}`, schema, this.#gvk);
 		if (verbs.includes("delete")) {
 			const fields = { id: this.#id("delete"), description: `delete a ${kind}`, parameters: DELETE_PARAMETERS, codes: [200, 202] };
-			operations.push(this.#operation({ method: "delete", action: "delete", ...fields, body: { type: "meta/v1.DeleteOptions", required: false }, response: "meta/v1.Status" }));
+			operations.push(
+				this.#operation({
+					method: "delete",
+					action: "delete",
+					...fields,
+					body: { type: "meta/v1.DeleteOptions", required: false },
+					response: "meta/v1.Status",
+				}),
+			);
 		}
 		return operations;
 	}
@@ -173,7 +218,11 @@ class KindOperations {
 			const fields = { id: this.#id("read", suffix), description: `read ${info.name} of the specified ${kind}`, parameters: options };
 			return this.#operation({ method, action: "get", ...fields });
 		}
-		const fields = { id: this.#id("connect", suffix, capital(method)), description: `connect ${method.toUpperCase()} requests to ${info.name} of ${kind}`, parameters: options };
+		const fields = {
+			id: this.#id("connect", suffix, capital(method)),
+			description: `connect ${method.toUpperCase()} requests to ${info.name} of ${kind}`,
+			parameters: options,
+		};
 		return this.#operation({ method, action: "connect", ...fields, gvk: info.kind });
 	}
 }

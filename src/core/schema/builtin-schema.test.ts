@@ -56,7 +56,12 @@ describe("the built-in schema", () => {
 	it("fills defaults where something is missing, once", () => {
 		const spec: JsonObject = { ports: [{ port: 80 }, { port: 53, protocol: "UDP" }] };
 		applySchemaDefaults(builtinSchema, "core/v1.ServiceSpec", spec);
-		expect(spec).toEqual({ ports: [{ port: 80, protocol: "TCP" }, { port: 53, protocol: "UDP" }] });
+		expect(spec).toEqual({
+			ports: [
+				{ port: 80, protocol: "TCP" },
+				{ port: 53, protocol: "UDP" },
+			],
+		});
 		const probe: JsonObject = { grpc: { port: 1 } };
 		applySchemaDefaults(builtinSchema, "core/v1.Probe", probe);
 		expect(probe).toEqual({ grpc: { port: 1, service: "" } });

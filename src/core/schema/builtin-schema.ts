@@ -3,18 +3,36 @@ import { enumValuesOf, type GoField, goStruct, typeRefOf } from "./builtin-table
 import type { FieldInfo, Schema, StructType } from "./types.ts";
 
 /** How Go prints the type: packages by their last part, "core/v1.Protocol" as "v1.Protocol". */
-const printedGoType = (goType: string): string => goType.replace(/^\*+/, "").replace(/\b[a-z]+\/(v\d+)\./g, "$1.").replaceAll("[]byte", "[]uint8");
+const printedGoType = (goType: string): string =>
+	goType
+		.replace(/^\*+/, "")
+		.replace(/\b[a-z]+\/(v\d+)\./g, "$1.")
+		.replaceAll("[]byte", "[]uint8");
 
 /** Go leaves a struct in its place under omitempty; only omitzero drops it. */
 function alwaysPrinted(field: GoField, info: FieldInfo): boolean {
 	if (field.pointer || field.omitZero) return false;
 	if (!field.omitEmpty) return true;
 	const { kind } = info.type;
-	return kind === "struct" || kind === "time" || kind === "microTime" || kind === "quantity" || kind === "intOrString" || (kind === "any" && field.goType === "runtime.RawExtension");
+	return (
+		kind === "struct" ||
+		kind === "time" ||
+		kind === "microTime" ||
+		kind === "quantity" ||
+		kind === "intOrString" ||
+		(kind === "any" && field.goType === "runtime.RawExtension")
+	);
 }
 
 function fieldInfo(field: GoField): FieldInfo {
-	const info: FieldInfo = { name: field.name, type: typeRefOf(field.goType), required: false, pointer: field.pointer, goType: printedGoType(field.goType), ...field.marks };
+	const info: FieldInfo = {
+		name: field.name,
+		type: typeRefOf(field.goType),
+		required: false,
+		pointer: field.pointer,
+		goType: printedGoType(field.goType),
+		...field.marks,
+	};
 	info.required = alwaysPrinted(field, info);
 	if (field.pointer && !field.omitEmpty) info.nullWhenAbsent = true;
 	const enumValues = enumValuesOf(field.goType);

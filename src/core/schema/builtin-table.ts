@@ -151,7 +151,18 @@ export function builtinTypeName(group: string, version: string, kind: string): s
 	return OPTION_KINDS.has(kind) ? `meta/v1.${kind}` : undefined;
 }
 
-const OPTION_KINDS = new Set(["Status", "DeleteOptions", "ListOptions", "GetOptions", "CreateOptions", "UpdateOptions", "PatchOptions", "ApplyOptions", "WatchEvent", "TableOptions"]);
+const OPTION_KINDS = new Set([
+	"Status",
+	"DeleteOptions",
+	"ListOptions",
+	"GetOptions",
+	"CreateOptions",
+	"UpdateOptions",
+	"PatchOptions",
+	"ApplyOptions",
+	"WatchEvent",
+	"TableOptions",
+]);
 
 /** The API group of a type's package: "rbac.authorization.k8s.io" for "rbac/v1.Role". */
 export const groupOfType = (name: string): string => groups[name.slice(0, name.indexOf("."))] ?? "";

@@ -20,7 +20,10 @@ function messageOf(type: string, value: Json): string {
 
 describe("decodeObject", () => {
 	it("prints what Go always prints and drops what Go drops", () => {
-		const { object } = decode("apps/v1.Deployment", deployment({ replicas: null, paused: false, selector: { matchLabels: {} }, template: { spec: { containers: null } } }));
+		const { object } = decode(
+			"apps/v1.Deployment",
+			deployment({ replicas: null, paused: false, selector: { matchLabels: {} }, template: { spec: { containers: null } } }),
+		);
 		expect(object).toEqual({
 			kind: "Deployment",
 			apiVersion: "apps/v1",
@@ -32,7 +35,10 @@ describe("decodeObject", () => {
 	});
 
 	it("prints a nil pointer without omitempty as null and keeps an empty list of a required field", () => {
-		expect(decode("apps/v1.DeploymentSpec", { template: { spec: { containers: [] } } }).object).toMatchObject({ selector: null, template: { spec: { containers: [] } } });
+		expect(decode("apps/v1.DeploymentSpec", { template: { spec: { containers: [] } } }).object).toMatchObject({
+			selector: null,
+			template: { spec: { containers: [] } },
+		});
 	});
 
 	it("keeps zero under a pointer and drops it under a plain omitempty field", () => {
@@ -50,7 +56,9 @@ describe("decodeObject", () => {
 			spec: { containers: [{ resources: { requests: { cpu: "1", memory: "1Gi" }, limits: { cpu: "2" } }, ports: [{ containerPort: 80, protocol: "TCP" }] }] },
 		});
 		expect(decode("core/v1.Secret", { data: { b: "YR\n==", a: null } }).object).toEqual({ metadata: {}, data: { a: null, b: "YQ==" } });
-		expect(decode("coordination/v1.Lease", { spec: { renewTime: "2024-01-01T00:00:00.123456+01:00" } }).object).toMatchObject({ spec: { renewTime: "2023-12-31T23:00:00.123456Z" } });
+		expect(decode("coordination/v1.Lease", { spec: { renewTime: "2024-01-01T00:00:00.123456+01:00" } }).object).toMatchObject({
+			spec: { renewTime: "2023-12-31T23:00:00.123456Z" },
+		});
 	});
 
 	it("leaves the defaults out when asked to", () => {
@@ -62,14 +70,38 @@ describe("decodeObject", () => {
 	it.each<[string, Json, string]>([
 		["a text for replicas", deployment({ replicas: "3" }), "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32"],
 		["a fraction", deployment({ replicas: 1.5 }), "json: cannot unmarshal number 1.5 into Go struct field DeploymentSpec.spec.replicas of type int32"],
-		["too large a number", deployment({ replicas: 2 ** 31 }), "json: cannot unmarshal number 2147483648 into Go struct field DeploymentSpec.spec.replicas of type int32"],
-		["an object for a list", deployment({ template: { spec: { containers: {} } } }), "json: cannot unmarshal object into Go struct field PodSpec.spec.template.spec.containers of type []v1.Container"],
+		[
+			"too large a number",
+			deployment({ replicas: 2 ** 31 }),
+			"json: cannot unmarshal number 2147483648 into Go struct field DeploymentSpec.spec.replicas of type int32",
+		],
+		[
+			"an object for a list",
+			deployment({ template: { spec: { containers: {} } } }),
+			"json: cannot unmarshal object into Go struct field PodSpec.spec.template.spec.containers of type []v1.Container",
+		],
 		["a text for a struct", deployment("x"), "json: cannot unmarshal string into Go struct field Deployment.spec of type v1.DeploymentSpec"],
-		["a number for env", deployment({ template: { spec: { containers: [{ env: [{ name: "A", value: 1 }] }] } } }), "json: cannot unmarshal number into Go struct field EnvVar.spec.template.spec.containers.env.value of type string"],
-		["a number for a label", { metadata: { labels: { a: 1 } } }, "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type string"],
+		[
+			"a number for env",
+			deployment({ template: { spec: { containers: [{ env: [{ name: "A", value: 1 }] }] } } }),
+			"json: cannot unmarshal number into Go struct field EnvVar.spec.template.spec.containers.env.value of type string",
+		],
+		[
+			"a number for a label",
+			{ metadata: { labels: { a: 1 } } },
+			"json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type string",
+		],
 		["a list for the object", [], "json: cannot unmarshal array into Go value of type v1.Deployment"],
-		["a named type", deployment({ template: { spec: { containers: [{ ports: [{ protocol: 6 }] }] } } }), "json: cannot unmarshal number into Go struct field ContainerPort.spec.template.spec.containers.ports.protocol of type v1.Protocol"],
-		["a time that is none", { metadata: { creationTimestamp: "yesterday" } }, 'parsing time "yesterday" as "2006-01-02T15:04:05Z07:00": cannot parse "yesterday" as "2006"'],
+		[
+			"a named type",
+			deployment({ template: { spec: { containers: [{ ports: [{ protocol: 6 }] }] } } }),
+			"json: cannot unmarshal number into Go struct field ContainerPort.spec.template.spec.containers.ports.protocol of type v1.Protocol",
+		],
+		[
+			"a time that is none",
+			{ metadata: { creationTimestamp: "yesterday" } },
+			'parsing time "yesterday" as "2006-01-02T15:04:05Z07:00": cannot parse "yesterday" as "2006"',
+		],
 		["a month too many", { metadata: { creationTimestamp: "2024-13-01T00:00:00Z" } }, 'parsing time "2024-13-01T00:00:00Z": month out of range'],
 		["true for intOrString", deployment({ strategy: { rollingUpdate: { maxSurge: true } } }), "json: cannot unmarshal bool into Go value of type int32"],
 	])("refuses %s in upstream's words", (_name, value, why) => {
@@ -86,7 +118,11 @@ describe("decodeObject", () => {
 	});
 
 	it("drops and lists unknown fields, with case and indices minded", () => {
-		const { object, unknownFields } = decode("core/v1.Pod", { Kind: "x", constructor: 1, spec: { containers: [{ name: "a" }, { name: "b", Image: "x", nope: { deep: 1 } }] } });
+		const { object, unknownFields } = decode("core/v1.Pod", {
+			Kind: "x",
+			constructor: 1,
+			spec: { containers: [{ name: "a" }, { name: "b", Image: "x", nope: { deep: 1 } }] },
+		});
 		expect(unknownFields).toEqual([
 			'unknown field "spec.containers[1].Image"',
 			'unknown field "spec.containers[1].nope"',

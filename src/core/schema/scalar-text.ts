@@ -91,7 +91,8 @@ export function timeToUnix(text: string): { seconds: number; nanos: number } {
 /** The reverse of timeToUnix. Throws UnmarshalError beyond the years that RFC 3339 can write. */
 export function unixToTime(seconds: number, nanos: number, micro: boolean): Json {
 	const ms = seconds * 1000;
-	if (!(ms >= Date.UTC(0, 0, 1) - 1900 * 366 * 86_400_000 && ms <= Date.UTC(9999, 11, 31, 23, 59, 59))) throw new UnmarshalError("Time.MarshalJSON: year outside of range [0,9999]");
+	if (!(ms >= Date.UTC(0, 0, 1) - 1900 * 366 * 86_400_000 && ms <= Date.UTC(9999, 11, 31, 23, 59, 59)))
+		throw new UnmarshalError("Time.MarshalJSON: year outside of range [0,9999]");
 	if (ms === ZERO_TIME_MS && nanos === 0) return null;
 	return micro ? `${secondsText(ms)}.${String(Math.floor(nanos / 1000)).padStart(6, "0")}Z` : `${secondsText(ms)}Z`;
 }
@@ -119,7 +120,7 @@ const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 export function canonicalBytes(value: string): string {
 	const text = /[\r\n]/.test(value) ? value.replace(/[\r\n]/g, "") : value;
 	const bad = text.search(/[^A-Za-z0-9+/=]/);
-	const digits = bad < 0 ? /^[^=]*/.exec(text)?.[0].length ?? 0 : bad;
+	const digits = bad < 0 ? (/^[^=]*/.exec(text)?.[0].length ?? 0) : bad;
 	if (bad >= 0) throw new UnmarshalError(`illegal base64 data at input byte ${bad}`);
 	const padding = text.length - digits;
 	if (text.length % 4 !== 0 || padding > 2 || (padding > 0 && !text.endsWith("=".repeat(padding)))) {
