@@ -2,7 +2,7 @@
 import { copyFileSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { ApiClient } from "./api-client.ts";
+import type { ApiClient } from "./api-client.ts";
 import { ensureWorkerBundle } from "./bundle.ts";
 import { CliError } from "./cli-error.ts";
 import type { DataDirectory } from "./data-directory.ts";
