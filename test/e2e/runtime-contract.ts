@@ -13,6 +13,8 @@ import type { Container, Pod } from "../../src/core/schema/kubernetes.d.ts";
 export interface RuntimeUnderTest {
 	/** A new instance, as a restarted agent makes one. */
 	create(dataDir: string): ContainerRuntime;
+	/** What it needs once it has started. */
+	prepare?(runtime: ContainerRuntime): Promise<void>;
 	/** What must be the same before and after. */
 	leftovers(): string;
 }
@@ -47,17 +49,18 @@ export async function httpGet(runtime: ContainerRuntime, sandboxId: string, port
 
 export class Harness {
 	readonly dataDir = mkdtempSync(join(tmpdir(), "petrel-"));
-	#create: (dataDir: string) => ContainerRuntime;
+	#under: RuntimeUnderTest;
 	runtime: ContainerRuntime;
 	image: ExampleImage | undefined;
 
-	constructor(create: (dataDir: string) => ContainerRuntime) {
-		this.#create = create;
-		this.runtime = create(this.dataDir);
+	constructor(under: RuntimeUnderTest) {
+		this.#under = under;
+		this.runtime = under.create(this.dataDir);
 	}
 
 	async start(): Promise<void> {
 		await this.runtime.start();
+		await this.#under.prepare?.(this.runtime);
 		this.image = await buildExampleImage({ dataDir: this.dataDir });
 		expect(await this.runtime.importImage(this.image.tarPath)).toContain(this.image.ref);
 	}
@@ -65,8 +68,9 @@ export class Harness {
 	/** As after a restart of the agent, which forgets everything. */
 	async restart(): Promise<void> {
 		await this.runtime.stop({ removeAll: false });
-		this.runtime = this.#create(this.dataDir);
+		this.runtime = this.#under.create(this.dataDir);
 		await this.runtime.start();
+		await this.#under.prepare?.(this.runtime);
 	}
 
 	async sandbox(pod: Pod, name: string): Promise<{ sandbox: SandboxState; config: SandboxConfig }> {
@@ -295,7 +299,7 @@ export function describeRuntime(name: string, under: RuntimeUnderTest): void {
 		let before: string;
 		beforeAll(async () => {
 			before = under.leftovers();
-			harness = new Harness(under.create);
+			harness = new Harness(under);
 			await harness.start();
 		}, 60_000);
 		afterEach(() => harness.removePods(), 60_000);

@@ -1,0 +1,467 @@
+/** The `containerd` runtime: pods over CRI on a private containerd. */
+import { execFile } from "node:child_process";
+import { stat } from "node:fs/promises";
+import { networkInterfaces, totalmem } from "node:os";
+import type { Duplex } from "node:stream";
+import { promisify } from "node:util";
+import { decodeMessage, type Message } from "../../../core/codec/message.ts";
+import { archiveNames } from "../../image/archive-names.ts";
+import { findStaticBusybox } from "../../image/busybox.ts";
+import { buildPauseImage, PAUSE_IMAGE_REF } from "../../image/pause-image.ts";
+import { normalizeImageRef } from "../../image/reference.ts";
+import { PodNetwork } from "../../network/pod-network.ts";
+import {
+	type ContainerConfig,
+	type ContainerRuntime,
+	type ContainerStateInfo,
+	type ExecOptions,
+	type ImageStatus,
+	RuntimeError,
+	type RuntimeErrorReason,
+	type RuntimeInfo,
+	type SandboxConfig,
+	type SandboxState,
+} from "../runtime.ts";
+import { type AttachOptions, attachToContainer } from "./attach-stream.ts";
+import { removeCgroup, removeEmptyAncestors } from "./cgroups.ts";
+import { removeLeftovers } from "./leftovers.ts";
+import { writeNetworkConfig } from "./cni.ts";
+import { ANNOTATIONS, containerConfigOf, type HostPort, LABELS, sandboxConfigOf } from "./cri-config.ts";
+import { CRI } from "./cri-messages.ts";
+import { ContainerdDaemon } from "./daemon.ts";
+import { execInContainer } from "./exec-stream.ts";
+import { type GrpcClient, GrpcError, GRPC_STATUS, type Method } from "./grpc-client.ts";
+import { NATIVE, TaskExit, TaskStart } from "./native-messages.ts";
+import { dialPod } from "./pod-dial.ts";
+
+const run = promisify(execFile);
+const CALL_TIMEOUT_MS = 30_000;
+/** As kubelet's: making a pod or stopping one may take its time. */
+const LONG_CALL_TIMEOUT_MS = 240_000;
+const PULL_TIMEOUT_MS = 3_600_000;
+const IMPORT_TIMEOUT_MS = 600_000;
+const IMAGE_VISIBLE_TIMEOUT_MS = 10_000;
+const NETWORK_READY_TIMEOUT_MS = 10_000;
+const POLL_INTERVAL_MS = 50;
+const RESUBSCRIBE_MS = 1000;
+/** How often a sandbox's name may turn out to be taken by a failed attempt. */
+const ATTEMPTS_MAX = 5;
+/** containerd writes the last of a container's output after it says that the container has exited. */
+const LOG_SETTLED_AFTER_MS = 5000;
+const LOG_QUIET_MS = 30;
+const NS_PER_MS = 1_000_000n;
+const STATES = ["created", "running", "exited", "unknown"] as const;
+
+function milliseconds(nanoseconds: unknown): number {
+	return nanoseconds === undefined ? 0 : Number(BigInt(nanoseconds as number | bigint) / NS_PER_MS);
+}
+
+function labelsOf(message: Message): Record<string, string> {
+	return (message.labels ?? {}) as Record<string, string>;
+}
+
+function annotationsOf(message: Message): Record<string, string> {
+	return (message.annotations ?? {}) as Record<string, string>;
+}
+
+function hostAddress(): string {
+	const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+	return addresses.find((one) => one.family === "IPv4" && !one.internal)?.address ?? "127.0.0.1";
+}
+
+/** A GrpcError as the RuntimeError that the agent understands. */
+function translated(error: unknown, reason: RuntimeErrorReason): RuntimeError {
+	if (error instanceof RuntimeError) return error;
+	const { message } = error as Error;
+	const code = error instanceof GrpcError ? error.code : GRPC_STATUS.unknown;
+	if (code === GRPC_STATUS.unavailable) return new RuntimeError("Unavailable", message, { cause: error });
+	return new RuntimeError(code === GRPC_STATUS.notFound && reason !== "ErrImagePull" ? "NotFound" : reason, message, { cause: error });
+}
+
+function imageStatusOf(image: Message): ImageStatus {
+	const uid = image.uid as Message | undefined;
+	return {
+		id: String(image.id ?? ""),
+		tags: (image.repoTags ?? []) as string[],
+		digests: (image.repoDigests ?? []) as string[],
+		sizeBytes: Number(image.size ?? 0),
+		user: uid === undefined ? String(image.username ?? "") : String(uid.value ?? 0),
+	};
+}
+
+interface SandboxDetails {
+	ips: string[];
+	netnsPath: string | undefined;
+	hostNetwork: boolean;
+}
+
+export interface ContainerdOptions {
+	dataDir: string;
+	/** Program and folder, as `detectRuntime` found them. */
+	containerd: string;
+	cniPluginDir: string;
+}
+
+export class ContainerdRuntime implements ContainerRuntime {
+	#dataDir: string;
+	#daemon: ContainerdDaemon;
+	#client: GrpcClient;
+	#network: PodNetwork;
+	#version = "";
+	#busybox: string | undefined;
+	#listeners = new Set<(podUid: string) => void>();
+	#events: AbortController | undefined;
+	/** What does not change while a pod or a container is in the state it is in. */
+	#details = new Map<string, SandboxDetails>();
+	#statuses = new Map<string, ContainerStateInfo>();
+	#podOfContainer = new Map<string, string>();
+
+	constructor(options: ContainerdOptions) {
+		this.#dataDir = options.dataDir;
+		this.#daemon = new ContainerdDaemon(options.dataDir, options);
+		this.#client = this.#daemon.client;
+		this.#network = new PodNetwork(this.#daemon.paths.instance);
+	}
+
+	info(): RuntimeInfo {
+		return { version: `containerd://${this.#version.split("~")[0]?.split("+")[0] ?? ""}`, isolated: true };
+	}
+
+	async #call(method: Method, request: Message, reason: RuntimeErrorReason = "Unavailable", timeoutMs: number = CALL_TIMEOUT_MS): Promise<Message> {
+		return this.#client.call(method, request, timeoutMs).catch((error: unknown) => {
+			throw translated(error, reason);
+		});
+	}
+
+	async start(): Promise<void> {
+		this.#version = await this.#daemon.start();
+		this.#busybox = await findStaticBusybox();
+		if ((await this.imageStatus(PAUSE_IMAGE_REF)) === undefined) await this.importImage((await buildPauseImage({ dataDir: this.#dataDir })).tarPath);
+		if (this.#events === undefined) {
+			this.#events = new AbortController();
+			void this.#followEvents(this.#events.signal);
+		}
+	}
+
+	/** The node's range of pod addresses, from the control plane; before the first sandbox. Idempotent. */
+	async setPodCidr(podCidr: string): Promise<void> {
+		await writeNetworkConfig(this.#daemon.paths, podCidr);
+		await this.#network.start(podCidr);
+		await this.#refreshHostPorts();
+		const deadline = Date.now() + NETWORK_READY_TIMEOUT_MS;
+		for (;;) {
+			const { status } = await this.#call(CRI.status, {});
+			const conditions = ((status as Message | undefined)?.conditions ?? []) as Message[];
+			const network = conditions.find((one) => one.type === "NetworkReady");
+			if (network?.status === true) return;
+			if (Date.now() > deadline) throw new RuntimeError("Unavailable", `the pod network is not ready: ${String(network?.message ?? "")}`);
+			await new Promise((done) => setTimeout(done, POLL_INTERVAL_MS));
+		}
+	}
+
+	async stop({ removeAll }: { removeAll: boolean }): Promise<void> {
+		this.#events?.abort();
+		this.#events = undefined;
+		if (removeAll) {
+			await this.#removeAllPods();
+			await this.#network.stop();
+		}
+		await this.#daemon.stop();
+		if (removeAll) await removeLeftovers(this.#daemon.paths);
+		for (const map of [this.#details, this.#statuses, this.#podOfContainer]) map.clear();
+	}
+
+	async #removeAllPods(): Promise<void> {
+		const { items = [] } = await this.#call(CRI.listPodSandbox, {});
+		const remove = async (item: Message): Promise<void> => {
+			const id = String(item.id);
+			await this.stopSandbox(id);
+			await this.removeSandbox(id);
+			await removeEmptyAncestors(annotationsOf(item)[ANNOTATIONS.cgroupParent] ?? "");
+		};
+		const results = await Promise.allSettled((items as Message[]).map(remove));
+		const failure = results.find((result) => result.status === "rejected");
+		if (failure !== undefined) throw failure.reason;
+	}
+
+	async imageStatus(ref: string): Promise<ImageStatus | undefined> {
+		const name = /^sha256:[0-9a-f]{64}$/.test(ref) ? ref : normalizeImageRef(ref);
+		const { image } = await this.#call(CRI.imageStatus, { image: { image: name } });
+		return image === undefined ? undefined : imageStatusOf(image as Message);
+	}
+
+	async pullImage(ref: string, auth?: { username: string; password: string }): Promise<ImageStatus> {
+		const name = normalizeImageRef(ref);
+		await this.#call(CRI.pullImage, { image: { image: name }, auth }, "ErrImagePull", PULL_TIMEOUT_MS);
+		const status = await this.imageStatus(name);
+		if (status === undefined) throw new RuntimeError("ErrImagePull", `the image ${name} was pulled but is not there`);
+		return status;
+	}
+
+	async importImage(tarPath: string): Promise<string[]> {
+		const names = await archiveNames(tarPath).catch((error: Error) => {
+			throw new RuntimeError("ErrImagePull", `cannot import ${tarPath}: ${error.message}`, { cause: error });
+		});
+		const args = ["--address", this.#daemon.paths.socket, "--namespace", "k8s.io", "images", "import", tarPath];
+		await run("ctr", args, { timeout: IMPORT_TIMEOUT_MS }).catch((error: Error & { stderr?: string }) => {
+			throw new RuntimeError("ErrImagePull", `cannot import ${tarPath}: ${error.stderr?.trim() || error.message}`, { cause: error });
+		});
+		const deadline = Date.now() + IMAGE_VISIBLE_TIMEOUT_MS;
+		for (const name of names) {
+			while ((await this.imageStatus(name)) === undefined && Date.now() < deadline) await new Promise((done) => setTimeout(done, POLL_INTERVAL_MS));
+		}
+		return names;
+	}
+
+	async listImages(): Promise<ImageStatus[]> {
+		const { images = [] } = await this.#call(CRI.listImages, {});
+		return (images as Message[]).map(imageStatusOf).filter((image) => !image.tags.includes(PAUSE_IMAGE_REF));
+	}
+
+	async removeImage(ref: string): Promise<void> {
+		const status = await this.imageStatus(ref);
+		if (status !== undefined) await this.#call(CRI.removeImage, { image: { image: status.id } });
+	}
+
+	#cgroupParent(config: SandboxConfig): string {
+		return config.cgroupParent || `/petrel-${this.#daemon.paths.instance}/pod${config.pod.metadata?.uid ?? ""}`;
+	}
+
+	/** Removes what a failed attempt has left under the name, which containerd would keep reserved. */
+	async #runSandbox(config: SandboxConfig): Promise<{ id: string; attempt: number }> {
+		let failure: RuntimeError | undefined;
+		for (let attempt = config.attempt; attempt < config.attempt + ATTEMPTS_MAX; attempt++) {
+			try {
+				const request = { config: sandboxConfigOf(config, this.#cgroupParent(config), attempt) };
+				const { podSandboxId } = await this.#call(CRI.runPodSandbox, request, "CreatePodSandboxError", LONG_CALL_TIMEOUT_MS);
+				return { id: String(podSandboxId), attempt };
+			} catch (error) {
+				failure = error as RuntimeError;
+				if (!/ is reserved for /.test(failure.message)) break;
+			}
+		}
+		throw failure;
+	}
+
+	async runSandbox(config: SandboxConfig): Promise<SandboxState> {
+		const { id, attempt } = await this.#runSandbox(config);
+		const { ips, netnsPath } = await this.#sandboxDetails(id);
+		const { uid = "", name = "", namespace = "" } = config.pod.metadata ?? {};
+		await this.#refreshHostPorts();
+		return { id, podUid: uid, podName: name, podNamespace: namespace, attempt, ready: true, createdAtMs: Date.now(), ips, netnsPath };
+	}
+
+	async #sandboxDetails(id: string): Promise<SandboxDetails> {
+		const known = this.#details.get(id);
+		if (known !== undefined) return known;
+		const answer = await this.#call(CRI.podSandboxStatus, { podSandboxId: id, verbose: true });
+		const network = ((answer.status as Message).network ?? {}) as Message;
+		const additional = ((network.additionalIps ?? []) as Message[]).map((one) => String(one.ip));
+		const info = JSON.parse(((answer.info ?? {}) as Record<string, string>).info ?? "{}") as {
+			config?: { linux?: { security_context?: { namespace_options?: { network?: number } } } };
+			runtimeSpec?: { linux?: { namespaces?: { type: string; path?: string }[] } };
+		};
+		const hostNetwork = info.config?.linux?.security_context?.namespace_options?.network === 2;
+		const details: SandboxDetails = {
+			ips: hostNetwork ? [hostAddress()] : [String(network.ip ?? ""), ...additional].filter((ip) => ip !== ""),
+			netnsPath: info.runtimeSpec?.linux?.namespaces?.find((one) => one.type === "network")?.path,
+			hostNetwork,
+		};
+		if (details.ips.length > 0) this.#details.set(id, details);
+		return details;
+	}
+
+	async #refreshHostPorts(): Promise<void> {
+		const { items = [] } = await this.#call(CRI.listPodSandbox, {});
+		const rules = [];
+		for (const item of (items as Message[]).filter((one) => (one.state ?? 0) === 0)) {
+			const ports = JSON.parse(annotationsOf(item)[ANNOTATIONS.hostPorts] ?? "[]") as HostPort[];
+			const podIp = ports.length === 0 ? undefined : (await this.#sandboxDetails(String(item.id))).ips[0];
+			if (podIp !== undefined) rules.push(...ports.map((port) => ({ ...port, podIp })));
+		}
+		const text = JSON.stringify(rules);
+		if (text === this.#hostPorts) return;
+		await this.#network.setHostPorts(rules);
+		this.#hostPorts = text;
+	}
+	#hostPorts = "[]";
+
+	async stopSandbox(id: string): Promise<void> {
+		await this.#call(CRI.stopPodSandbox, { podSandboxId: id }, "Unavailable", LONG_CALL_TIMEOUT_MS).catch(ignoreNotFound);
+		this.#details.delete(id);
+		await this.#refreshHostPorts();
+	}
+
+	async removeSandbox(id: string): Promise<void> {
+		const answer = await this.#call(CRI.podSandboxStatus, { podSandboxId: id }).catch(ignoreNotFound);
+		await this.#call(CRI.removePodSandbox, { podSandboxId: id }, "Unavailable", LONG_CALL_TIMEOUT_MS).catch(ignoreNotFound);
+		const cgroupParent = answer === undefined ? undefined : annotationsOf(answer.status as Message)[ANNOTATIONS.cgroupParent];
+		if (cgroupParent !== undefined) await removeCgroup(cgroupParent);
+		this.#details.delete(id);
+	}
+
+	async listSandboxes(): Promise<SandboxState[]> {
+		const { items = [] } = await this.#call(CRI.listPodSandbox, {});
+		const states = await Promise.all((items as Message[]).map((item) => this.#sandboxState(item)));
+		return states.filter((state) => state !== undefined);
+	}
+
+	/** Undefined for one that was removed since it was listed. */
+	async #sandboxState(item: Message): Promise<SandboxState | undefined> {
+		const id = String(item.id);
+		const metadata = item.metadata as Message;
+		const ready = (item.state ?? 0) === 0;
+		const none: SandboxDetails = { ips: [], netnsPath: undefined, hostNetwork: false };
+		const details = ready ? await this.#sandboxDetails(id).catch(ignoreNotFound) : none;
+		if (details === undefined) return undefined;
+		return {
+			id,
+			podUid: String(metadata.uid ?? ""),
+			podName: String(metadata.name ?? ""),
+			podNamespace: String(metadata.namespace ?? ""),
+			attempt: Number(metadata.attempt ?? 0),
+			ready,
+			createdAtMs: milliseconds(item.createdAt),
+			ips: details.ips,
+			netnsPath: details.netnsPath,
+		};
+	}
+
+	async createContainer(sandboxId: string, config: ContainerConfig, sandbox: SandboxConfig): Promise<string> {
+		const request = {
+			podSandboxId: sandboxId,
+			config: containerConfigOf(config, totalmem()),
+			sandboxConfig: sandboxConfigOf(sandbox, this.#cgroupParent(sandbox), sandbox.attempt),
+		};
+		return String((await this.#call(CRI.createContainer, request, "CreateContainerError", LONG_CALL_TIMEOUT_MS)).containerId);
+	}
+
+	async startContainer(id: string): Promise<void> {
+		await this.#call(CRI.startContainer, { containerId: id }, "RunContainerError", LONG_CALL_TIMEOUT_MS);
+	}
+
+	async stopContainer(id: string, timeoutSeconds: number): Promise<void> {
+		const timeoutMs = timeoutSeconds * 1000 + CALL_TIMEOUT_MS;
+		await this.#call(CRI.stopContainer, { containerId: id, timeout: Math.ceil(timeoutSeconds) }, "Unavailable", timeoutMs).catch(ignoreNotFound);
+	}
+
+	async removeContainer(id: string): Promise<void> {
+		await this.#call(CRI.removeContainer, { containerId: id }).catch(ignoreNotFound);
+		this.#statuses.delete(id);
+		this.#podOfContainer.delete(id);
+	}
+
+	async listContainers(): Promise<ContainerStateInfo[]> {
+		const { containers = [] } = await this.#call(CRI.listContainers, {});
+		const states = await Promise.all((containers as Message[]).map((one) => this.#containerState(one)));
+		const listed = new Set(states.map((state) => state?.id));
+		for (const id of this.#statuses.keys()) if (!listed.has(id)) this.#statuses.delete(id);
+		for (const id of this.#podOfContainer.keys()) if (!listed.has(id)) this.#podOfContainer.delete(id);
+		return states.filter((state) => state !== undefined);
+	}
+
+	/** The details of a container in the state it was last seen in are known. */
+	async #containerState(item: Message): Promise<ContainerStateInfo | undefined> {
+		const id = String(item.id);
+		const state = STATES[Number(item.state ?? 0)] ?? "unknown";
+		const known = this.#statuses.get(id);
+		if (known !== undefined && known.state === state) return known;
+		const answer = await this.#call(CRI.containerStatus, { containerId: id }).catch(ignoreNotFound);
+		if (answer === undefined) return undefined;
+		const info = containerInfo(answer.status as Message, String(item.podSandboxId));
+		if (info.state === "exited" && Date.now() - info.finishedAtMs < LOG_SETTLED_AFTER_MS) await logSettled(info.logPath);
+		this.#statuses.set(id, info);
+		this.#podOfContainer.set(id, info.podUid);
+		return info;
+	}
+
+	onEvent(listener: (podUid: string) => void): () => void {
+		this.#listeners.add(listener);
+		return () => void this.#listeners.delete(listener);
+	}
+
+	async #followEvents(signal: AbortSignal): Promise<void> {
+		while (!signal.aborted) {
+			const filters = ['topic=="/tasks/start"', 'topic=="/tasks/exit"'];
+			await this.#client.follow(NATIVE.subscribe, { filters }, (message) => void this.#takeEvent(message), signal);
+			if (!signal.aborted) await new Promise((done) => setTimeout(done, RESUBSCRIBE_MS).unref());
+		}
+	}
+
+	async #takeEvent(envelope: Message): Promise<void> {
+		const type = envelope.topic === "/tasks/exit" ? TaskExit : TaskStart;
+		const bytes = (envelope.event as Message | undefined)?.value as Uint8Array | undefined;
+		const event = decodeMessage(type, bytes ?? new Uint8Array());
+		const id = String(event.containerId ?? "");
+		if (event.id !== undefined && event.id !== id) return;
+		if (!this.#podOfContainer.has(id)) await this.listContainers().catch(() => undefined);
+		const podUid = this.#podOfContainer.get(id);
+		if (podUid !== undefined) for (const listener of this.#listeners) listener(podUid);
+	}
+
+	async exec(containerId: string, options: ExecOptions): Promise<number> {
+		try {
+			return await execInContainer(this.#client, containerId, this.#daemon.paths.fifos, options);
+		} catch (error) {
+			throw error instanceof GrpcError ? translated(error, "StartError") : error;
+		}
+	}
+
+	async attach(containerId: string, options: AttachOptions): Promise<void> {
+		await attachToContainer(this.#client, containerId, options).catch((error: unknown) => {
+			throw error instanceof GrpcError ? translated(error, "Unavailable") : error;
+		});
+	}
+
+	async dial(sandboxId: string, port: number): Promise<Duplex> {
+		const { ips, hostNetwork } = await this.#sandboxDetails(sandboxId);
+		const pid = async (): Promise<number> => {
+			const { process } = await this.#call(NATIVE.getTask, { containerId: sandboxId });
+			return Number((process as Message | undefined)?.pid ?? 0);
+		};
+		return dialPod({ ip: ips[0] ?? "", hostNetwork, pid, busybox: this.#busybox }, port);
+	}
+}
+
+function ignoreNotFound(error: unknown): undefined {
+	if (error instanceof RuntimeError && error.reason === "NotFound") return undefined;
+	throw error;
+}
+
+/** Waits until a log no longer grows, so that who hears of the exit finds all output there. */
+async function logSettled(path: string): Promise<void> {
+	const deadline = Date.now() + LOG_SETTLED_AFTER_MS;
+	for (let before = -1; Date.now() < deadline; ) {
+		const size = await stat(path).then(
+			(file) => file.size,
+			() => 0,
+		);
+		if (size === before) return;
+		before = size;
+		await new Promise((done) => setTimeout(done, LOG_QUIET_MS));
+	}
+}
+
+function containerInfo(status: Message, sandboxId: string): ContainerStateInfo {
+	const labels = labelsOf(status);
+	const annotations = annotationsOf(status);
+	const metadata = (status.metadata ?? {}) as Message;
+	return {
+		id: String(status.id),
+		sandboxId,
+		podUid: labels[LABELS.podUid] ?? "",
+		name: String(metadata.name ?? ""),
+		attempt: Number(metadata.attempt ?? 0),
+		image: annotations[ANNOTATIONS.image] ?? "",
+		imageId: String(status.imageRef ?? ""),
+		state: STATES[Number(status.state ?? 0)] ?? "unknown",
+		createdAtMs: milliseconds(status.createdAt),
+		startedAtMs: milliseconds(status.startedAt),
+		finishedAtMs: milliseconds(status.finishedAt),
+		exitCode: Number(status.exitCode ?? 0),
+		reason: String(status.reason ?? ""),
+		message: String(status.message ?? ""),
+		specHash: annotations[ANNOTATIONS.specHash] ?? "",
+		logPath: String(status.logPath ?? ""),
+	};
+}

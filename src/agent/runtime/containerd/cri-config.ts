@@ -1,0 +1,182 @@
+/** Pods and containers in CRI's words, as kubelet's kuberuntime package translates them. */
+import type { Message } from "../../../core/codec/message.ts";
+import type { Container, Pod, SeccompProfile } from "../../../core/schema/kubernetes.d.ts";
+import { parseQuantityNumber } from "../../quantity-number.ts";
+import type { ContainerConfig, SandboxConfig } from "../runtime.ts";
+
+export const LABELS = {
+	podName: "io.kubernetes.pod.name",
+	podNamespace: "io.kubernetes.pod.namespace",
+	podUid: "io.kubernetes.pod.uid",
+	container: "io.kubernetes.container.name",
+} as const;
+
+export const ANNOTATIONS = { specHash: "petrel.dev/spec-hash", image: "petrel.dev/image", cgroupParent: "petrel.dev/cgroup-parent", hostPorts: "petrel.dev/host-ports" } as const;
+
+/** NamespaceMode */
+const MODE_POD = 0;
+const MODE_CONTAINER = 1;
+const MODE_NODE = 2;
+/** SecurityProfile.ProfileType */
+const PROFILES: Record<SeccompProfile["type"], number> = { RuntimeDefault: 0, Unconfined: 1, Localhost: 2 };
+const CPU_PERIOD_US = 100_000;
+const CPU_QUOTA_US_MIN = 1000;
+const CPU_SHARES_PER_CPU = 1024;
+const CPU_SHARES_MIN = 2;
+const CPU_SHARES_MAX = 262_144;
+/** kubelet's pkg/kubelet/qos/policy.go */
+const OOM_SCORE_GUARANTEED = -997;
+const OOM_SCORE_BEST_EFFORT = 1000;
+const OOM_SCORE_BURSTABLE = 999;
+/** kubelet's pkg/securitycontext: what a container does not see of /proc and /sys. */
+const MASKED_PATHS = [
+	"/proc/asound",
+	"/proc/acpi",
+	"/proc/interrupts",
+	"/proc/kcore",
+	"/proc/keys",
+	"/proc/latency_stats",
+	"/proc/timer_list",
+	"/proc/timer_stats",
+	"/proc/sched_debug",
+	"/proc/scsi",
+	"/sys/firmware",
+	"/sys/devices/virtual/powercap",
+];
+const READONLY_PATHS = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+
+function podLabels(pod: Pod): Record<string, string> {
+	const { name = "", namespace = "", uid = "" } = pod.metadata ?? {};
+	return { ...pod.metadata?.labels, [LABELS.podName]: name, [LABELS.podNamespace]: namespace, [LABELS.podUid]: uid };
+}
+
+function namespaceOptions(pod: Pod): Message {
+	const { hostNetwork, hostPID, hostIPC, shareProcessNamespace } = pod.spec ?? {};
+	return {
+		network: hostNetwork === true ? MODE_NODE : MODE_POD,
+		pid: hostPID === true ? MODE_NODE : shareProcessNamespace === true ? MODE_POD : MODE_CONTAINER,
+		ipc: hostIPC === true ? MODE_NODE : MODE_POD,
+	};
+}
+
+function int64(value: number | undefined): Message | undefined {
+	return value === undefined ? undefined : { value };
+}
+
+function seccompOf(profile: SeccompProfile | undefined): Message {
+	return profile === undefined ? { profileType: PROFILES.Unconfined } : { profileType: PROFILES[profile.type], localhostRef: profile.localhostProfile };
+}
+
+export interface HostPort {
+	protocol: string;
+	hostPort: number;
+	containerPort: number;
+}
+
+/** Ports of the node that lead to the pod; none with hostNetwork, where they are the same port. */
+export function hostPortsOf(pod: Pod): HostPort[] {
+	if (pod.spec?.hostNetwork === true) return [];
+	const ports = (pod.spec?.containers ?? []).flatMap((container) => container.ports ?? []);
+	return ports.flatMap(({ hostPort, containerPort, protocol = "TCP" }) => (hostPort ? [{ protocol, hostPort, containerPort }] : []));
+}
+
+export function sandboxConfigOf(config: SandboxConfig, cgroupParent: string, attempt: number): Message {
+	const { pod } = config;
+	const { name = "", namespace = "", uid = "" } = pod.metadata ?? {};
+	const context = pod.spec?.securityContext;
+	const sysctls = Object.fromEntries((context?.sysctls ?? []).map((one) => [one.name, one.value]));
+	return {
+		metadata: { name, uid, namespace, attempt },
+		hostname: pod.spec?.hostNetwork === true ? "" : config.hostname,
+		logDirectory: config.logDirectory,
+		dnsConfig: config.dns,
+		labels: podLabels(pod),
+		annotations: { ...pod.metadata?.annotations, [ANNOTATIONS.cgroupParent]: cgroupParent, [ANNOTATIONS.hostPorts]: JSON.stringify(hostPortsOf(pod)) },
+		linux: {
+			cgroupParent,
+			sysctls,
+			securityContext: {
+				namespaceOptions: namespaceOptions(pod),
+				privileged: (pod.spec?.containers ?? []).some((container) => container.securityContext?.privileged === true),
+				supplementalGroups: supplementalGroups(pod),
+				seccomp: { profileType: PROFILES.RuntimeDefault },
+			},
+		},
+	};
+}
+
+function supplementalGroups(pod: Pod): number[] {
+	const context = pod.spec?.securityContext;
+	return [...(context?.supplementalGroups ?? []), ...(context?.fsGroup === undefined ? [] : [context.fsGroup])];
+}
+
+function amount(list: Record<string, string> | undefined, resource: string): number {
+	const text = list?.[resource];
+	return text === undefined ? 0 : parseQuantityNumber(text);
+}
+
+function oomScore(container: Container, memoryRequest: number, memoryBytes: number): number {
+	const { requests = {}, limits = {} } = container.resources ?? {};
+	if (Object.keys(requests).length + Object.keys(limits).length === 0) return OOM_SCORE_BEST_EFFORT;
+	const guaranteed = ["cpu", "memory"].every((name) => limits[name] !== undefined && (requests[name] ?? limits[name]) === limits[name]);
+	if (guaranteed) return OOM_SCORE_GUARANTEED;
+	const score = OOM_SCORE_BEST_EFFORT - Math.floor((1000 * memoryRequest) / memoryBytes);
+	return Math.min(Math.max(score, OOM_SCORE_BEST_EFFORT + OOM_SCORE_GUARANTEED), OOM_SCORE_BURSTABLE);
+}
+
+/** kubelet's calculateLinuxResources: requests become weights, limits quotas. `memoryBytes` is the machine's. */
+export function resourcesOf(container: Container, memoryBytes: number): Message {
+	const { requests, limits } = container.resources ?? {};
+	const cpuLimit = amount(limits, "cpu");
+	const cpuRequest = requests?.cpu === undefined ? cpuLimit : amount(requests, "cpu");
+	const memoryLimit = Math.ceil(amount(limits, "memory"));
+	const memoryRequest = requests?.memory === undefined ? memoryLimit : amount(requests, "memory");
+	const shares = Math.floor(cpuRequest * CPU_SHARES_PER_CPU);
+	return {
+		cpuPeriod: CPU_PERIOD_US,
+		cpuQuota: cpuLimit === 0 ? 0 : Math.max(Math.round(cpuLimit * CPU_PERIOD_US), CPU_QUOTA_US_MIN),
+		cpuShares: Math.min(Math.max(shares, CPU_SHARES_MIN), CPU_SHARES_MAX),
+		memoryLimitInBytes: memoryLimit,
+		oomScoreAdj: oomScore(container, memoryRequest, memoryBytes),
+	};
+}
+
+function securityContextOf(pod: Pod, container: Container): Message {
+	const own = container.securityContext;
+	const shared = pod.spec?.securityContext;
+	const privileged = own?.privileged === true;
+	const bare = privileged || own?.procMount === "Unmasked";
+	return {
+		capabilities: { addCapabilities: own?.capabilities?.add, dropCapabilities: own?.capabilities?.drop },
+		privileged,
+		namespaceOptions: namespaceOptions(pod),
+		runAsUser: int64(own?.runAsUser ?? shared?.runAsUser),
+		runAsGroup: int64(own?.runAsGroup ?? shared?.runAsGroup),
+		readonlyRootfs: own?.readOnlyRootFilesystem === true,
+		supplementalGroups: supplementalGroups(pod),
+		noNewPrivs: own?.allowPrivilegeEscalation === false,
+		maskedPaths: bare ? [] : MASKED_PATHS,
+		readonlyPaths: bare ? [] : READONLY_PATHS,
+		seccomp: privileged ? { profileType: PROFILES.Unconfined } : seccompOf(own?.seccompProfile ?? shared?.seccompProfile),
+	};
+}
+
+export function containerConfigOf(config: ContainerConfig, memoryBytes: number): Message {
+	const { pod, container } = config;
+	return {
+		metadata: { name: container.name, attempt: config.attempt },
+		image: { image: config.imageRef },
+		command: config.command,
+		args: config.args,
+		workingDir: container.workingDir,
+		envs: config.env.map(({ name, value }) => ({ key: name, value })),
+		mounts: config.mounts.map((mount) => ({ containerPath: mount.containerPath, hostPath: mount.hostPath, readonly: mount.readOnly })),
+		labels: { ...podLabels(pod), [LABELS.container]: container.name },
+		annotations: { [ANNOTATIONS.specHash]: config.specHash, [ANNOTATIONS.image]: config.imageRef },
+		logPath: config.logPath,
+		stdin: container.stdin === true,
+		stdinOnce: container.stdinOnce === true,
+		tty: container.tty === true,
+		linux: { resources: resourcesOf(container, memoryBytes), securityContext: securityContextOf(pod, container) },
+	};
+}
