@@ -40,7 +40,7 @@ export class Actor {
 			case "create":
 				return this.#create(controller, action.resource, structuredClone(action.object));
 			case "update":
-				return this.#update(controller, action.resource, action.object, "");
+				return this.#update(controller, action.resource, action.object, action.subresource ?? "");
 			case "updateStatus":
 				return this.#update(controller, action.resource, action.object, "status");
 			case "delete":

@@ -1,7 +1,8 @@
 /** Decides requests by RBAC and, for agents, by the node authoriser; the policy is built again only when it changed. */
 import { type Attributes, forbiddenRequest, type ResourceAttributes } from "../core/authz/attributes.ts";
 import { authorizeNode, nodeNameOf } from "../core/authz/node-authorizer.ts";
-import { authorize, buildRbacPolicy, type RbacObjects, type RbacPolicy } from "../core/authz/rbac.ts";
+import { authorize, buildRbacPolicy, checkBindingEscalation, checkRoleEscalation, type RbacObjects, type RbacPolicy } from "../core/authz/rbac.ts";
+import type { KubeObject } from "../core/meta/object.ts";
 import type { UserInfo } from "../core/api/request.ts";
 import type { ClusterConfig } from "../core/protocol/messages.ts";
 import { referencesOf } from "../core/controllers/pod-references.ts";
@@ -16,6 +17,8 @@ export interface Authorizer {
 	decide(user: UserInfo, attributes: Attributes): { allowed: boolean; reason: string };
 	/** Throws the 403 of a refused request. */
 	check(user: UserInfo, attributes: Omit<ResourceAttributes, "namespace">): void;
+	/** Throws 403 when a role or binding would hand out more than the writer holds. */
+	checkGrant(user: UserInfo, resource: string, object: KubeObject): void;
 	/** A role or binding was written: the policy is built again when it is next asked. */
 	changed(resource: string): void;
 }
@@ -42,6 +45,12 @@ function authorizerOf(namespace: string, objects: () => RbacObjects, references:
 			const asked = { ...attributes, namespace };
 			const { allowed, reason } = decide(user, asked);
 			if (!allowed) throw forbiddenRequest(user, asked, reason);
+		},
+		checkGrant(user, resource, object) {
+			const write = { resource: resource.slice(GROUP.length + 1), namespace, name: object.metadata.name ?? "" };
+			if (!ALL_RBAC.includes(resource)) return;
+			if (resource.endsWith("bindings")) checkBindingEscalation(user, write, (object as RoleBinding).roleRef, current());
+			else checkRoleEscalation(user, write, (object as Role).rules ?? [], current());
 		},
 		changed(resource) {
 			if (resource === "" || ALL_RBAC.includes(resource)) policy = undefined;

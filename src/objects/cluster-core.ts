@@ -4,6 +4,7 @@
  */
 import type { ApiRequest, ApiResponse } from "../core/api/request.ts";
 import { bootstrapClusterRoleBindings, bootstrapClusterRoles } from "../core/authz/bootstrap-policy.ts";
+import { applyNamespaceEmptied } from "../core/controllers/namespace-controller.ts";
 import { clusterControllers } from "../core/controllers/registry.ts";
 import { conflict, notFound, StatusError } from "../core/errors/status-error.ts";
 import { type Allocation, type AllocationRequest, type KindRegistry, resourceOf } from "../core/kinds/define-kind.ts";

@@ -141,6 +141,8 @@ export class NamespaceCore {
 		const config = await this.#ports.fetchConfig();
 		this.#install(config);
 		this.#configUntilMs = askedMs + config.leaseMs;
+		// A pod may come in the same breath as its namespace: what pods need must be there before the first request.
+		if (this.#phase() === "Active" && this.core.server.store.getText("serviceaccounts", "default") === undefined) this.#enqueue("namespace");
 	}
 
 	#install(config: ClusterConfig): void {

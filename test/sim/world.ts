@@ -46,6 +46,8 @@ export class World {
 	readonly timeline = new Timeline(START_MS);
 	readonly logged: string[] = [];
 	faults: Faults = NO_FAULTS;
+	/** Told when a Node object is thrown out of memory: its agent's poll breaks. */
+	onNodeCrash: (name: string) => void = () => {};
 	readonly #slots = new Map<string, Slot<ClusterCore | NamespaceCore | NodeCore>>();
 	#uids = 0;
 
@@ -114,6 +116,7 @@ export class World {
 		if (slot === undefined) return;
 		slot.core = undefined;
 		slot.generation++;
+		if (address.object === "node") this.onNodeCrash(address.name);
 	}
 
 	/** Throws a random object out of memory. */
