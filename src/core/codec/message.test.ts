@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeMessage, encodeMessage, MAX_MESSAGE_DEPTH, MessageError, type MessageType } from "./message.ts";
+import { decodeMessage, encodeMessage, MAX_MESSAGE_BYTES, MAX_MESSAGE_DEPTH, MessageError, type MessageType } from "./message.ts";
 
 const inner: MessageType = {
 	name: "Inner",
@@ -118,6 +118,12 @@ describe("the message codec", () => {
 		expect(() => encodeMessage(inner, { child: value })).toThrow(/nested deeper/);
 		const deeper = new Uint8Array([0x12, 0x80 | (bytes.length & 0x7f), bytes.length >> 7, ...bytes]);
 		expect(() => decodeMessage(inner, deeper)).toThrow(/nested deeper/);
+	});
+
+	it("takes no message above the size limit", () => {
+		expect(() => decodeMessage(inner, new Uint8Array(MAX_MESSAGE_BYTES + 1))).toThrow(/larger than/);
+		expect(() => encodeMessage(all, { bytes: new Uint8Array(MAX_MESSAGE_BYTES) })).toThrow(/larger than/);
+		expect(encodeMessage(all, { bytes: new Uint8Array(MAX_MESSAGE_BYTES - 5) }).length).toBe(MAX_MESSAGE_BYTES);
 	});
 
 	it("keeps a map key named __proto__ as a key", () => {

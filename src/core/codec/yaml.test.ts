@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { StatusError } from "../errors/status-error.ts";
-import { parseYaml, parseYamlDocuments, yamlText } from "./yaml.ts";
+import { MAX_YAML_ALIASES, MAX_YAML_DEPTH, parseYaml, parseYamlDocuments, yamlText } from "./yaml.ts";
 
 const value = (text: string) => parseYaml(text).value;
 
@@ -43,6 +43,14 @@ describe("parseYaml", () => {
 	])("answers 400 to %s", (_name, text) => {
 		expect(() => parseYaml(text)).toThrow(StatusError);
 		expect(() => parseYaml(text)).toThrow(/^error converting YAML to JSON: yaml: /);
+	});
+
+	it("takes what is just within the limits", () => {
+		const nested = `${"[".repeat(MAX_YAML_DEPTH)}${"]".repeat(MAX_YAML_DEPTH)}`;
+		expect(JSON.stringify(value(nested))).toBe(nested);
+		const aliases = (count: number) => `a: &a x\nb: [${Array.from({ length: count }, () => "*a").join(", ")}]`;
+		expect(value(aliases(MAX_YAML_ALIASES - 1))).toHaveProperty("b");
+		expect(() => value(aliases(MAX_YAML_ALIASES + 1))).toThrow(StatusError);
 	});
 
 	it("reads the documents of a file, empty ones left out", () => {

@@ -1,8 +1,10 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { StatusError } from "../errors/status-error.ts";
 import type { Json } from "../meta/object.ts";
 import { builtinSchema } from "./builtin-schema.ts";
-import { decodeObject, duplicateFields, strictErrors } from "./decode.ts";
+import { decodeObject, duplicateFields, MAX_DECODE_DEPTH, MAX_JSON_DEPTH, MAX_STRICT_ERRORS, strictErrors } from "./decode.ts";
+import type { FieldInfo, Schema } from "./types.ts";
 
 const decode = (type: string, value: Json, defaults = true) => decodeObject(builtinSchema, type, value, { defaults });
 const deployment = (spec: Json): Json => ({ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "web" }, spec });
@@ -139,7 +141,57 @@ describe("decodeObject", () => {
 	});
 });
 
+/** The text of lists in lists. */
+const nestedText = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
+
+describe("decodeObject's limits", () => {
+	const child: FieldInfo = { name: "child", type: { kind: "struct", name: "test/v1.Node" }, required: false, pointer: true };
+	const recursive: Schema = { struct: (name) => ({ name, fields: new Map([["child", child]]) }) };
+	const chain = (depth: number): Json => JSON.parse(`${'{"child":'.repeat(depth - 1)}{}${"}".repeat(depth - 1)}`) as Json;
+
+	it("stops at the depth of structs and of untyped parts", () => {
+		expect(decodeObject(recursive, "test/v1.Node", chain(MAX_DECODE_DEPTH)).object).toEqual(chain(MAX_DECODE_DEPTH));
+		expect(() => decodeObject(recursive, "test/v1.Node", chain(MAX_DECODE_DEPTH + 1))).toThrow("exceeded max depth");
+		const revision = (depth: number): Json => ({ data: JSON.parse(nestedText(depth)) as Json, revision: 1 });
+		expect(decode("apps/v1.ControllerRevision", revision(MAX_JSON_DEPTH)).unknownFields).toEqual([]);
+		expect(messageOf("apps/v1.ControllerRevision", revision(MAX_JSON_DEPTH + 1))).toContain("exceeded max depth");
+	});
+
+	it("lists no more strict errors than upstream", () => {
+		const many = Object.fromEntries(Array.from({ length: MAX_STRICT_ERRORS + 1 }, (_, i) => [`f${i}`, 1]));
+		expect(decode("core/v1.Pod", many).unknownFields).toHaveLength(MAX_STRICT_ERRORS);
+		expect(duplicateFields(`{${Array.from({ length: MAX_STRICT_ERRORS + 1 }, (_, i) => `"f${i}":1,"f${i}":2`).join(",")}}`)).toHaveLength(MAX_STRICT_ERRORS);
+	});
+
+	it("gives an object or 400 for any JSON, and its own result back unchanged", () => {
+		const keys = fc.constantFrom("metadata", "spec", "containers", "name", "labels", "resources", "limits", "ports", "x", "volumes", "emptyDir");
+		const { json } = fc.letrec((tie) => ({
+			json: fc.oneof(
+				{ maxDepth: 6 },
+				fc.constantFrom<Json>("", "a", 0, 1, 1.5, true, false, null),
+				fc.array(tie("json"), { maxLength: 3 }),
+				fc.dictionary(keys, tie("json"), { maxKeys: 4 }),
+			),
+		}));
+		const check = (value: unknown) => {
+			try {
+				const { object } = decode("core/v1.Pod", value as Json);
+				expect(decode("core/v1.Pod", object)).toEqual({ object, unknownFields: [] });
+			} catch (error) {
+				if (!(error instanceof StatusError)) throw error;
+				expect(error.code).toBe(400);
+			}
+		};
+		fc.assert(fc.property(json, check), { numRuns: 500 });
+	});
+});
+
 describe("duplicateFields", () => {
+	it("refuses a text that is nested too deep", () => {
+		expect(duplicateFields(nestedText(MAX_JSON_DEPTH))).toEqual([]);
+		expect(() => duplicateFields(nestedText(MAX_JSON_DEPTH + 1))).toThrow(StatusError);
+	});
+
 	it("finds what is given twice, with its path, past strings that look like JSON", () => {
 		const text = String.raw`{"a": "{\"x\":1,\"x\":2}", "spec": {"x": 1, "list": [{"k": 1}, {"k": 1, "\u006b": 2}], "x": 2}, "a": "\\"}`;
 		expect(duplicateFields(text)).toEqual(['duplicate field "spec.list[1].k"', 'duplicate field "spec.x"', 'duplicate field "a"']);

@@ -8,11 +8,12 @@
 import { badRequest, type StatusError } from "../errors/status-error.ts";
 import type { Json, JsonObject } from "../meta/object.ts";
 import { applySchemaDefaults } from "./defaults.ts";
+import { MAX_JSON_DEPTH } from "./duplicate-fields.ts";
 import { canonicalBytes, canonicalDuration, canonicalMicroTime, canonicalQuantity, canonicalTime, UnmarshalError } from "./scalar-text.ts";
 import type { FieldInfo, Schema, StructType, TypeRef } from "./types.ts";
 
 export { applySchemaDefaults } from "./defaults.ts";
-export { duplicateFields } from "./duplicate-fields.ts";
+export { duplicateFields, MAX_JSON_DEPTH } from "./duplicate-fields.ts";
 
 /** How deep structs may nest: only types that refer to themselves come near. */
 export const MAX_DECODE_DEPTH = 500;
@@ -168,8 +169,20 @@ function compileType(schema: Schema, type: TypeRef, declared: string | undefined
 			return (value, state) => decodeStruct(planOf(schema, name), value, state, goType);
 		}
 		default:
-			return (value) => value;
+			return decodeAny;
 	}
+}
+
+/** Untyped parts stay as they are; only their depth is bounded. */
+function decodeAny(value: Json): Json {
+	checkDepth(value, 1);
+	return value;
+}
+
+function checkDepth(value: Json, depth: number): void {
+	if (typeof value !== "object" || value === null) return;
+	if (depth > MAX_JSON_DEPTH) throw new UnmarshalError("json: exceeded max depth");
+	for (const key in value) checkDepth((value as JsonObject)[key] as Json, depth + 1);
 }
 
 function compilePlain(kind: "string" | "boolean" | "number", goType: string): Decode {
@@ -247,7 +260,7 @@ function isEmpty(value: Json): boolean {
 
 function decodeStruct(plan: StructPlan, value: Json, state: State, goType: string): JsonObject {
 	if (typeof value !== "object" || value === null || Array.isArray(value)) throw typeError(state, describe(value), goType);
-	if (++state.depth > MAX_DECODE_DEPTH) throw new UnmarshalError("exceeded max depth");
+	if (++state.depth > MAX_DECODE_DEPTH) throw new UnmarshalError("json: exceeded max depth");
 	const outer = state.struct;
 	state.struct = plan.goName;
 	const at = state.path.length;
@@ -275,7 +288,7 @@ function decodeStruct(plan: StructPlan, value: Json, state: State, goType: strin
 }
 
 function unknownField(plan: StructPlan, value: JsonObject, key: string, out: JsonObject, state: State): void {
-	if (plan.preserveUnknown) setOwn(out, key, value[key] as Json);
+	if (plan.preserveUnknown) setOwn(out, key, decodeAny(value[key] as Json));
 	else if (state.unknown.length < MAX_STRICT_ERRORS) state.unknown.push(`unknown field ${JSON.stringify(pathText([...state.path, key]))}`);
 }
 

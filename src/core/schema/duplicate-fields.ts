@@ -1,9 +1,13 @@
 /** Finds keys that a JSON text gives twice: JSON.parse keeps the last of them silently, upstream's decoder tells. */
+import { badRequest } from "../errors/status-error.ts";
 
 /** As many as sigs.k8s.io/json reports. */
 const MAX_DUPLICATES = 100;
-/** sigs.k8s.io/json's limit. */
-export const MAX_JSON_DEPTH = 10_000;
+/**
+ * How deep a body may nest. Upstream reads 10,000 levels; here JSON.stringify and structuredClone, which recurse on the
+ * platform's stack, must be able to take what was let in.
+ */
+export const MAX_JSON_DEPTH = 1000;
 /** Up to here a list is searched faster than a set is built. */
 const SMALL_OBJECT_KEYS = 8;
 
@@ -65,8 +69,8 @@ function keyText(text: string, start: number, end: number): string {
 }
 
 /**
- * `duplicate field "spec.x"` for each, in the order of the text, which must be valid JSON (nested no deeper than
- * MAX_JSON_DEPTH, else RangeError).
+ * `duplicate field "spec.x"` for each, in the order of the text, which must be valid JSON else
+ * the result means nothing. Throws 400 BadRequest when it is nested deeper than MAX_JSON_DEPTH.
  */
 export function duplicateFields(text: string): string[] {
 	const found = new Set<string>();
@@ -83,7 +87,7 @@ export function duplicateFields(text: string): string[] {
 			}
 			at = end;
 		} else if (code === OPEN_BRACE || code === OPEN_BRACKET) {
-			if (stack.length >= MAX_JSON_DEPTH) throw new RangeError("exceeded max depth");
+			if (stack.length >= MAX_JSON_DEPTH) throw badRequest("json: exceeded max depth");
 			stack.push({ keys: code === OPEN_BRACE ? [] : undefined, set: undefined, key: "", index: 0 });
 			expectsKey = code === OPEN_BRACE;
 		} else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) {
