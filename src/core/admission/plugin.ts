@@ -1,0 +1,55 @@
+/** What an admission plugin is, what it is given, and how it refuses. */
+import { forbiddenError, type StatusError } from "../errors/status-error.ts";
+import type { HookContext, KindDefinition } from "../kinds/define-kind.ts";
+import type { KubeObject, ResourceName } from "../meta/object.ts";
+import type { Namespace, PriorityClass } from "../schema/kubernetes.d.ts";
+
+export type AdmissionOperation = "CREATE" | "UPDATE" | "DELETE" | "CONNECT";
+
+export interface AdmissionRequest {
+	operation: AdmissionOperation;
+	kind: KindDefinition;
+	/** "" for the object itself. */
+	subresource: string;
+	/** As it is about to be stored, with defaults; mutating plugins change it in place. */
+	object: KubeObject;
+	/** Absent on CREATE. */
+	old: KubeObject | undefined;
+	/** "" for cluster-scoped objects. */
+	namespace: string;
+	user: { name: string; groups: readonly string[] };
+	dryRun: boolean;
+	addWarning(text: string): void;
+	ctx: HookContext;
+}
+
+/** What plugins may read: the namespace's own objects and a replica of the cluster's configuration. Nothing of it may be changed. */
+export interface AdmissionView {
+	/** An object of the request's namespace. */
+	get<T extends KubeObject>(resource: ResourceName, name: string): T | undefined;
+	/** The objects of a collection in the request's namespace. */
+	list<T extends KubeObject>(resource: ResourceName): T[];
+	/** The request's Namespace; null when there is none. */
+	namespaceObject(): Namespace | null;
+	priorityClasses(): readonly PriorityClass[];
+}
+
+export interface AdmissionPlugin {
+	/** As kube-apiserver's --enable-admission-plugins names it. */
+	name: string;
+	/** The collections it is for; "*" for all. */
+	resources: readonly ResourceName[] | "*";
+	operations: readonly AdmissionOperation[];
+	/** The subresources it is for; only the object itself when absent, "*" for all. */
+	subresources?: readonly string[] | "*";
+	/** Changes request.object, or throws a StatusError. */
+	mutate?(request: AdmissionRequest, view: AdmissionView): void;
+	/** Runs when every plugin has had its changes made. Throws a StatusError. */
+	validate?(request: AdmissionRequest, view: AdmissionView): void;
+}
+
+/** The 403 of a plugin (admission.NewForbidden): it names the object, or the prefix of its name to be. */
+export function refuse(request: AdmissionRequest, why: string): StatusError {
+	const { name, generateName } = request.object.metadata;
+	return forbiddenError({ group: request.kind.group, resource: request.kind.plural }, name || generateName || "", why);
+}
