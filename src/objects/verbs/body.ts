@@ -18,7 +18,7 @@ export function parseJson(body: string, into: string): JsonObject {
 	return value;
 }
 
-function checkTypeMeta(kind: KindDefinition, value: JsonObject): void {
+export function checkTypeMeta(kind: KindDefinition, value: JsonObject): void {
 	if (!value.kind) throw badRequest(`Object 'Kind' is missing in '${JSON.stringify(value).slice(0, 256)}'`);
 	const given = `${value.apiVersion ?? ""}, Kind=${value.kind}`;
 	const wanted = `${apiVersionOf(kind)}, Kind=${kind.kind}`;

@@ -8,7 +8,7 @@ import { applyMergePatch } from "../../core/patch/merge-patch.ts";
 import { applyStrategicMergePatch } from "../../core/patch/strategic-merge-patch.ts";
 import type { Schema } from "../../core/schema/types.ts";
 import { createObject, updateObject } from "../write.ts";
-import { checkAddress, decodeBody, managerOf, parseJson } from "./body.ts";
+import { checkAddress, checkTypeMeta, decodeBody, managerOf, parseJson } from "./body.ts";
 import { existing, groupResource, type VerbCall, type VerbResult, writeOptions } from "./verb.ts";
 
 export function patch(call: VerbCall): VerbResult {
@@ -49,14 +49,17 @@ function apply(call: VerbCall): VerbResult {
 	const { server, kind, request } = call;
 	if (!request.query.fieldManager) throw badRequest("PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch");
 	const options = { ...writeOptions(call), applied: true };
-	const config = decodeBody(server.schema, kind, parseJson(request.body, "map[string]interface {}"), request.body, request, options.addWarning);
+	// The configuration is taken as it was written: it owns what it says, not what decoding or defaults add.
+	const sent = parseJson(request.body, "map[string]interface {}");
+	checkTypeMeta(kind, sent);
+	const config = sent as unknown as KubeObject;
 	checkAddress(kind, config, request);
-	if (config.metadata.managedFields?.length) throw badRequest("metadata.managedFields must be nil");
 	const live = server.store.get(resourceOf(kind), request.name);
 	if (live === undefined && request.subresource !== "") throw notFound(groupResource(kind), request.name);
 	const merged = serverSideApply(server.schema, kind.schema, live, config, applyOptions(call, kind));
-	if (live === undefined) return { code: 201, object: createObject(server, kind, merged, options) };
-	return { code: 200, object: updateObject(server, kind, merged, live, options) };
+	const next = decodeBody(server.schema, kind, merged as unknown as JsonObject, request.body, request, options.addWarning);
+	if (live === undefined) return { code: 201, object: createObject(server, kind, next, options) };
+	return { code: 200, object: updateObject(server, kind, next, live, options) };
 }
 
 const applyOptions = ({ server, request }: VerbCall, kind: KindDefinition) => ({

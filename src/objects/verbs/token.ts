@@ -6,6 +6,7 @@ import { SERVICE_ACCOUNT_ISSUER } from "../../core/protocol/tokens.ts";
 import type { Pod, ServiceAccount, AuthenticationV1TokenRequest as TokenRequest } from "../../core/schema/kubernetes.d.ts";
 import type { ResourceServer } from "../resource-server.ts";
 import type { ServiceAccountGrant } from "../rpc.ts";
+import { decodeObject } from "../../core/schema/decode.ts";
 import { parseJson } from "./body.ts";
 
 const EXPIRATION_DEFAULT_SECONDS = 3_600;
@@ -37,7 +38,7 @@ function boundObject(server: ResourceServer, account: ServiceAccount, spec: Toke
 export function serviceAccountGrant(server: ResourceServer, request: ApiRequest): ServiceAccountGrant {
 	const account = server.store.get<ServiceAccount>("serviceaccounts", request.name);
 	if (account === undefined) throw notFound({ group: "", resource: "serviceaccounts" }, request.name);
-	const { spec } = parseJson(request.body, "v1.TokenRequest") as unknown as TokenRequest;
+	const { spec } = decodeObject(server.schema, "authentication/v1.TokenRequest", parseJson(request.body, "v1.TokenRequest")).object as unknown as TokenRequest;
 	return {
 		ok: true,
 		expirationSeconds: expirationOf(spec),
