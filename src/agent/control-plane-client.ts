@@ -61,6 +61,11 @@ export class ControlPlaneClient implements ApiClient {
 		return this.#credential;
 	}
 
+	/** After joining again. */
+	useCredential(credential: string): void {
+		this.#credential = credential;
+	}
+
 	get tlsOptions(): SecureContextOptions {
 		return this.#ca ? { ca: this.#ca } : {};
 	}

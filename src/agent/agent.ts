@@ -1,0 +1,304 @@
+/**
+ * The node agent: joins the cluster, then polls, runs pods and reports until it is stopped. It accepts no connection; all
+ * it says and hears goes through requests that it makes itself.
+ */
+import { randomUUID } from "node:crypto";
+import type { JoinResponse, ServiceEntry } from "../core/protocol/agent-protocol.ts";
+import type { NodeStatus } from "../core/schema/kubernetes.d.ts";
+import { AgentError } from "./agent-error.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import { Backoff, type BackoffDurations, CONTAINER_BACKOFF_INITIAL_MS, CONTAINER_BACKOFF_MAX_MS } from "./container-backoff.ts";
+import { ControlPlaneClient } from "./control-plane-client.ts";
+import { lockDataDirectory } from "./data-directory-lock.ts";
+import { type DesiredChange, DesiredState } from "./desired-state.ts";
+import { ApiEventRecorder } from "./event-recorder.ts";
+import { forgetMembership, joinCluster, type JoinOptions, loadInstanceId, loadMembership, type Membership, readCaFile } from "./identity.ts";
+import { ImagePuller } from "./image-puller.ts";
+import { Limiter } from "./limiter.ts";
+import { createLogger, errorText, type Logger } from "./log.ts";
+import { computeNodeStatus, nodeAddresses, nodeLabels } from "./node-status.ts";
+import type { PodContext } from "./pod-context.ts";
+import { PodSupervisor } from "./pod-supervisor.ts";
+import { PollLoop } from "./poll-loop.ts";
+import { RetryDelay } from "./retry-delay.ts";
+import type { ContainerRuntime } from "./runtime/runtime.ts";
+import { RuntimeView } from "./runtime-view.ts";
+import { ServiceAccountTokens } from "./service-account-token.ts";
+import { SessionServer } from "./sessions/session-server.ts";
+import { StatusReporter } from "./status-reporter.ts";
+
+/** Sandboxes and containers started at once: more only makes all of them slow. */
+export const MAX_PARALLEL_STARTS = 8;
+/** Kubelet's nodeStatusUpdateFrequency: how often the node looks at itself; told only when something but the time changed. */
+export const NODE_STATUS_PERIOD_MS = 10_000;
+/** Kubelet's nodeStatusReportFrequency: told at least this often. */
+export const NODE_STATUS_REPORT_MS = 300_000;
+
+/** What kube-proxy does on a node: keeps its rules in step with the Services. */
+export interface ServiceNetwork {
+	start(): Promise<void>;
+	apply(services: ServiceEntry[]): Promise<void> | void;
+	stop(): Promise<void>;
+}
+
+export interface AgentOptions {
+	/** The cluster's API root; may have a path. */
+	server: string;
+	/** Needed only until the node has joined. */
+	token?: string;
+	/** PEM file of the cluster's CA; none trusts the system's authorities. */
+	caFile?: string;
+	nodeName: string;
+	dataDir: string;
+	/** Made once the cluster's settings (pod CIDR, DNS) are known, if it is a function. */
+	runtime: ContainerRuntime | ((cluster: JoinResponse) => ContainerRuntime | Promise<ContainerRuntime>);
+	network?: ServiceNetwork | ((cluster: JoinResponse, runtime: ContainerRuntime) => ServiceNetwork | undefined | Promise<ServiceNetwork | undefined>);
+	labels?: Record<string, string>;
+	/** Instead of the first address of the machine. */
+	nodeIP?: string;
+	log?: Logger;
+	clock?: Clock;
+	/** Shorter in tests. */
+	restartBackoff?: BackoffDurations;
+	joinPatienceMs?: number;
+}
+
+export interface Agent {
+	readonly nodeName: string;
+	readonly cluster: JoinResponse;
+	readonly runtime: ContainerRuntime;
+	/** Whether the last poll was answered. */
+	readonly connected: boolean;
+	/** Pods keep running, unless `removeAll`: then nothing of the agent is left on the machine but its data directory. */
+	stop(options?: { removeAll?: boolean }): Promise<void>;
+}
+
+/** Resolves when the node has joined (or had before) and its runtime is up; rejects with AgentError. */
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+	const log = options.log ?? createLogger();
+	const clock = options.clock ?? systemClock;
+	const instanceId = await loadInstanceId(options.dataDir).catch((error: unknown) => {
+		throw new AgentError("data-directory", `the data directory ${options.dataDir} cannot be used (${errorText(error)})`, { cause: error });
+	});
+	const unlock = await lockDataDirectory(options.dataDir);
+	try {
+		const joinOptions: JoinOptions = { ...options, token: options.token, ca: await readCaFile(options.caFile), dataDirectory: options.dataDir, clock, log, patienceMs: options.joinPatienceMs };
+		const membership = (await loadMembership(joinOptions)) ?? (await joinCluster(joinOptions, instanceId));
+		const runtime = await startRuntime(options, membership);
+		const node = new NodeAgent({ options, log, clock, instanceId, joinOptions, membership, runtime, unlock });
+		await node.start();
+		return node;
+	} catch (error) {
+		await unlock();
+		throw error;
+	}
+}
+
+async function startRuntime(options: AgentOptions, membership: Membership): Promise<ContainerRuntime> {
+	try {
+		const runtime = typeof options.runtime === "function" ? await options.runtime(membership.cluster) : options.runtime;
+		await runtime.start();
+		return runtime;
+	} catch (error) {
+		if (error instanceof AgentError) throw error;
+		throw new AgentError("runtime", `the container runtime does not start: ${errorText(error)}`, { cause: error });
+	}
+}
+
+interface NodeAgentParts {
+	options: AgentOptions;
+	log: Logger;
+	clock: Clock;
+	instanceId: string;
+	joinOptions: JoinOptions;
+	membership: Membership;
+	runtime: ContainerRuntime;
+	unlock(): Promise<void>;
+}
+
+class NodeAgent implements Agent {
+	readonly #parts: NodeAgentParts;
+	readonly #client: ControlPlaneClient;
+	readonly #state: DesiredState;
+	readonly #view: RuntimeView;
+	readonly #supervisor: PodSupervisor;
+	readonly #poll: PollLoop;
+	readonly #reporter: StatusReporter;
+	readonly #sessions: SessionServer;
+	#network: ServiceNetwork | undefined;
+	#nodeStatus: NodeStatus | undefined;
+	#nodeText = "";
+	#nodeToldAtMs = 0;
+	#cancelNodeTimer: () => void = () => undefined;
+	#stopping: Promise<void> | undefined;
+
+	constructor(parts: NodeAgentParts) {
+		const { options, log, clock, membership, runtime, instanceId } = parts;
+		this.#parts = parts;
+		this.#client = new ControlPlaneClient(membership.server, membership.cluster.credential, this.#ca());
+		this.#state = new DesiredState(options.dataDir);
+		this.#view = new RuntimeView(runtime, clock, log);
+		this.#poll = new PollLoop({
+			client: this.#client,
+			clock,
+			log,
+			retry: new RetryDelay(),
+			state: this.#state,
+			nodeName: options.nodeName,
+			instanceId,
+			bootId: randomUUID(),
+			onChange: (change) => this.#take(change),
+			onCommand: (command) => this.#sessions.handle(command),
+			hasPods: () => this.#state.pods.some((p) => !p.metadata.deletionTimestamp),
+			onRefused: (code) => this.#rejoin(code),
+		});
+		this.#reporter = new StatusReporter(clock, log, new RetryDelay(), (report) => this.#poll.report(report));
+		this.#supervisor = new PodSupervisor(this.#podContext());
+		this.#sessions = new SessionServer({ client: this.#client, runtime, view: this.#view, log, clock, findPod: (uid) => this.#supervisor.find(uid)?.pod, dataDirectory: options.dataDir });
+	}
+
+	get nodeName(): string {
+		return this.#parts.options.nodeName;
+	}
+	get cluster(): JoinResponse {
+		return this.#parts.membership.cluster;
+	}
+	get runtime(): ContainerRuntime {
+		return this.#parts.runtime;
+	}
+	get connected(): boolean {
+		return this.#poll.connected;
+	}
+
+	async start(): Promise<void> {
+		const { options, log, runtime } = this.#parts;
+		await this.#state.load();
+		this.#network = typeof options.network === "function" ? await options.network(this.cluster, runtime) : options.network;
+		await this.#network?.start();
+		this.#applyNetwork();
+		this.#view.start((uid) => this.#supervisor.runtimeChanged(uid));
+		await this.#tellNode();
+		for (const pod of this.#state.pods) this.#supervisor.upsert(pod);
+		this.#poll.start();
+		log.info("the agent runs", { node: this.nodeName, server: this.#parts.membership.server, runtime: runtime.info().version, pods: this.#state.pods.length });
+	}
+
+	stop(options: { removeAll?: boolean } = {}): Promise<void> {
+		this.#stopping ??= this.#stop(options.removeAll === true);
+		return this.#stopping;
+	}
+
+	async #stop(removeAll: boolean): Promise<void> {
+		const { log, runtime, unlock } = this.#parts;
+		const step = async (what: string, work: () => Promise<void> | void) => {
+			try {
+				await work();
+			} catch (error) {
+				log.error(`stopping: ${what} failed`, { error });
+			}
+		};
+		this.#cancelNodeTimer();
+		await step("the poll", () => this.#poll.stop());
+		await step("the sessions", () => this.#sessions.stop());
+		await step("the pods", () => this.#supervisor.stop({ removeAll }));
+		this.#view.stop();
+		await step("the last report", () => this.#reporter.stop());
+		await step("the network", () => this.#network?.stop());
+		await step("the runtime", () => runtime.stop({ removeAll }));
+		await step("the state", () => this.#state.save());
+		this.#client.close();
+		await unlock();
+	}
+
+	#ca(): string | undefined {
+		const { joinOptions, membership } = this.#parts;
+		return joinOptions.ca ?? (membership.cluster.caCertificate || undefined);
+	}
+
+	#podContext(): PodContext {
+		const { options, log, clock, membership, runtime } = this.#parts;
+		const events = new ApiEventRecorder(this.#client, clock, log, options.nodeName);
+		return {
+			runtime,
+			view: this.#view,
+			clock,
+			log,
+			events,
+			objects: this.#state,
+			tokens: new ServiceAccountTokens(this.#client, clock),
+			images: new ImagePuller(runtime, events, clock, this.#state),
+			restartBackoff: new Backoff(clock, options.restartBackoff ?? { initialMs: CONTAINER_BACKOFF_INITIAL_MS, maxMs: CONTAINER_BACKOFF_MAX_MS }),
+			startLimit: new Limiter(MAX_PARALLEL_STARTS),
+			reports: this.#reporter,
+			dataDirectory: options.dataDir,
+			node: {
+				name: options.nodeName,
+				hostIPs: () => this.#addresses(),
+				allocatable: () => this.#nodeStatus?.allocatable ?? {},
+				clusterDomain: membership.cluster.clusterDomain,
+				dnsAddress: membership.cluster.dnsAddress,
+			},
+		};
+	}
+
+	#addresses(): string[] {
+		const { options, membership } = this.#parts;
+		return options.nodeIP ? [options.nodeIP] : nodeAddresses(membership.cluster.podCidr);
+	}
+
+	#take(change: DesiredChange): void {
+		if (change.full) this.#supervisor.replaceAll(this.#state.pods);
+		else {
+			for (const pod of change.pods) this.#supervisor.upsert(pod);
+			for (const ref of change.removed) this.#supervisor.remove(ref);
+		}
+		for (const namespace of change.namespaces) this.#supervisor.namespaceChanged(namespace);
+		if (change.networkChanged) this.#applyNetwork();
+	}
+
+	#applyNetwork(): void {
+		const { log } = this.#parts;
+		Promise.resolve()
+			.then(() => this.#network?.apply(this.#state.allServices))
+			.catch((error: unknown) => log.error("the Services could not be applied", { error }));
+	}
+
+	/** The credential is refused: with a token at hand the node may join again under its own name. */
+	async #rejoin(code: number): Promise<void> {
+		const { joinOptions, instanceId, log } = this.#parts;
+		if (code !== 401 || !joinOptions.token) return;
+		log.info("joining again: the node's credential is no longer accepted");
+		const membership = await joinCluster({ ...joinOptions, patienceMs: 0 }, instanceId);
+		this.#client.useCredential(membership.cluster.credential);
+	}
+
+	/** Looks at the node now and then; what changed is told at once, a node without news every few minutes. */
+	async #tellNode(): Promise<void> {
+		const { options, clock, log, runtime, instanceId } = this.#parts;
+		try {
+			const status = await computeNodeStatus({
+				clock,
+				runtime,
+				runtimeError: this.#view.error,
+				nodeName: options.nodeName,
+				instanceId,
+				dataDirectory: options.dataDir,
+				addresses: this.#addresses(),
+				previous: this.#nodeStatus,
+			});
+			this.#nodeStatus = status;
+			const text = JSON.stringify(status, (key, value: unknown) => (key === "lastHeartbeatTime" ? undefined : value));
+			const nowMs = clock.nowMs();
+			if (text !== this.#nodeText || nowMs - this.#nodeToldAtMs >= NODE_STATUS_REPORT_MS) {
+				this.#nodeText = text;
+				this.#nodeToldAtMs = nowMs;
+				this.#reporter.node({ labels: nodeLabels(options.nodeName, options.labels ?? {}), status });
+			}
+		} catch (error) {
+			log.error("the node's status could not be read", { error });
+		}
+		if (!this.#stopping) this.#cancelNodeTimer = clock.after(NODE_STATUS_PERIOD_MS, () => void this.#tellNode());
+	}
+}
+
+export { AgentError, forgetMembership };

@@ -1,0 +1,161 @@
+/**
+ * What the control plane wants of this node, as far as the agent has taken it in, and kept on disk: with the control plane
+ * away the agent restarts pods after its own restart. The file holds Secrets, so it is the agent's alone (0600).
+ */
+import { join } from "node:path";
+import { AGENT_PROTOCOL_VERSION, type PollResponse, type ServiceEntry } from "../core/protocol/agent-protocol.ts";
+import type { PodRef } from "../core/protocol/messages.ts";
+import type { ConfigMap, Pod, Secret } from "../core/schema/kubernetes.d.ts";
+import { readFileIfPresent, writeFileAtomic } from "./atomic-file.ts";
+import { parseJson } from "./control-plane-client.ts";
+import type { ObjectSource } from "./object-source.ts";
+import { podRef } from "./pod-names.ts";
+
+const FILE_NAME = "desired-state.json";
+
+export interface DesiredChange {
+	full: boolean;
+	pods: Pod[];
+	removed: PodRef[];
+	/** Whose ConfigMaps, Secrets or Services changed. */
+	namespaces: Set<string>;
+	networkChanged: boolean;
+}
+
+interface SavedState {
+	pods: Pod[];
+	configMaps: ConfigMap[];
+	secrets: Secret[];
+	network: [string, ServiceEntry[]][];
+}
+
+const objectKey = (o: ConfigMap | Secret): string => `${o.metadata.namespace}/${o.metadata.name}`;
+
+export class DesiredState implements ObjectSource {
+	readonly #path: string;
+	readonly #pods = new Map<string, Pod>();
+	readonly #configMaps = new Map<string, ConfigMap>();
+	readonly #secrets = new Map<string, Secret>();
+	readonly #network = new Map<string, ServiceEntry[]>();
+	#saving: Promise<void> | undefined;
+	#unsaved = false;
+	/** 0 until an answer is taken in: after a restart everything is asked for anew. */
+	cursor = 0;
+	networkCursor = 0;
+
+	constructor(dataDirectory: string) {
+		this.#path = join(dataDirectory, FILE_NAME);
+	}
+
+	get pods(): Pod[] {
+		return [...this.#pods.values()];
+	}
+
+	get allServices(): ServiceEntry[] {
+		return [...this.#network.values()].flat();
+	}
+
+	configMap(namespace: string, name: string): ConfigMap | undefined {
+		return this.#configMaps.get(`${namespace}/${name}`);
+	}
+
+	secret(namespace: string, name: string): Secret | undefined {
+		return this.#secrets.get(`${namespace}/${name}`);
+	}
+
+	services(namespace: string): readonly ServiceEntry[] {
+		return this.#network.get(namespace) ?? [];
+	}
+
+	/** Takes an answer in; `wholeNetwork` when the request's networkCursor was 0. */
+	apply(answer: PollResponse, wholeNetwork: boolean): DesiredChange {
+		const namespaces = new Set<string>();
+		if (answer.full) {
+			this.#pods.clear();
+			for (const map of [this.#configMaps, this.#secrets]) {
+				for (const key of map.keys()) namespaces.add(key.split("/")[0] as string);
+				map.clear();
+			}
+		}
+		for (const pod of answer.pods) this.#pods.set(pod.metadata.uid as string, pod);
+		for (const ref of answer.removed) this.#pods.delete(ref.uid);
+		for (const configMap of answer.configMaps) this.#configMaps.set(objectKey(configMap), configMap);
+		for (const secret of answer.secrets) this.#secrets.set(objectKey(secret), secret);
+		for (const o of [...answer.configMaps, ...answer.secrets]) namespaces.add(o.metadata.namespace ?? "");
+		const networkChanged = this.#applyNetwork(answer, wholeNetwork, namespaces);
+		this.cursor = answer.cursor;
+		this.networkCursor = answer.networkCursor;
+		this.#collect();
+		return { full: answer.full, pods: answer.pods, removed: answer.removed, namespaces, networkChanged };
+	}
+
+	#applyNetwork(answer: PollResponse, wholeNetwork: boolean, namespaces: Set<string>): boolean {
+		const whole = wholeNetwork && answer.networkCursor > 0;
+		if (whole) this.#network.clear();
+		for (const { namespace, services } of answer.network) {
+			if (services.length > 0) this.#network.set(namespace, services);
+			else this.#network.delete(namespace);
+			namespaces.add(namespace);
+		}
+		return whole || answer.network.length > 0;
+	}
+
+	/** Objects of namespaces without a pod here are nobody's: a Secret is not kept longer than needed. */
+	#collect(): void {
+		const used = new Set(this.pods.map((p) => p.metadata.namespace));
+		for (const map of [this.#configMaps, this.#secrets]) for (const [key, o] of map) if (!used.has(o.metadata.namespace)) map.delete(key);
+	}
+
+	/** Writes the state soon; several changes share a write. Rejects when the disk refuses. */
+	save(): Promise<void> {
+		this.#unsaved = true;
+		this.#saving ??= this.#write().finally(() => {
+			this.#saving = undefined;
+		});
+		return this.#saving;
+	}
+
+	async #write(): Promise<void> {
+		while (this.#unsaved) {
+			this.#unsaved = false;
+			const state: SavedState = { pods: this.pods, configMaps: [...this.#configMaps.values()], secrets: [...this.#secrets.values()], network: [...this.#network] };
+			await writeFileAtomic(this.#path, JSON.stringify({ version: AGENT_PROTOCOL_VERSION, ...state }));
+		}
+	}
+
+	/** Reads what an earlier run left; false when there is nothing that can be read. */
+	async load(): Promise<boolean> {
+		const text = await readFileIfPresent(this.#path);
+		const saved = text === undefined ? undefined : (parseJson(text) as (Partial<SavedState> & { version?: number }) | undefined);
+		if (saved?.version !== AGENT_PROTOCOL_VERSION || !Array.isArray(saved.pods)) return false;
+		for (const pod of saved.pods) if (isUsablePod(pod)) this.#pods.set(pod.metadata.uid as string, pod);
+		for (const configMap of saved.configMaps ?? []) this.#configMaps.set(objectKey(configMap), configMap);
+		for (const secret of saved.secrets ?? []) this.#secrets.set(objectKey(secret), secret);
+		for (const [namespace, services] of saved.network ?? []) this.#network.set(namespace, services);
+		return true;
+	}
+}
+
+/** A pod that the agent can work with; anything else is left alone. */
+export function isUsablePod(value: unknown): value is Pod {
+	const pod = value as Pod | undefined;
+	if (!pod?.metadata?.uid || !pod.metadata.name || !pod.metadata.namespace) return false;
+	const containers = pod.spec?.containers;
+	return Array.isArray(containers) && containers.length > 0 && containers.every((c) => typeof c?.name === "string");
+}
+
+/** The parsed answer; throws with a reason when it is none: nothing of it is then taken in. */
+export function parsePollResponse(text: string): { answer: PollResponse; unusable: PodRef[] } {
+	const value = parseJson(text) as Partial<PollResponse> | undefined;
+	if (typeof value !== "object" || value === null) throw new Error("the answer to a poll is not JSON");
+	if (value.version !== AGENT_PROTOCOL_VERSION) throw new Error(`the control plane speaks version ${String(value.version)} of the agent protocol, this agent ${AGENT_PROTOCOL_VERSION}; update the older one`);
+	if (!Number.isFinite(value.cursor) || !Number.isFinite(value.networkCursor) || typeof value.full !== "boolean") throw new Error("the answer to a poll has no cursors");
+	for (const key of ["pods", "removed", "configMaps", "secrets", "network", "commands"] as const) {
+		if (!Array.isArray(value[key])) throw new Error(`the answer to a poll has no ${key}`);
+	}
+	const answer = value as PollResponse;
+	const nameless = answer.pods.some((p) => !p?.metadata?.uid) || answer.removed.some((r) => !r?.uid);
+	if (nameless || [...answer.configMaps, ...answer.secrets].some((o) => !o?.metadata?.name)) throw new Error("the answer to a poll names objects without a name");
+	const unusable = answer.pods.filter((p) => !isUsablePod(p)).map(podRef);
+	return { answer, unusable };
+}
