@@ -5,6 +5,7 @@
 import { badRequest, StatusError } from "../errors/status-error.ts";
 import type { Json, JsonObject, KubeObject } from "../meta/object.ts";
 import type { ManagedFieldsEntry } from "../schema/kubernetes.d.ts";
+import { jsonEqual } from "../patch/json-equal.ts";
 import type { Schema } from "../schema/types.ts";
 import { conflictError, conflictsWithout, type FieldConflict } from "./apply-conflict.ts";
 import { compareObjects, type Delta, type Ignored } from "./compare.ts";
@@ -84,8 +85,10 @@ class Application {
 		const merged = this.prune(mergeValues(this.schema, shape, live, config) as JsonObject, last?.set);
 		const delta = compareObjects(this.schema, this.typeName, live, merged, unownedBy(this.by.subresource));
 		if (delta !== undefined) this.take(delta, force, allowed);
-		else this.keepTime(last);
-		return delta === undefined ? live : merged;
+		// Order counts here though it belongs to no field: an apply may put a list in another order.
+		if (!jsonEqual(live, merged)) return merged;
+		this.keepTime(last);
+		return live;
 	}
 
 	/** What was wanted before, is wanted no more, and is owned by no one else, goes. */
