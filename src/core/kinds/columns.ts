@@ -39,16 +39,28 @@ export function workloadColumns<T>(
 			type: "string",
 			priority: 1,
 			description: "Names of each container in the template.",
-			cell: (object) => containers(object).map((c) => c.name).join(","),
+			cell: (object) =>
+				containers(object)
+					.map((c) => c.name)
+					.join(","),
 		},
 		{
 			name: "Images",
 			type: "string",
 			priority: 1,
 			description: "Images referenced by each container in the template.",
-			cell: (object) => containers(object).map((c) => c.image ?? "").join(","),
+			cell: (object) =>
+				containers(object)
+					.map((c) => c.image ?? "")
+					.join(","),
 		},
-		{ name: "Selector", type: "string", priority: 1, description: selectorDescription, cell: (object) => labelSelectorOf(selector(object)).toString() || "<none>" },
+		{
+			name: "Selector",
+			type: "string",
+			priority: 1,
+			description: selectorDescription,
+			cell: (object) => labelSelectorOf(selector(object)).toString() || "<none>",
+		},
 	];
 }
 

@@ -163,10 +163,7 @@ export function validateInitContainers(containers: readonly Container[], scope: 
 			...hostPortConflicts([container], path),
 		);
 		if (container.restartPolicy === "Always") {
-			errors.push(
-				...validateLifecycle(container.lifecycle, `${at}.lifecycle`, scope.spec.terminationGracePeriodSeconds),
-				...validateProbes(container, at),
-			);
+			errors.push(...validateLifecycle(container.lifecycle, `${at}.lifecycle`, scope.spec.terminationGracePeriodSeconds), ...validateProbes(container, at));
 			continue;
 		}
 		for (const field of PROBES) {

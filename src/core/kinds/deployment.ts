@@ -66,7 +66,7 @@ export const deploymentKind = defineKind<Deployment>({
 	},
 	validate: validateDeployment,
 	validateUpdate: validateDeploymentUpdate,
-	warnings: (deployment) => podWarnings(deployment.spec?.template?.spec, deployment.spec?.template?.metadata?.annotations, "spec.template.spec"),
+	warnings: (deployment) => podWarnings(deployment.spec?.template?.spec, deployment.spec?.template?.metadata?.annotations, "spec.template."),
 	columns: [
 		{
 			name: "Ready",

@@ -58,7 +58,8 @@ function validateSource(source: EnvVarSource, hasValue: boolean, path: string): 
 	if (source.fileKeyRef) {
 		for (const field of ["volumeName", "path", "key"] as const) if (!source.fileKeyRef[field]) errors.push(required(`${path}.fileKeyRef.${field}`));
 	}
-	if (named.length === 0) errors.push(invalid(path, "", "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"));
+	if (named.length === 0)
+		errors.push(invalid(path, "", "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"));
 	if (hasValue) {
 		if (named.length !== 0) errors.push(invalid(path, "", "may not be specified when `value` is not empty"));
 	} else if (named.length > 1) errors.push(invalid(path, "", ONE_ONLY));

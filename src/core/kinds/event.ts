@@ -34,7 +34,12 @@ const columns: TableColumn<Event>[] = [
 		description: "The time at which the most recent occurrence of this event was recorded.",
 		cell: (event, { nowMs }) => lastSeen(event, nowMs),
 	},
-	{ name: "Type", type: "string", description: "Type of this event (Normal, Warning), new types could be added in the future", cell: (event) => event.type ?? "" },
+	{
+		name: "Type",
+		type: "string",
+		description: "Type of this event (Normal, Warning), new types could be added in the future",
+		cell: (event) => event.type ?? "",
+	},
 	{
 		name: "Reason",
 		type: "string",

@@ -10,7 +10,8 @@ function validate({ spec = {} }: Lease): FieldError[] {
 	if (spec.leaseDurationSeconds !== undefined && spec.leaseDurationSeconds <= 0) {
 		errors.push(invalid("spec.leaseDurationSeconds", spec.leaseDurationSeconds, "must be greater than 0"));
 	}
-	if (spec.leaseTransitions !== undefined && spec.leaseTransitions < 0) errors.push(invalid("spec.leaseTransitions", spec.leaseTransitions, NON_NEGATIVE_ERROR));
+	if (spec.leaseTransitions !== undefined && spec.leaseTransitions < 0)
+		errors.push(invalid("spec.leaseTransitions", spec.leaseTransitions, NON_NEGATIVE_ERROR));
 	if (spec.preferredHolder && !spec.strategy) errors.push(required("spec.strategy", "strategy must be specified when preferredHolder is set"));
 	return errors;
 }
@@ -30,7 +31,8 @@ export const leaseKind = defineKind<Lease>({
 		{
 			name: "Holder",
 			type: "string",
-			description: "holderIdentity contains the identity of the holder of a current lease. If Coordinated Leader Election is used, the holder identity must be equal to the elected LeaseCandidate.metadata.name field.",
+			description:
+				"holderIdentity contains the identity of the holder of a current lease. If Coordinated Leader Election is used, the holder identity must be equal to the elected LeaseCandidate.metadata.name field.",
 			cell: (lease) => lease.spec?.holderIdentity ?? "",
 		},
 		ageColumn,

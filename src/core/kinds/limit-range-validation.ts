@@ -30,7 +30,9 @@ function validateAmounts(item: LimitRangeItem, resource: string, path: string): 
 		const a = amounts[low];
 		const b = amounts[high];
 		if (!a || !b || compareQuantities(a, b) <= 0) continue;
-		errors.push(invalid(`${path}.${at}[${resource}]`, quantityText(amounts[at] ?? a), `${lowName} ${quantityText(a)} is greater than ${highName} ${quantityText(b)}`));
+		errors.push(
+			invalid(`${path}.${at}[${resource}]`, quantityText(amounts[at] ?? a), `${lowName} ${quantityText(a)} is greater than ${highName} ${quantityText(b)}`),
+		);
 	}
 	const ratio = amounts.maxLimitRequestRatio;
 	if (ratio && compareQuantities(ratio, quantityOf(1)) < 0) {

@@ -4,7 +4,7 @@ import { qualifiedName } from "../meta/name-rules.ts";
 import type { Namespace } from "../schema/kubernetes.d.ts";
 import { ageColumn } from "./columns.ts";
 import { defineKind } from "./define-kind.ts";
-import { keepSpec, keepStatus } from "./strategy.ts";
+import { keepStatus, statusSubresource } from "./strategy.ts";
 
 const FINALIZER = "kubernetes";
 const NAME_LABEL = "kubernetes.io/metadata.name";
@@ -23,7 +23,8 @@ function validateFinalizers(namespace: Namespace): FieldError[] {
 /** Active exactly as long as no deletion is asked for. */
 function validateStatusUpdate(next: Namespace): FieldError[] {
 	const deleted = next.metadata.deletionTimestamp !== undefined;
-	if (!deleted && next.status?.phase !== "Active") return [invalid("status.Phase", next.status?.phase ?? "", "may only be 'Active' if `deletionTimestamp` is empty")];
+	if (!deleted && next.status?.phase !== "Active")
+		return [invalid("status.Phase", next.status?.phase ?? "", "may only be 'Active' if `deletionTimestamp` is empty")];
 	if (deleted && next.status?.phase !== "Terminating") {
 		return [invalid("status.Phase", next.status?.phase ?? "", "may only be 'Terminating' if `deletionTimestamp` is not empty")];
 	}
@@ -43,7 +44,7 @@ export const namespaceKind = defineKind<Namespace>({
 	nameRule: "dns1123label",
 	subresources: {
 		status: {
-			prepareUpdate: keepSpec,
+			prepareUpdate: statusSubresource.prepareUpdate,
 			validateUpdate: validateStatusUpdate,
 		},
 		object: {

@@ -5,7 +5,7 @@ import { semanticEqual } from "../meta/equality.ts";
 import type { Node } from "../schema/kubernetes.d.ts";
 import { ageColumn } from "./columns.ts";
 import { defineKind, type TableColumn } from "./define-kind.ts";
-import { bumpGeneration, keepSpec, keepStatus } from "./strategy.ts";
+import { bumpGeneration, keepSpec, keepStatus, statusSubresource } from "./strategy.ts";
 import { validateTaints } from "./taint-validation.ts";
 
 const ROLE_PREFIX = "node-role.kubernetes.io/";
@@ -91,7 +91,7 @@ export const nodeKind = defineKind<Node>({
 	scope: "Cluster",
 	schema: "core/v1.Node",
 	subresources: {
-		status: { prepareUpdate: keepSpec },
+		status: statusSubresource,
 		connect: { proxy: { verbs: ["create", "get"], kind: { group: "", version: "v1", kind: "NodeProxyOptions" } } },
 	},
 	defaults(node) {

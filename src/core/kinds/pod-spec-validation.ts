@@ -27,7 +27,8 @@ function validateDns(spec: PodSpec, path: string): FieldError[] {
 	if (nameservers.length > NAMESERVERS_MAX) {
 		errors.push(invalid(`${at}.nameservers`, nameservers, `must not have more than ${NAMESERVERS_MAX} nameservers`));
 	}
-	for (const [index, server] of nameservers.entries()) for (const problem of ipAddress(server)) errors.push(invalid(`${at}.nameservers[${index}]`, server, problem));
+	for (const [index, server] of nameservers.entries())
+		for (const problem of ipAddress(server)) errors.push(invalid(`${at}.nameservers[${index}]`, server, problem));
 	if (searches.length > SEARCHES_MAX) errors.push(invalid(`${at}.searches`, searches, `must not have more than ${SEARCHES_MAX} search paths`));
 	if (searches.join(" ").length > SEARCHES_LENGTH_MAX) {
 		const detail = `must not have more than ${SEARCHES_LENGTH_MAX} characters (including spaces) in the search list`;

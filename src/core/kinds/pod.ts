@@ -117,7 +117,7 @@ export const podKind = defineKind<Pod>({
 	},
 	validate: validatePod,
 	validateUpdate: validatePodUpdate,
-	warnings: (pod) => podWarnings(pod.spec, pod.metadata.annotations, "spec"),
+	warnings: (pod) => podWarnings(pod.spec, pod.metadata.annotations, ""),
 	columns: podColumns,
 	rowConditions: podRowConditions,
 	selectableFields: {

@@ -61,7 +61,8 @@ export const priorityClassKind = defineKind<PriorityClass>({
 		{
 			name: "Value",
 			type: "integer",
-			description: "value represents the integer value of this priority class. This is the actual priority that pods receive when they have the name of this class in their pod spec.",
+			description:
+				"value represents the integer value of this priority class. This is the actual priority that pods receive when they have the name of this class in their pod spec.",
 			cell: (priorityClass) => priorityClass.value ?? 0,
 		},
 		{
@@ -75,7 +76,8 @@ export const priorityClassKind = defineKind<PriorityClass>({
 		{
 			name: "PreemptionPolicy",
 			type: "string",
-			description: "preemptionPolicy is the Policy for preempting pods with lower priority. One of Never, PreemptLowerPriority. Defaults to PreemptLowerPriority if unset.",
+			description:
+				"preemptionPolicy is the Policy for preempting pods with lower priority. One of Never, PreemptLowerPriority. Defaults to PreemptLowerPriority if unset.",
 			cell: policyOf,
 		},
 	],

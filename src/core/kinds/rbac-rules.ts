@@ -90,5 +90,11 @@ export const bindingColumns: TableColumn<Binding>[] = [
 	ageColumn,
 	{ name: "Users", type: "string", priority: 1, description: "Users in the binding", cell: (binding) => subjectNames(binding, "User") },
 	{ name: "Groups", type: "string", priority: 1, description: "Groups in the binding", cell: (binding) => subjectNames(binding, "Group") },
-	{ name: "ServiceAccounts", type: "string", priority: 1, description: "ServiceAccounts in the binding", cell: (binding) => subjectNames(binding, "ServiceAccount") },
+	{
+		name: "ServiceAccounts",
+		type: "string",
+		priority: 1,
+		description: "ServiceAccounts in the binding",
+		cell: (binding) => subjectNames(binding, "ServiceAccount"),
+	},
 ];

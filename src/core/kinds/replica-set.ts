@@ -41,7 +41,7 @@ export const replicaSetKind = defineKind<ReplicaSet>({
 	prepareUpdate: prepareSpecUpdate,
 	validate: validateReplicaSet,
 	validateUpdate: validateReplicaSetUpdate,
-	warnings: (set) => podWarnings(set.spec?.template?.spec, set.spec?.template?.metadata?.annotations, "spec.template.spec"),
+	warnings: (set) => podWarnings(set.spec?.template?.spec, set.spec?.template?.metadata?.annotations, "spec.template."),
 	columns: [
 		{
 			name: "Desired",

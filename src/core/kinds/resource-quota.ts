@@ -6,7 +6,7 @@ import type { ResourceQuota } from "../schema/kubernetes.d.ts";
 import { ageColumn } from "./columns.ts";
 import { defineKind } from "./define-kind.ts";
 import { validateQuotaResource } from "./resource-validation.ts";
-import { keepSpec, keepStatus } from "./strategy.ts";
+import { keepStatus, statusSubresource } from "./strategy.ts";
 
 const SCOPES = ["Terminating", "NotTerminating", "BestEffort", "NotBestEffort", "PriorityClass", "CrossNamespacePodAffinity", "VolumeAttributesClass"];
 const OPPOSITES: readonly [string, string][] = [
@@ -56,7 +56,7 @@ export const resourceQuotaKind = defineKind<ResourceQuota>({
 	shortNames: ["quota"],
 	scope: "Namespaced",
 	schema: "core/v1.ResourceQuota",
-	subresources: { status: { prepareUpdate: keepSpec } },
+	subresources: { status: statusSubresource },
 	prepareCreate(quota) {
 		delete quota.status;
 	},

@@ -86,7 +86,10 @@ function validateNodeAffinity(spec: PodSpec, path: string): FieldError[] {
 }
 
 function validatePodTerm(term: PodAffinityTerm, path: string): FieldError[] {
-	const errors = [...validateLabelSelector(term.labelSelector, `${path}.labelSelector`), ...validateLabelSelector(term.namespaceSelector, `${path}.namespaceSelector`)];
+	const errors = [
+		...validateLabelSelector(term.labelSelector, `${path}.labelSelector`),
+		...validateLabelSelector(term.namespaceSelector, `${path}.namespaceSelector`),
+	];
 	for (const name of term.namespaces ?? []) for (const problem of dns1123Label(name)) errors.push(invalid(`${path}.namespace`, name, problem));
 	if (!term.topologyKey) errors.push(required(`${path}.topologyKey`, "can not be empty"));
 	return [...errors, ...validateLabelName(term.topologyKey ?? "", `${path}.topologyKey`)];

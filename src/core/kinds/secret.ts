@@ -97,8 +97,7 @@ export const secretKind = defineKind<Secret>({
 		{
 			name: "Type",
 			type: "string",
-			description:
-				"Used to facilitate programmatic handling of secret data. More info: https://kubernetes.io/docs/concepts/configuration/secret/#secret-types",
+			description: "Used to facilitate programmatic handling of secret data. More info: https://kubernetes.io/docs/concepts/configuration/secret/#secret-types",
 			cell: (secret) => secret.type ?? "",
 		},
 		{

@@ -15,7 +15,8 @@ function validateId(value: number | undefined, path: string): FieldError[] {
 function validateProfile(profile: SeccompProfile | AppArmorProfile | undefined, path: string, what: "seccomp" | "AppArmor"): FieldError[] {
 	if (!profile) return [];
 	const { type, localhostProfile } = profile;
-	if (!type) return [required(`${path}.type`, "type is required when profile is set".replace("profile", what === "seccomp" ? "seccompProfile" : "appArmorProfile"))];
+	if (!type)
+		return [required(`${path}.type`, "type is required when profile is set".replace("profile", what === "seccomp" ? "seccompProfile" : "appArmorProfile"))];
 	if (!PROFILE_TYPES.includes(type)) return [notSupported(`${path}.type`, type, PROFILE_TYPES)];
 	const at = `${path}.localhostProfile`;
 	if (type !== "Localhost") return localhostProfile === undefined ? [] : [invalid(at, localhostProfile, `can only be set when ${what} type is Localhost`)];

@@ -33,6 +33,14 @@ export const serviceAccountKind = defineKind<ServiceAccount>({
 });
 
 /** Only the name of a referenced secret is kept. */
-function cleanReference(reference: { name?: string; namespace?: string; uid?: string; kind?: string; apiVersion?: string; resourceVersion?: string; fieldPath?: string }): void {
+function cleanReference(reference: {
+	name?: string;
+	namespace?: string;
+	uid?: string;
+	kind?: string;
+	apiVersion?: string;
+	resourceVersion?: string;
+	fieldPath?: string;
+}): void {
 	for (const key of ["namespace", "uid", "kind", "apiVersion", "resourceVersion", "fieldPath"] as const) delete reference[key];
 }

@@ -78,7 +78,8 @@ function keepNodePorts(next: ServicePort[], old: readonly ServicePort[]): void {
 export function dropForType(next: Service, old: Service): void {
 	if (!next.spec || !old.spec) return;
 	if (needsClusterIp(old) && !needsClusterIp(next)) {
-		if (next.spec.clusterIP === old.spec.clusterIP && semanticEqual(next.spec.clusterIPs, old.spec.clusterIPs)) dropFields(next.spec, "clusterIP", "clusterIPs");
+		if (next.spec.clusterIP === old.spec.clusterIP && semanticEqual(next.spec.clusterIPs, old.spec.clusterIPs))
+			dropFields(next.spec, "clusterIP", "clusterIPs");
 		if (semanticEqual(next.spec.ipFamilies, old.spec.ipFamilies)) dropFields(next.spec, "ipFamilies");
 		if (next.spec.ipFamilyPolicy === old.spec.ipFamilyPolicy) dropFields(next.spec, "ipFamilyPolicy");
 		if (next.spec.internalTrafficPolicy === old.spec.internalTrafficPolicy) dropFields(next.spec, "internalTrafficPolicy");
@@ -91,9 +92,10 @@ export function dropForType(next: Service, old: Service): void {
 	if (needsHealthCheckPort(old) && !needsHealthCheckPort(next) && next.spec.healthCheckNodePort === old.spec.healthCheckNodePort) {
 		dropFields(next.spec, "healthCheckNodePort");
 	}
-	if (old.spec.type !== "LoadBalancer" || next.spec.type === "LoadBalancer") return dropTrafficPolicy(next, old);
-	for (const field of ["allocateLoadBalancerNodePorts", "loadBalancerClass"] as const) {
-		if (next.spec[field] === old.spec[field]) dropFields(next.spec, field);
+	if (old.spec.type === "LoadBalancer" && next.spec.type !== "LoadBalancer") {
+		for (const field of ["allocateLoadBalancerNodePorts", "loadBalancerClass"] as const) {
+			if (next.spec[field] === old.spec[field]) dropFields(next.spec, field);
+		}
 	}
 	dropTrafficPolicy(next, old);
 }

@@ -4,7 +4,7 @@ import { defineKind } from "./define-kind.ts";
 import { allocationRequest, applyAllocation, dropForType, HEADLESS, isExternallyAccessible, keepAllocated, needsClusterIp } from "./service-allocation.ts";
 import { serviceColumns } from "./service-columns.ts";
 import { validateService, validateServiceUpdate } from "./service-validation.ts";
-import { keepSpec, keepStatus } from "./strategy.ts";
+import { keepStatus, statusSubresource } from "./strategy.ts";
 
 const CLIENT_IP_TIMEOUT_SECONDS = 10_800;
 
@@ -59,7 +59,7 @@ export const serviceKind = defineKind<Service>({
 	schema: "core/v1.Service",
 	nameRule: "dns1035label",
 	subresources: {
-		status: { prepareUpdate: keepSpec },
+		status: statusSubresource,
 		connect: { proxy: { verbs: ["create", "get"], kind: { group: "", version: "v1", kind: "ServiceProxyOptions" } } },
 	},
 	defaults,

@@ -59,11 +59,7 @@ function validateMode(mode: number | undefined, path: string): FieldError[] {
 function validateItems(items: readonly KeyToPath[] | undefined, path: string): FieldError[] {
 	return (items ?? []).flatMap((item, index) => {
 		const at = `${path}[${index}]`;
-		return [
-			...(item.key ? [] : [required(`${at}.key`)]),
-			...validateFilePath(item.path, `${at}.path`),
-			...validateMode(item.mode, `${at}.mode`),
-		];
+		return [...(item.key ? [] : [required(`${at}.key`)]), ...validateFilePath(item.path, `${at}.path`), ...validateMode(item.mode, `${at}.mode`)];
 	});
 }
 

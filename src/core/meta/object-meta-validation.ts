@@ -67,7 +67,8 @@ function validateOwnerReferences(references: readonly OwnerReference[], path: st
 	const errors: FieldError[] = [];
 	let controller = "";
 	for (const reference of references) {
-		if (!reference.apiVersion || reference.apiVersion.endsWith("/")) errors.push(invalid(`${path}.apiVersion`, reference.apiVersion ?? "", "version must not be empty"));
+		if (!reference.apiVersion || reference.apiVersion.endsWith("/"))
+			errors.push(invalid(`${path}.apiVersion`, reference.apiVersion ?? "", "version must not be empty"));
 		for (const field of ["kind", "name", "uid"] as const) {
 			if (!reference[field]) errors.push(invalid(`${path}.${field}`, reference[field] ?? "", "must not be empty"));
 		}

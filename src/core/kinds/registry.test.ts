@@ -1,0 +1,82 @@
+import { describe, expect, it } from "vitest";
+import { ALL_VERBS, type KindDefinition } from "./define-kind.ts";
+import { builtinKinds } from "./registry.ts";
+import { columnDefinitions, tableOf } from "../table/table.ts";
+
+const kinds = builtinKinds.all();
+const header = (kind: KindDefinition): string =>
+	columnDefinitions(kind)
+		.map((c) => (c.priority > 0 ? `(${c.name})` : c.name))
+		.join(" ");
+
+describe("the registry of kinds", () => {
+	it("finds each kind by path, by kind and by collection", () => {
+		for (const kind of kinds) {
+			expect(builtinKinds.byResource(kind.group, kind.version, kind.plural)).toBe(kind);
+			expect(builtinKinds.byKind(kind.group, kind.version, kind.kind)).toBe(kind);
+		}
+		expect(builtinKinds.byStoreName("apps/deployments")?.kind).toBe("Deployment");
+		expect(builtinKinds.byStoreName("pods")?.kind).toBe("Pod");
+		expect(builtinKinds.byResource("", "v1", "nothing")).toBeUndefined();
+	});
+
+	it("gives no name to two kinds of a group", () => {
+		const names = kinds.flatMap((k) =>
+			[k.plural, k.singular, ...(k.shortNames ?? [])].filter((n, i, all) => all.indexOf(n) === i).map((n) => `${k.group}/${n}`),
+		);
+		expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
+	});
+
+	it("takes reviews as questions only", () => {
+		for (const kind of kinds)
+			expect(kind.verbs).toEqual(
+				kind.kind.endsWith("Review") ? ["create"] : kind.kind === "Namespace" ? ALL_VERBS.filter((v) => v !== "deletecollection") : ALL_VERBS,
+			);
+	});
+
+	it("describes every column", () => {
+		for (const kind of kinds) for (const column of columnDefinitions(kind)) expect(column.description, `${kind.kind} ${column.name}`).not.toBe("");
+	});
+
+	it("shows each kind under upstream's headings", () => {
+		expect(Object.fromEntries(kinds.filter((k) => !k.kind.endsWith("Review")).map((k) => [k.kind, header(k)]))).toEqual({
+			ClusterRole: "Name Created At",
+			ClusterRoleBinding: "Name Role Age (Users) (Groups) (ServiceAccounts)",
+			ConfigMap: "Name Data Age",
+			ControllerRevision: "Name Controller Revision Age",
+			Deployment: "Name Ready Up-to-date Available Age (Containers) (Images) (Selector)",
+			EndpointSlice: "Name AddressType Ports Endpoints Age",
+			Endpoints: "Name Endpoints Age",
+			Event: "Last Seen Type Reason Object (Subobject) (Source) Message (First Seen) (Count) (Name)",
+			Lease: "Name Holder Age",
+			LimitRange: "Name Created At",
+			Namespace: "Name Status Age",
+			Node: "Name Status Roles Age Version (Internal-IP) (External-IP) (OS-Image) (Kernel-Version) (Container-Runtime)",
+			Pod: "Name Ready Status Restarts Age (IP) (Node) (Nominated Node) (Readiness Gates)",
+			PriorityClass: "Name Value Global-Default Age PreemptionPolicy",
+			ReplicaSet: "Name Desired Current Ready Age (Containers) (Images) (Selector)",
+			ResourceQuota: "Name Request Limit Age",
+			Role: "Name Created At",
+			RoleBinding: "Name Role Age (Users) (Groups) (ServiceAccounts)",
+			Secret: "Name Type Data Age",
+			Service: "Name Type Cluster-IP External-IP Port(s) Age (Selector)",
+			ServiceAccount: "Name Secrets Age",
+		});
+	});
+});
+
+describe("a table of a kind without columns", () => {
+	it("has names and ages", () => {
+		const pods = builtinKinds.byStoreName("pods");
+		if (!pods) throw new Error("no Pod");
+		const bare: KindDefinition = { ...pods, kind: "Widget", columns: [], rowConditions: undefined };
+		const widget = { apiVersion: "example.com/v1", kind: "Widget", metadata: { name: "w", creationTimestamp: "1970-01-01T00:00:00Z" } };
+		const table = tableOf(bare, [widget], { includeObject: "Object", nowMs: 5000, listMeta: { resourceVersion: "4" } });
+		expect(table).toMatchObject({ kind: "Table", apiVersion: "meta.k8s.io/v1", metadata: { resourceVersion: "4" } });
+		expect(table.columnDefinitions.map((c) => [c.name, c.format])).toEqual([
+			["Name", "name"],
+			["Age", ""],
+		]);
+		expect(table.rows).toEqual([{ cells: ["w", "5s"], object: widget }]);
+	});
+});
