@@ -13,7 +13,8 @@ const PLUGINS: readonly AdmissionPlugin[] = [namespaceLifecycle, limitRanger, se
 
 function concerns(plugin: AdmissionPlugin, request: AdmissionRequest): boolean {
 	if (!plugin.operations.includes(request.operation)) return false;
-	if (plugin.subresources === undefined ? request.subresource !== "" : plugin.subresources !== "*" && !plugin.subresources.includes(request.subresource)) return false;
+	if (plugin.subresources === undefined ? request.subresource !== "" : plugin.subresources !== "*" && !plugin.subresources.includes(request.subresource))
+		return false;
 	return plugin.resources === "*" || plugin.resources.includes(resourceOf(request.kind));
 }
 

@@ -26,7 +26,9 @@ export function conflictError(conflicts: readonly FieldConflict[]): StatusError 
 	const byManager = conflicts
 		.map(({ owner, fields }) => ({ manager: managerText(owner), paths: pathsOf(fields).map(pathText) }))
 		.sort((a, b) => (a.manager < b.manager ? -1 : 1));
-	const causes = byManager.flatMap(({ manager, paths }) => paths.map((field) => ({ reason: "FieldManagerConflict", message: `conflict with ${manager}`, field })));
+	const causes = byManager.flatMap(({ manager, paths }) =>
+		paths.map((field) => ({ reason: "FieldManagerConflict", message: `conflict with ${manager}`, field })),
+	);
 	const [first] = byManager;
 	const message =
 		causes.length === 1

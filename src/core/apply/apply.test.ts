@@ -37,7 +37,8 @@ function update(live: KubeObject | undefined, next: KubeObject, manager: string)
 }
 
 const loose = (value: KubeObject): Loose => value as unknown as Loose;
-const entryOf = (value: KubeObject, manager: string): ManagedFieldsEntry | undefined => value.metadata.managedFields?.find((entry) => entry.manager === manager);
+const entryOf = (value: KubeObject, manager: string): ManagedFieldsEntry | undefined =>
+	value.metadata.managedFields?.find((entry) => entry.manager === manager);
 
 function refusal(run: () => unknown): StatusError {
 	try {
@@ -55,7 +56,14 @@ test("applying creates, with one Apply entry of exactly what was given", () => {
 	const created = apply(undefined, deployment({ replicas: 2 }, { labels: { app: "x" } }), "me");
 	expect(created).toMatchObject({ kind: "Deployment", metadata: { name: "x", labels: { app: "x" } }, spec: { replicas: 2 } });
 	expect(created.metadata.managedFields).toEqual([
-		{ manager: "me", operation: "Apply", apiVersion: "apps/v1", time: T1, fieldsType: "FieldsV1", fieldsV1: { "f:metadata": { "f:labels": { "f:app": {} } }, "f:spec": { "f:replicas": {} } } },
+		{
+			manager: "me",
+			operation: "Apply",
+			apiVersion: "apps/v1",
+			time: T1,
+			fieldsType: "FieldsV1",
+			fieldsV1: { "f:metadata": { "f:labels": { "f:app": {} } }, "f:spec": { "f:replicas": {} } },
+		},
 	]);
 });
 
@@ -112,12 +120,36 @@ describe("what is no longer given", () => {
 
 	test("a list's item goes as a whole, others' items stay", () => {
 		const pod = (containers: object[]): KubeObject => object("Pod", { spec: { containers } });
-		const first = apply(undefined, pod([{ name: "a", image: "a", env: [{ name: "X", value: "1" }] }, { name: "b", image: "b" }]), "one");
+		const first = apply(
+			undefined,
+			pod([
+				{ name: "a", image: "a", env: [{ name: "X", value: "1" }] },
+				{ name: "b", image: "b" },
+			]),
+			"one",
+		);
 		const both = apply(first, pod([{ name: "c", image: "c" }]), "two");
 		const less = apply(both, pod([{ name: "b", image: "b" }]), "one");
-		expect(loose(less).spec).toEqual({ containers: [{ name: "b", image: "b" }, { name: "c", image: "c" }] });
-		const noEnv = apply(first, pod([{ name: "a", image: "a" }, { name: "b", image: "b" }]), "one");
-		expect(loose(noEnv).spec).toEqual({ containers: [{ name: "a", image: "a" }, { name: "b", image: "b" }] });
+		expect(loose(less).spec).toEqual({
+			containers: [
+				{ name: "b", image: "b" },
+				{ name: "c", image: "c" },
+			],
+		});
+		const noEnv = apply(
+			first,
+			pod([
+				{ name: "a", image: "a" },
+				{ name: "b", image: "b" },
+			]),
+			"one",
+		);
+		expect(loose(noEnv).spec).toEqual({
+			containers: [
+				{ name: "a", image: "a" },
+				{ name: "b", image: "b" },
+			],
+		});
 	});
 
 	test("fields that a plain update has added stay", () => {
@@ -136,7 +168,14 @@ describe("what is no longer given", () => {
 describe("lists", () => {
 	test("by keys, one of them defaulted", () => {
 		const service = (ports: object[]): KubeObject => object("Service", { spec: { ports } });
-		const live = update(undefined, service([{ port: 80, protocol: "TCP", targetPort: 80 }, { port: 53, protocol: "UDP" }]), "creator");
+		const live = update(
+			undefined,
+			service([
+				{ port: 80, protocol: "TCP", targetPort: 80 },
+				{ port: 53, protocol: "UDP" },
+			]),
+			"creator",
+		);
 		const merged = apply(live, service([{ port: 80, name: "http" }]), "me");
 		expect(loose(merged).spec["ports"]).toEqual([
 			{ port: 80, protocol: "TCP", targetPort: 80, name: "http" },
@@ -180,16 +219,25 @@ describe("refusals", () => {
 	});
 
 	test("managedFields in the config, and another version", () => {
-		expect(refusal(() => apply(undefined, deployment({}, { managedFields: [{ manager: "a" }] }), "me"))).toMatchObject({ code: 400, message: "metadata.managedFields must be nil" });
+		expect(refusal(() => apply(undefined, deployment({}, { managedFields: [{ manager: "a" }] }), "me"))).toMatchObject({
+			code: 400,
+			message: "metadata.managedFields must be nil",
+		});
 		const old = { ...deployment({}), apiVersion: "apps/v1beta1" };
-		expect(refusal(() => apply(undefined, old, "me")).message).toBe("Incorrect version specified in apply patch. Specified patch version: apps/v1beta1, expected: apps/v1");
+		expect(refusal(() => apply(undefined, old, "me")).message).toBe(
+			"Incorrect version specified in apply patch. Specified patch version: apps/v1beta1, expected: apps/v1",
+		);
 	});
 });
 
 describe("from client-side apply", () => {
 	const lastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 	const config = deployment({ replicas: 3 });
-	const live = update(undefined, deployment({ replicas: 3, paused: true }, { annotations: { [lastApplied]: JSON.stringify(config) } }), "kubectl-client-side-apply");
+	const live = update(
+		undefined,
+		deployment({ replicas: 3, paused: true }, { annotations: { [lastApplied]: JSON.stringify(config) } }),
+		"kubectl-client-side-apply",
+	);
 
 	test("kubectl takes over what its annotation names, without force, and keeps the annotation", () => {
 		const applied = apply(live, deployment({ replicas: 4 }), "kubectl");

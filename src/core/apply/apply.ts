@@ -42,7 +42,7 @@ function checkConfig(schema: Schema, typeName: string, config: KubeObject, by: A
 	if (config.apiVersion !== by.apiVersion) {
 		throw badRequest(`Incorrect version specified in apply patch. Specified patch version: ${config.apiVersion}, expected: ${by.apiVersion}`);
 	}
-	if ((config.metadata.managedFields ?? []).length > 0) throw badRequest("metadata.managedFields must be nil");
+	if (config.metadata?.managedFields !== undefined && config.metadata.managedFields !== null) throw badRequest("metadata.managedFields must be nil");
 	const errors = configErrors(schema, rootShape(schema, typeName), asJson(config) as JsonObject);
 	if (errors.length === 0) return;
 	const { namespace, name } = config.metadata;

@@ -14,9 +14,17 @@ const fieldsByManager = (entries: ManagedFieldsEntry[] | undefined): Record<stri
 	Object.fromEntries((entries ?? []).map((entry) => [entry.manager ?? "", entry.fieldsV1]));
 
 const configMap = (data: Record<string, string>, metadata: object = {}): KubeObject =>
-	({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "c", namespace: "default", uid: "u", resourceVersion: "1", creationTimestamp: T1, ...metadata }, data }) as KubeObject;
+	({
+		apiVersion: "v1",
+		kind: "ConfigMap",
+		metadata: { name: "c", namespace: "default", uid: "u", resourceVersion: "1", creationTimestamp: T1, ...metadata },
+		data,
+	}) as KubeObject;
 
-const withFields = (object: KubeObject, managedFields: ManagedFieldsEntry[] | undefined): KubeObject => ({ ...object, metadata: { ...object.metadata, managedFields } });
+const withFields = (object: KubeObject, managedFields: ManagedFieldsEntry[] | undefined): KubeObject => ({
+	...object,
+	metadata: { ...object.metadata, managedFields },
+});
 
 test("a creation owns what it sets, and nothing that the server sets", () => {
 	expect(track("core/v1.ConfigMap", undefined, configMap({ b: "1", a: "2" }, { labels: { app: "x" } }), by("kubectl-create"))).toEqual([
@@ -97,7 +105,13 @@ describe("updates", () => {
 
 describe("status", () => {
 	const pod = (status: object, managedFields?: ManagedFieldsEntry[]): KubeObject =>
-		({ apiVersion: "v1", kind: "Pod", metadata: { name: "p", managedFields }, spec: { containers: [{ name: "c", image: "i" }] }, status }) as unknown as KubeObject;
+		({
+			apiVersion: "v1",
+			kind: "Pod",
+			metadata: { name: "p", managedFields },
+			spec: { containers: [{ name: "c", image: "i" }] },
+			status,
+		}) as unknown as KubeObject;
 
 	test("a main write owns no status, a status write its own entry", () => {
 		const created = track("core/v1.Pod", undefined, pod({ phase: "Pending" }), by("kubectl"));

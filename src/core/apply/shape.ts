@@ -99,6 +99,8 @@ export function itemElement(schema: Schema, shape: Shape, item: Json): string | 
 export function impliedValue(field: FieldInfo | undefined): Json | undefined {
 	if (field === undefined || field.pointer) return undefined;
 	if (field.type.kind === "struct") return {};
+	// A zero time is written as null by some clients and left out by others.
+	if (field.type.kind === "time" || field.type.kind === "microTime") return null;
 	if (!field.required) return undefined;
 	switch (field.type.kind) {
 		case "string":

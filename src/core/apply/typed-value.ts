@@ -143,7 +143,8 @@ function mergeItems(schema: Schema, shape: Shape, live: readonly Json[], config:
 /** What keeps a config from being applied: undeclared fields, list items without or with the same keys. Upstream's words. */
 export function configErrors(schema: Schema, shape: Shape, value: Json, path: readonly string[] = []): string[] {
 	if (shape.kind === "leaf" || value === null) return [];
-	if (!fits(shape, value)) return [`${pathText(path)}: expected ${shape.kind === "struct" || shape.kind === "map" ? "map" : "list"}, got ${JSON.stringify(value)}`];
+	if (!fits(shape, value))
+		return [`${pathText(path)}: expected ${shape.kind === "struct" || shape.kind === "map" ? "map" : "list"}, got ${JSON.stringify(value)}`];
 	const errors: string[] = [];
 	if (Array.isArray(value)) {
 		const seen = new Set<string>();
@@ -151,7 +152,10 @@ export function configErrors(schema: Schema, shape: Shape, value: Json, path: re
 			const element = itemElement(schema, shape, item);
 			if (element === undefined) {
 				const keys = shape.kind === "keyed" ? shape.keys : [];
-				const what = keys.length === 1 ? `key field ${JSON.stringify(keys[0])} (and doesn't have default value)` : `all key fields [${keys.map((k) => JSON.stringify(k)).join(" ")}] (and doesn't have default values for any key fields)`;
+				const what =
+					keys.length === 1
+						? `key field ${JSON.stringify(keys[0])} (and doesn't have default value)`
+						: `all key fields [${keys.map((k) => JSON.stringify(k)).join(" ")}] (and doesn't have default values for any key fields)`;
 				errors.push(`${pathText(path)}: element ${index}: associative list with keys has an element that omits ${what}`);
 				return;
 			}

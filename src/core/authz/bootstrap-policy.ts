@@ -3,7 +3,7 @@
  * k8s.io/kubernetes/plugin/pkg/auth/authorizer/rbac/bootstrappolicy). The rules are written as rows of words:
  * groups, resources, verbs; "core" stands for the core group.
  */
-import type { ClusterRole, ClusterRoleBinding, ObjectMeta, PolicyRule, RbacV1Subject, Role, RoleBinding } from "../schema/kubernetes.d.ts";
+import type { ClusterRole, ClusterRoleBinding, ObjectMeta, PolicyRule, RbacV1Subject } from "../schema/kubernetes.d.ts";
 import { aggregatedRules, RBAC_GROUP } from "./rbac.ts";
 
 const API_VERSION = `${RBAC_GROUP}/v1`;
@@ -43,14 +43,21 @@ const EVENTS = rule("core events.k8s.io", "events", EVENT_VERBS);
 const TOKEN_REVIEWS = rule("authentication.k8s.io", "tokenreviews", "create");
 const ACCESS_REVIEWS = rule("authorization.k8s.io", "subjectaccessreviews", "create");
 
-const ADMIN_RULES: PolicyRule[] = [rule("authorization.k8s.io", "localsubjectaccessreviews", "create"), rule(RBAC_GROUP, "rolebindings roles", ALL_OBJECT_VERBS)];
+const ADMIN_RULES: PolicyRule[] = [
+	rule("authorization.k8s.io", "localsubjectaccessreviews", "create"),
+	rule(RBAC_GROUP, "rolebindings roles", ALL_OBJECT_VERBS),
+];
 
 const EDIT_RULES: PolicyRule[] = [
 	rule("core", "pods/attach pods/exec pods/portforward pods/proxy secrets services/proxy", READ),
 	rule("core", "serviceaccounts", "impersonate"),
 	rule("core", "pods pods/attach pods/exec pods/portforward pods/proxy", WRITE),
 	rule("core", "pods/eviction", "create"),
-	rule("core", "configmaps events persistentvolumeclaims replicationcontrollers replicationcontrollers/scale secrets serviceaccounts services services/proxy", WRITE),
+	rule(
+		"core",
+		"configmaps events persistentvolumeclaims replicationcontrollers replicationcontrollers/scale secrets serviceaccounts services services/proxy",
+		WRITE,
+	),
 	rule("core", "serviceaccounts/token", "create"),
 	rule("apps", "daemonsets deployments deployments/rollback deployments/scale replicasets replicasets/scale statefulsets statefulsets/scale", WRITE),
 	rule("autoscaling", "horizontalpodautoscalers", WRITE),
@@ -71,11 +78,7 @@ const VIEW_RULES: PolicyRule[] = [
 		"configmaps endpoints persistentvolumeclaims persistentvolumeclaims/status pods replicationcontrollers replicationcontrollers/scale serviceaccounts services services/status",
 		READ,
 	),
-	rule(
-		"core",
-		"bindings events limitranges namespaces/status pods/log pods/status replicationcontrollers/status resourcequotas resourcequotas/status",
-		READ,
-	),
+	rule("core", "bindings events limitranges namespaces/status pods/log pods/status replicationcontrollers/status resourcequotas resourcequotas/status", READ),
 	rule("core", "namespaces", READ),
 	rule("discovery.k8s.io", "endpointslices", READ),
 	rule(
@@ -266,25 +269,3 @@ export function bootstrapClusterRoleBindings(): ClusterRoleBinding[] {
 		node,
 	];
 }
-
-/** What kube-system and kube-public hold: who may read the public cluster information and the authentication configuration. */
-export function bootstrapRoles(): { roles: Role[]; roleBindings: RoleBinding[] } {
-	const metadata = (name: string, namespace: string): ObjectMeta => ({ ...bootstrapMeta(name), namespace });
-	const reader: Role = {
-		apiVersion: API_VERSION,
-		kind: "Role",
-		metadata: metadata("extension-apiserver-authentication-reader", "kube-system"),
-		rules: [rule("core", "configmaps", READ, "extension-apiserver-authentication")],
-	};
-	const readerBinding: RoleBinding = {
-		apiVersion: API_VERSION,
-		kind: "RoleBinding",
-		metadata: metadata("system::extension-apiserver-authentication-reader", "kube-system"),
-		subjects: [user("system:kube-controller-manager"), user("system:kube-scheduler")],
-		roleRef: { apiGroup: RBAC_GROUP, kind: "Role", name: "extension-apiserver-authentication-reader" },
-	};
-	return { roles: [reader], roleBindings: [readerBinding] };
-}
-
-/** Every cluster-scoped object of the default policy. */
-export const bootstrapObjects = (): (ClusterRole | ClusterRoleBinding)[] => [...bootstrapClusterRoles(), ...bootstrapClusterRoleBindings()];

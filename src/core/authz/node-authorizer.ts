@@ -45,7 +45,8 @@ const REFERRED: ReadonlySet<string> = new Set(["configmaps", "secrets", "persist
 function authorizeOwnNode(nodeName: string, attributes: ResourceAttributes): Decision {
 	const { verb, name, subresource } = attributes;
 	if (subresource !== "" && subresource !== "status") return refused(`cannot access subresource ${JSON.stringify(subresource)} of nodes`);
-	if (verb === "create" && subresource === "") return name === "" || name === nodeName ? ALLOWED : refused(`node ${JSON.stringify(nodeName)} is not allowed to modify node ${JSON.stringify(name)}`);
+	if (verb === "create" && subresource === "")
+		return name === "" || name === nodeName ? ALLOWED : refused(`node ${JSON.stringify(nodeName)} is not allowed to modify node ${JSON.stringify(name)}`);
 	if (name !== nodeName) return refused(`node ${JSON.stringify(nodeName)} cannot ${verb} unknown or other node`);
 	const verbs = subresource === "" ? ["get", "list", "watch", "patch", "update"] : ["get", "patch", "update"];
 	return verbs.includes(verb) ? ALLOWED : refused(`node ${JSON.stringify(nodeName)} cannot ${verb} nodes`);
@@ -75,7 +76,8 @@ function authorizeLease(nodeName: string, attributes: ResourceAttributes): Decis
 function authorizeReferred(nodeName: string, attributes: ResourceAttributes, graph: NodeGraph): Decision {
 	const { verb, resource, subresource, namespace, name } = attributes;
 	if (resource === "serviceaccounts") {
-		if (subresource === "" ? verb !== "get" : subresource !== "token" || verb !== "create") return refused("can only create tokens for individual service accounts");
+		if (subresource === "" ? verb !== "get" : subresource !== "token" || verb !== "create")
+			return refused("can only create tokens for individual service accounts");
 	} else if (subresource !== "") {
 		const mayWriteStatus = resource === "persistentvolumeclaims" && subresource === "status" && ["get", "patch", "update"].includes(verb);
 		if (!mayWriteStatus) return refused("cannot read subresource");
@@ -97,7 +99,9 @@ export function authorizeNode(nodeName: string, attributes: Attributes, graph: N
 	if (group === "coordination.k8s.io" && resource === "leases") return authorizeLease(nodeName, attributes);
 	if (group === "storage.k8s.io" && resource === "csinodes") {
 		const isOwn = attributes.name === nodeName || (attributes.verb === "create" && attributes.name === "");
-		return isOwn && ["create", "delete", "get", "patch", "update"].includes(attributes.verb) ? ALLOWED : refused("can only access CSINode with the same name as the requesting node");
+		return isOwn && ["create", "delete", "get", "patch", "update"].includes(attributes.verb)
+			? ALLOWED
+			: refused("can only access CSINode with the same name as the requesting node");
 	}
 	return COMMON_RULES.some((rule) => ruleAllows(rule, attributes)) ? ALLOWED : refused("");
 }

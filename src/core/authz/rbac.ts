@@ -89,7 +89,8 @@ export function buildRbacPolicy(objects: RbacObjects): RbacPolicy {
 	}
 	const roleRules = new Map(objects.roles.map((role) => [`${role.metadata.namespace}/${role.metadata.name}`, role.rules ?? []] as const));
 	const clusterGrants = new Map<string, Grant[]>();
-	for (const binding of objects.clusterRoleBindings) addGrants(clusterGrants, { ...binding, kind: "ClusterRoleBinding" }, clusterRules.get(binding.roleRef.name));
+	for (const binding of objects.clusterRoleBindings)
+		addGrants(clusterGrants, { ...binding, kind: "ClusterRoleBinding" }, clusterRules.get(binding.roleRef.name));
 	const namespaceGrants = new Map<string, Map<string, Grant[]>>();
 	for (const binding of objects.roleBindings) {
 		const namespace = binding.metadata.namespace ?? "";

@@ -21,14 +21,35 @@ describe("the examples of RFC 6902, appendix A, and the rules of its section 4",
 		["removing a member", { baz: "qux", foo: "bar" }, [{ op: "remove", path: "/baz" }], { foo: "bar" }],
 		["removing an element", { foo: ["bar", "qux", "baz"] }, [{ op: "remove", path: "/foo/1" }], { foo: ["bar", "baz"] }],
 		["replacing", { baz: "qux", foo: "bar" }, [{ op: "replace", path: "/baz", value: "boo" }], { baz: "boo", foo: "bar" }],
-		["moving a value", { foo: { bar: "baz", waldo: "fred" }, qux: { corge: "grault" } }, [{ op: "move", from: "/foo/waldo", path: "/qux/thud" }], { foo: { bar: "baz" }, qux: { corge: "grault", thud: "fred" } }],
+		[
+			"moving a value",
+			{ foo: { bar: "baz", waldo: "fred" }, qux: { corge: "grault" } },
+			[{ op: "move", from: "/foo/waldo", path: "/qux/thud" }],
+			{ foo: { bar: "baz" }, qux: { corge: "grault", thud: "fred" } },
+		],
 		["moving an element", { foo: ["all", "grass", "cows", "eat"] }, [{ op: "move", from: "/foo/1", path: "/foo/3" }], { foo: ["all", "cows", "eat", "grass"] }],
-		["testing", { baz: "qux", foo: ["a", 2, "c"] }, [{ op: "test", path: "/baz", value: "qux" }, { op: "test", path: "/foo/1", value: 2 }], { baz: "qux", foo: ["a", 2, "c"] }],
+		[
+			"testing",
+			{ baz: "qux", foo: ["a", 2, "c"] },
+			[
+				{ op: "test", path: "/baz", value: "qux" },
+				{ op: "test", path: "/foo/1", value: 2 },
+			],
+			{ baz: "qux", foo: ["a", 2, "c"] },
+		],
 		["adding a nested member", { foo: "bar" }, [{ op: "add", path: "/child", value: { grandchild: {} } }], { foo: "bar", child: { grandchild: {} } }],
 		["unknown members are ignored", { foo: "bar" }, [{ op: "add", path: "/baz", value: "qux", xyz: 123 }], { foo: "bar", baz: "qux" }],
 		["escapes", { "/": 9, "~1": 10 }, [{ op: "test", path: "/~01", value: 10 }], { "/": 9, "~1": 10 }],
 		["adding an array value", { foo: ["bar"] }, [{ op: "add", path: "/foo/-", value: ["abc", "def"] }], { foo: ["bar", ["abc", "def"]] }],
-		["copying", { a: { b: [1] } }, [{ op: "copy", from: "/a/b", path: "/c" }, { op: "add", path: "/c/-", value: 2 }], { a: { b: [1] }, c: [1, 2] }],
+		[
+			"copying",
+			{ a: { b: [1] } },
+			[
+				{ op: "copy", from: "/a/b", path: "/c" },
+				{ op: "add", path: "/c/-", value: 2 },
+			],
+			{ a: { b: [1] }, c: [1, 2] },
+		],
 		["adding over a member", { a: 1 }, [{ op: "add", path: "/a", value: 2 }], { a: 2 }],
 		["the empty name", { "": 1 }, [{ op: "replace", path: "/", value: 2 }], { "": 2 }],
 		["the whole document", { a: 1 }, [{ op: "replace", path: "", value: { b: 2 } }], { b: 2 }],
@@ -65,7 +86,15 @@ describe("the examples of RFC 6902, appendix A, and the rules of its section 4",
 
 test("a patch that fails half way leaves the document alone", () => {
 	const document = { a: [1, 2], b: { c: 1 } };
-	expect(codeOf(() => applyJsonPatch(document, [{ op: "remove", path: "/a/0" }, { op: "replace", path: "/b/c", value: 9 }, { op: "remove", path: "/x" }]))).toBe(422);
+	expect(
+		codeOf(() =>
+			applyJsonPatch(document, [
+				{ op: "remove", path: "/a/0" },
+				{ op: "replace", path: "/b/c", value: 9 },
+				{ op: "remove", path: "/x" },
+			]),
+		),
+	).toBe(422);
 	expect(document).toEqual({ a: [1, 2], b: { c: 1 } });
 });
 
@@ -93,7 +122,7 @@ test("a member called __proto__ is a member", () => {
 test("add then remove is nothing, for any document", () => {
 	fc.assert(
 		fc.property(fc.dictionary(fc.string(), fc.jsonValue(), { noNullPrototype: true }), fc.jsonValue(), (document, value) => {
-			const patch = [
+			const patch: Json = [
 				{ op: "add", path: "/a~1new~0one", value: value as Json },
 				{ op: "remove", path: "/a~1new~0one" },
 			];

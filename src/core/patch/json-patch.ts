@@ -173,27 +173,19 @@ function setMember(object: JsonObject, name: string, value: Json): void {
 
 function applyOperation(patcher: Patcher, operation: JsonObject): void {
 	const segments = segmentsOf(operation["path"], "path");
+	const source = (): string[] => segmentsOf(operation["from"], "from");
 	const value = (): Json => {
 		if (!Object.hasOwn(operation, "value")) throw new PatchFailure("missing operation value field");
-		// A later operation may change what an earlier one put in, and the patch itself must stay as it was.
 		return operation["value"] as Json;
 	};
-	switch (operation["op"]) {
-		case "add":
-			return patcher.add(segments, value());
-		case "remove":
-			return patcher.remove(segments);
-		case "replace":
-			return patcher.replace(segments, value());
-		case "move":
-			return patcher.move(segmentsOf(operation["from"], "from"), segments);
-		case "copy":
-			return patcher.copy(segmentsOf(operation["from"], "from"), segments);
-		case "test":
-			return patcher.test(segments, value());
-		default:
-			throw new PatchFailure(`unexpected kind: ${JSON.stringify(operation["op"])}`);
-	}
+	const { op } = operation;
+	if (op === "add") patcher.add(segments, value());
+	else if (op === "remove") patcher.remove(segments);
+	else if (op === "replace") patcher.replace(segments, value());
+	else if (op === "move") patcher.move(source(), segments);
+	else if (op === "copy") patcher.copy(source(), segments);
+	else if (op === "test") patcher.test(segments, value());
+	else throw new PatchFailure(`unexpected kind: ${JSON.stringify(op)}`);
 }
 
 /**

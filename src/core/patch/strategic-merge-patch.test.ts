@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { StatusError } from "../errors/status-error.ts";
+import type { StatusError } from "../errors/status-error.ts";
 import type { JsonObject } from "../meta/object.ts";
 import { builtinSchema } from "../schema/builtin-schema.ts";
 import { applyStrategicMergePatch } from "./strategic-merge-patch.ts";
@@ -15,13 +15,23 @@ const podPatch = (spec: JsonObject, patch: JsonObject): JsonObject => {
 const names = (list: unknown): string[] => (list as { name: string }[]).map((element) => element.name);
 
 describe("lists by key", () => {
-	const containers = [{ name: "a", image: "a:1" }, { name: "b", image: "b:1", env: [{ name: "X", value: "1" }] }];
+	const containers: JsonObject[] = [
+		{ name: "a", image: "a:1" },
+		{ name: "b", image: "b:1", env: [{ name: "X", value: "1" }] },
+	];
 
 	test("an element is found by its key, whatever its place", () => {
 		const patched = podPatch({ containers }, { containers: [{ name: "b", image: "b:2", env: [{ name: "Y", value: "2" }] }] });
 		expect(patched["containers"]).toEqual([
 			{ name: "a", image: "a:1" },
-			{ name: "b", image: "b:2", env: [{ name: "Y", value: "2" }, { name: "X", value: "1" }] },
+			{
+				name: "b",
+				image: "b:2",
+				env: [
+					{ name: "Y", value: "2" },
+					{ name: "X", value: "1" },
+				],
+			},
 		]);
 	});
 
@@ -48,19 +58,32 @@ describe("lists by key", () => {
 	});
 
 	test("directives do not stay behind in what is new", () => {
-		const patched = podPatch({}, { containers: [{ name: "a", "$setElementOrder/env": [], $patch: "replace" }, { name: "b", $patch: "delete" }] });
+		const patched = podPatch(
+			{},
+			{
+				containers: [
+					{ name: "a", "$setElementOrder/env": [], $patch: "replace" },
+					{ name: "b", $patch: "delete" },
+				],
+			},
+		);
 		expect(patched["containers"]).toEqual([{ name: "a" }]);
 	});
 
 	test("lists without a merge strategy are replaced", () => {
-		const patched = podPatch({ containers: [{ name: "a", args: ["1", "2"] }], tolerations: [{ key: "a" }] }, { containers: [{ name: "a", args: ["3"] }], tolerations: [{ key: "b" }] });
+		const patched = podPatch(
+			{ containers: [{ name: "a", args: ["1", "2"] }], tolerations: [{ key: "a" }] },
+			{ containers: [{ name: "a", args: ["3"] }], tolerations: [{ key: "b" }] },
+		);
 		expect(patched).toEqual({ containers: [{ name: "a", args: ["3"] }], tolerations: [{ key: "b" }] });
 	});
 });
 
 describe("lists of scalars", () => {
 	const patchMeta = (finalizers: string[] | undefined, patch: JsonObject): unknown =>
-		(applyStrategicMergePatch(builtinSchema, "core/v1.Pod", { metadata: finalizers ? { finalizers } : {} }, { metadata: patch })["metadata"] as JsonObject)["finalizers"];
+		(applyStrategicMergePatch(builtinSchema, "core/v1.Pod", { metadata: finalizers ? { finalizers } : {} }, { metadata: patch })["metadata"] as JsonObject)[
+			"finalizers"
+		];
 
 	test("merge without duplicates", () => {
 		expect(patchMeta(["a", "b"], { finalizers: ["b", "c"] })).toEqual(["a", "b", "c"]);
@@ -106,7 +129,9 @@ describe("objects", () => {
 
 	test("labels merge key by key", () => {
 		const original = { metadata: { labels: { a: "1", b: "2" } } };
-		expect(applyStrategicMergePatch(builtinSchema, "core/v1.Pod", original, { metadata: { labels: { b: null, c: "3" } } })).toEqual({ metadata: { labels: { a: "1", c: "3" } } });
+		expect(applyStrategicMergePatch(builtinSchema, "core/v1.Pod", original, { metadata: { labels: { b: null, c: "3" } } })).toEqual({
+			metadata: { labels: { a: "1", c: "3" } },
+		});
 	});
 
 	test("a malformed directive is a 400", () => {

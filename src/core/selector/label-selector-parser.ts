@@ -13,7 +13,15 @@ interface Token {
 const SYMBOLS: ReadonlySet<string> = new Set([")", ",", "!", "==", "=", ">", "<", "!=", "("]);
 const SPECIAL = "=!(),><";
 const SPACE = " \t\r\n";
-const BINARY_OPERATORS: Readonly<Partial<Record<TokenKind, LabelOperator>>> = { in: "in", notin: "notin", "=": "=", "==": "==", "!=": "!=", ">": "gt", "<": "lt" };
+const BINARY_OPERATORS: Readonly<Partial<Record<TokenKind, LabelOperator>>> = {
+	in: "in",
+	notin: "notin",
+	"=": "=",
+	"==": "==",
+	"!=": "!=",
+	">": "gt",
+	"<": "lt",
+};
 
 /** The longest symbol at `start`; upstream reads on while what it has is still a symbol. */
 function symbolAt(text: string, start: number): Token {

@@ -16,11 +16,11 @@ function patternText(message: string, format: string, examples: readonly string[
 }
 
 const nameText = (): string =>
-	patternText(
-		"must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
-		QUALIFIED_NAME_FORMAT,
-		["MyName", "my.name", "123-abc"],
-	);
+	patternText("must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character", QUALIFIED_NAME_FORMAT, [
+		"MyName",
+		"my.name",
+		"123-abc",
+	]);
 
 function subdomainErrors(text: string): string[] {
 	const errors: string[] = [];

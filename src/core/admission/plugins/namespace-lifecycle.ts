@@ -17,8 +17,8 @@ export const namespaceLifecycle: AdmissionPlugin = {
 	operations: ["CREATE", "UPDATE", "DELETE"],
 	subresources: "*",
 	mutate(request: AdmissionRequest, view: AdmissionView): void {
-		if (request.operation === "DELETE") return refuseProtectedDeletion(request);
-		if (request.namespace === "") return;
+		if (request.operation === "DELETE") refuseProtectedDeletion(request);
+		if (request.operation === "DELETE" || request.namespace === "") return;
 		const namespace = view.namespaceObject();
 		if (namespace === null) throw notFound({ group: "", resource: "namespaces" }, request.namespace);
 		const isTerminating = namespace.metadata.deletionTimestamp !== undefined || namespace.status?.phase === "Terminating";

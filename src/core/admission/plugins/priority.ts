@@ -1,6 +1,6 @@
 /** Priority: resolves a pod's priorityClassName into its number and its preemption policy. */
 import { resourceOf } from "../../kinds/define-kind.ts";
-import type { Pod, PreemptionPolicy, PriorityClass } from "../../schema/kubernetes.d.ts";
+import type { Pod, PodSpec, PreemptionPolicy, PriorityClass } from "../../schema/kubernetes.d.ts";
 import { type AdmissionPlugin, type AdmissionRequest, type AdmissionView, refuse } from "../plugin.ts";
 
 const PRIORITY_CLASSES = "scheduling.k8s.io/priorityclasses";
@@ -28,13 +28,13 @@ export const SYSTEM_PRIORITY_CLASSES: readonly PriorityClass[] = [
 ];
 
 /** Go prints and reads an unset value as 0. */
-const valueOf = (priorityClass: PriorityClass | undefined): number => priorityClass?.value ?? PRIORITY_WITHOUT_CLASS;
+const priorityOf = (priorityClass: PriorityClass | undefined): number => priorityClass?.value ?? PRIORITY_WITHOUT_CLASS;
 
 /** Of several defaults the one with the lowest value counts, as upstream. */
 function defaultClass(view: AdmissionView): PriorityClass | undefined {
 	let chosen: PriorityClass | undefined;
 	for (const candidate of view.priorityClasses()) {
-		if (candidate.globalDefault && (chosen === undefined || valueOf(candidate) < valueOf(chosen))) chosen = candidate;
+		if (candidate.globalDefault && (chosen === undefined || priorityOf(candidate) < priorityOf(chosen))) chosen = candidate;
 	}
 	return chosen;
 }
@@ -46,9 +46,9 @@ function classOf(request: AdmissionRequest, name: string, view: AdmissionView): 
 	return found;
 }
 
-function resolve(request: AdmissionRequest, spec: NonNullable<Pod["spec"]>, view: AdmissionView): void {
+function resolve(request: AdmissionRequest, spec: PodSpec, view: AdmissionView): void {
 	const chosen = spec.priorityClassName ? classOf(request, spec.priorityClassName, view) : defaultClass(view);
-	const value = valueOf(chosen);
+	const value = priorityOf(chosen);
 	if (spec.priority !== undefined && spec.priority !== null && spec.priority !== value) {
 		const why = `the integer value of priority (${spec.priority}) must not be provided in pod spec; priority admission controller computed ${value} from the given PriorityClass name`;
 		throw refuse(request, why);
@@ -63,6 +63,11 @@ function resolve(request: AdmissionRequest, spec: NonNullable<Pod["spec"]>, view
 	if (policy) spec.preemptionPolicy = policy;
 }
 
+function keep(spec: PodSpec, old: PodSpec | undefined): void {
+	if (old?.priority !== undefined) spec.priority ??= old.priority;
+	if (old?.preemptionPolicy) spec.preemptionPolicy ??= old.preemptionPolicy;
+}
+
 export const priority: AdmissionPlugin = {
 	name: "Priority",
 	resources: ["pods", PRIORITY_CLASSES],
@@ -71,10 +76,8 @@ export const priority: AdmissionPlugin = {
 		if (resourceOf(request.kind) !== "pods") return;
 		const { spec } = request.object as Pod;
 		if (spec === undefined) return;
-		if (request.operation === "CREATE") return resolve(request, spec, view);
-		const old = (request.old as Pod | undefined)?.spec;
-		spec.priority ??= old?.priority;
-		spec.preemptionPolicy ??= old?.preemptionPolicy;
+		if (request.operation === "CREATE") resolve(request, spec, view);
+		else keep(spec, (request.old as Pod | undefined)?.spec);
 	},
 	validate(request, view) {
 		if (resourceOf(request.kind) !== PRIORITY_CLASSES) return;
