@@ -1,6 +1,5 @@
 /** The `containerd` runtime: pods over CRI on a private containerd. */
 import { execFile } from "node:child_process";
-import { stat } from "node:fs/promises";
 import { networkInterfaces, totalmem } from "node:os";
 import type { Duplex } from "node:stream";
 import { promisify } from "node:util";
@@ -46,9 +45,6 @@ const POLL_INTERVAL_MS = 50;
 const RESUBSCRIBE_MS = 1000;
 /** How often a sandbox's name may turn out to be taken by a failed attempt. */
 const ATTEMPTS_MAX = 5;
-/** containerd writes the last of a container's output after it says that the container has exited. */
-const LOG_SETTLED_AFTER_MS = 5000;
-const LOG_QUIET_MS = 30;
 const NS_PER_MS = 1_000_000n;
 const STATES = ["created", "running", "exited", "unknown"] as const;
 
@@ -369,7 +365,6 @@ export class ContainerdRuntime implements ContainerRuntime {
 		const answer = await this.#call(CRI.containerStatus, { containerId: id }).catch(ignoreNotFound);
 		if (answer === undefined) return undefined;
 		const info = containerInfo(answer.status as Message, String(item.podSandboxId));
-		if (info.state === "exited" && Date.now() - info.finishedAtMs < LOG_SETTLED_AFTER_MS) await logSettled(info.logPath);
 		this.#statuses.set(id, info);
 		this.#podOfContainer.set(id, info.podUid);
 		return info;
@@ -426,20 +421,6 @@ export class ContainerdRuntime implements ContainerRuntime {
 function ignoreNotFound(error: unknown): undefined {
 	if (error instanceof RuntimeError && error.reason === "NotFound") return undefined;
 	throw error;
-}
-
-/** Waits until a log no longer grows, so that who hears of the exit finds all output there. */
-async function logSettled(path: string): Promise<void> {
-	const deadline = Date.now() + LOG_SETTLED_AFTER_MS;
-	for (let before = -1; Date.now() < deadline; ) {
-		const size = await stat(path).then(
-			(file) => file.size,
-			() => 0,
-		);
-		if (size === before) return;
-		before = size;
-		await new Promise((done) => setTimeout(done, LOG_QUIET_MS));
-	}
 }
 
 function containerInfo(status: Message, sandboxId: string): ContainerStateInfo {
