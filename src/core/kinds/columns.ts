@@ -59,9 +59,18 @@ export function workloadColumns<T>(
 			type: "string",
 			priority: 1,
 			description: selectorDescription,
-			cell: (object) => labelSelectorOf(selector(object)).toString() || "<none>",
+			cell: (object) => formatLabelSelector(selector(object)),
 		},
 	];
+}
+
+/** metav1.FormatLabelSelector: the text of a selector, or "<none>"; a malformed one must not spoil the table. */
+function formatLabelSelector(selector: LabelSelector | undefined): string {
+	try {
+		return labelSelectorOf(selector).toString() || "<none>";
+	} catch {
+		return "<error>";
+	}
 }
 
 /** labels.FormatLabels: "a=b,c=d" in key order, or "<none>". */
@@ -70,5 +79,4 @@ export function formatLabels(labels: Record<string, string> | undefined): string
 	return pairs.length === 0 ? "<none>" : pairs.sort().join(",");
 }
 
-/** A date and its age, or the text for none. */
 export const orNone = (value: string | undefined): string => (value ? value : "<none>");

@@ -56,9 +56,6 @@ function validateNames(spec: PodSpec, path: string): FieldError[] {
 		const value = spec[field];
 		if (value) for (const problem of rule(value)) errors.push(invalid(`${path}.${field}`, value, problem));
 	}
-	for (const [index, reference] of (spec.imagePullSecrets ?? []).entries()) {
-		if (!reference.name) errors.push(required(`${path}.imagePullSecrets[${index}].name`));
-	}
 	for (const [index, gate] of (spec.readinessGates ?? []).entries()) {
 		const at = `${path}.readinessGates[${index}].conditionType`;
 		for (const problem of qualifiedName(gate.conditionType ?? "")) errors.push(invalid(at, gate.conditionType, problem));

@@ -38,7 +38,7 @@ export function validateServingTemplate(
 	const template = spec?.template;
 	if (selector && selectorErrors.length > 0) return [...errors, invalid("spec.selector", selector, "invalid label selector")];
 	if (!template) return [...errors, required("spec.template")];
-	if (selector && !isEmptySelector(selector) && !labelSelectorOf(selector).matches(template.metadata?.labels)) {
+	if (!labelSelectorOf(selector).matches(template.metadata?.labels)) {
 		errors.push(invalid("spec.template.metadata.labels", template.metadata?.labels ?? null, "`selector` does not match template `labels`"));
 	}
 	errors.push(...validatePodTemplate(template, "spec.template"));

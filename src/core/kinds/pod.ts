@@ -25,6 +25,13 @@ function prepareCreate(pod: Pod, ctx: { nowMs: number }): void {
 	}
 }
 
+/** The pod's first address stands in two places, as upstream's conversion keeps it. */
+function mirrorAddresses({ status }: Pod): void {
+	if (!status) return;
+	if (status.podIP && !status.podIPs?.length) status.podIPs = [{ ip: status.podIP }];
+	else if (status.podIPs?.[0]?.ip) status.podIP = status.podIPs[0].ip;
+}
+
 /** Everything but `spec` parts that the subresource owns comes from the stored pod. */
 function keepAllBut(next: Pod, old: Pod, take: (from: Pod, into: Pod) => void): void {
 	const kept = structuredClone(old);
@@ -109,6 +116,7 @@ export const podKind = defineKind<Pod>({
 		pod.spec ??= { containers: [] };
 		defaultPodSpec(pod.spec);
 		defaultPodOnly(pod.spec);
+		mirrorAddresses(pod);
 	},
 	prepareCreate,
 	prepareUpdate(next, old) {

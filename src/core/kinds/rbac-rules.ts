@@ -88,13 +88,13 @@ export const bindingColumns: TableColumn<Binding>[] = [
 		cell: (binding) => `${binding.roleRef.kind}/${binding.roleRef.name}`,
 	},
 	ageColumn,
-	{ name: "Users", type: "string", priority: 1, description: "Users in the binding", cell: (binding) => subjectNames(binding, "User") },
-	{ name: "Groups", type: "string", priority: 1, description: "Groups in the binding", cell: (binding) => subjectNames(binding, "Group") },
+	{ name: "Users", type: "string", priority: 1, description: "Users in the roleBinding", cell: (binding) => subjectNames(binding, "User") },
+	{ name: "Groups", type: "string", priority: 1, description: "Groups in the roleBinding", cell: (binding) => subjectNames(binding, "Group") },
 	{
 		name: "ServiceAccounts",
 		type: "string",
 		priority: 1,
-		description: "ServiceAccounts in the binding",
+		description: "ServiceAccounts in the roleBinding",
 		cell: (binding) => subjectNames(binding, "ServiceAccount"),
 	},
 ];

@@ -60,6 +60,11 @@ describe("a Deployment", () => {
 	it.each<[string, Partial<DeploymentSpec>, string[]]>([
 		["nothing wrong", {}, []],
 		["a negative scale", { replicas: -1 }, ["spec.replicas: Invalid value: -1: must be greater than or equal to 0"]],
+		[
+			"no selector",
+			{ selector: undefined },
+			["spec.selector: Required value", 'spec.template.metadata.labels: Invalid value: {"app":"web"}: `selector` does not match template `labels`'],
+		],
 		["an empty selector", { selector: {} }, ["spec.selector: Invalid value: {}: empty selector is invalid for deployment"]],
 		[
 			"a template that is not selected",
