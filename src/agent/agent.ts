@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto";
 import type { JoinResponse, ServiceEntry } from "../core/protocol/agent-protocol.ts";
 import type { NodeStatus } from "../core/schema/kubernetes.d.ts";
 import { AgentError } from "./agent-error.ts";
-import { type Clock, systemClock } from "./clock.ts";
+import { type Clock, sleep, systemClock } from "./clock.ts";
 import { Backoff, type BackoffDurations, CONTAINER_BACKOFF_INITIAL_MS, CONTAINER_BACKOFF_MAX_MS } from "./container-backoff.ts";
 import { ControlPlaneClient } from "./control-plane-client.ts";
 import { lockDataDirectory } from "./data-directory-lock.ts";
@@ -37,9 +37,13 @@ export const NODE_STATUS_REPORT_MS = 300_000;
 /** What kube-proxy does on a node: keeps its rules in step with the Services. */
 export interface ServiceNetwork {
 	start(): Promise<void>;
-	apply(services: ServiceEntry[]): Promise<void> | void;
+	/** Everything there is; calls do not overlap. */
+	apply(services: readonly ServiceEntry[]): Promise<void> | void;
 	stop(): Promise<void>;
 }
+
+/** A driver with a pod network of its own is told its range once it runs. */
+export type NodeRuntime = ContainerRuntime & { setPodCidr?(podCidr: string): Promise<void> };
 
 export interface AgentOptions {
 	/** The cluster's API root; may have a path. */
@@ -51,7 +55,7 @@ export interface AgentOptions {
 	nodeName: string;
 	dataDir: string;
 	/** Made once the cluster's settings (pod CIDR, DNS) are known, if it is a function. */
-	runtime: ContainerRuntime | ((cluster: JoinResponse) => ContainerRuntime | Promise<ContainerRuntime>);
+	runtime: NodeRuntime | ((cluster: JoinResponse) => NodeRuntime | Promise<NodeRuntime>);
 	network?: ServiceNetwork | ((cluster: JoinResponse, runtime: ContainerRuntime) => ServiceNetwork | undefined | Promise<ServiceNetwork | undefined>);
 	labels?: Record<string, string>;
 	/** Instead of the first address of the machine. */
@@ -98,6 +102,7 @@ async function startRuntime(options: AgentOptions, membership: Membership): Prom
 	try {
 		const runtime = typeof options.runtime === "function" ? await options.runtime(membership.cluster) : options.runtime;
 		await runtime.start();
+		if (membership.cluster.podCidr) await runtime.setPodCidr?.(membership.cluster.podCidr);
 		return runtime;
 	} catch (error) {
 		if (error instanceof AgentError) throw error;
@@ -126,6 +131,9 @@ class NodeAgent implements Agent {
 	readonly #reporter: StatusReporter;
 	readonly #sessions: SessionServer;
 	#network: ServiceNetwork | undefined;
+	#networkDirty = false;
+	#networkWork: Promise<void> | undefined;
+	readonly #halt = new AbortController();
 	#nodeStatus: NodeStatus | undefined;
 	#nodeText = "";
 	#nodeToldAtMs = 0;
@@ -198,11 +206,13 @@ class NodeAgent implements Agent {
 			}
 		};
 		this.#cancelNodeTimer();
+		this.#halt.abort();
 		await step("the poll", () => this.#poll.stop());
 		await step("the sessions", () => this.#sessions.stop());
 		await step("the pods", () => this.#supervisor.stop({ removeAll }));
 		this.#view.stop();
 		await step("the last report", () => this.#reporter.stop());
+		await this.#networkWork;
 		await step("the network", () => this.#network?.stop());
 		await step("the runtime", () => runtime.stop({ removeAll }));
 		await step("the state", () => this.#state.save());
@@ -256,11 +266,28 @@ class NodeAgent implements Agent {
 		if (change.networkChanged) this.#applyNetwork();
 	}
 
+	/** One after the other, the last state last; a failure is tried again, as rules that lag lead nowhere. */
 	#applyNetwork(): void {
-		const { log } = this.#parts;
-		Promise.resolve()
-			.then(() => this.#network?.apply(this.#state.allServices))
-			.catch((error: unknown) => log.error("the Services could not be applied", { error }));
+		this.#networkDirty = true;
+		this.#networkWork ??= this.#applyLoop().finally(() => {
+			this.#networkWork = undefined;
+		});
+	}
+
+	async #applyLoop(): Promise<void> {
+		const { clock, log } = this.#parts;
+		const retry = new RetryDelay();
+		while (this.#networkDirty && !this.#stopping) {
+			this.#networkDirty = false;
+			try {
+				await this.#network?.apply(this.#state.allServices);
+				retry.reset();
+			} catch (error) {
+				log.error("the Services could not be applied", { error });
+				this.#networkDirty = true;
+				await sleep(clock, retry.next(), this.#halt.signal);
+			}
+		}
 	}
 
 	/** The credential is refused: with a token at hand the node may join again under its own name. */

@@ -20,14 +20,9 @@ export async function sandboxConfig(context: PodContext, pod: Pod, paths: PodPat
 		hostname: pod.spec?.hostNetwork ? "" : podHostname(pod),
 		logDirectory: paths.logDirectory,
 		dns: await podDns(pod, context.node.clusterDomain, context.node.dnsAddress),
-		cgroupParent: podCgroup(pod),
+		// The driver's own tree: /kubepods may be a kubelet's on the same machine.
+		cgroupParent: "",
 	};
-}
-
-/** Kubelet's tree with the cgroupfs driver: /kubepods/burstable/pod<uid>, guaranteed pods at the top. */
-export function podCgroup(pod: Pod): string {
-	const qos = pod.status?.qosClass ?? "BestEffort";
-	return `/kubepods${qos === "Guaranteed" ? "" : `/${qos.toLowerCase()}`}/pod${pod.metadata.uid}`;
 }
 
 export interface ContainerConfigInput {
