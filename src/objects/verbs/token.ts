@@ -23,7 +23,8 @@ function expirationOf(spec: TokenRequest["spec"]): number {
 /** The pod or secret that the token dies with. */
 function boundObject(server: ResourceServer, account: ServiceAccount, spec: TokenRequest["spec"]): { pod?: { name: string; uid: string } } {
 	const bound = spec?.boundObjectRef;
-	if (bound === undefined) return {};
+	// Null when the body left it out: Go prints the field all the same.
+	if (!bound) return {};
 	const resource = bound.kind === "Pod" ? "pods" : bound.kind === "Secret" ? "secrets" : undefined;
 	if (resource === undefined) throw invalidObject("authentication.k8s.io", "TokenRequest", "", [invalid("spec.boundObjectRef.kind", bound.kind ?? "", "cannot bind token to this type of object")]);
 	const found = server.store.get(resource, bound.name ?? "");
