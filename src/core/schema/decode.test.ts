@@ -126,10 +126,10 @@ describe("decodeObject", () => {
 			spec: { containers: [{ name: "a" }, { name: "b", Image: "x", nope: { deep: 1 } }] },
 		});
 		expect(unknownFields).toEqual([
-			'unknown field "spec.containers[1].Image"',
-			'unknown field "spec.containers[1].nope"',
 			'unknown field "Kind"',
 			'unknown field "constructor"',
+			'unknown field "spec.containers[1].Image"',
+			'unknown field "spec.containers[1].nope"',
 		]);
 		expect(object).toMatchObject({ spec: { containers: [{ name: "a" }, { name: "b" }] } });
 		expect(JSON.stringify(object)).not.toContain("nope");

@@ -36,8 +36,11 @@ interface State {
 	/** The innermost struct's Go name. */
 	struct: string;
 	depth: number;
-	unknown: string[];
+	unknown: UnknownField[];
 }
+
+/** Where a field lies that no struct knows. */
+type UnknownField = State["path"];
 
 type Decode = (value: Json, state: State) => Json;
 
@@ -289,8 +292,28 @@ function decodeStruct(plan: StructPlan, value: Json, state: State, goType: strin
 
 function unknownField(plan: StructPlan, value: JsonObject, key: string, out: JsonObject, state: State): void {
 	if (plan.preserveUnknown) setOwn(out, key, decodeAny(value[key] as Json));
-	else if (state.unknown.length < MAX_STRICT_ERRORS) state.unknown.push(`unknown field ${JSON.stringify(pathText([...state.path, key]))}`);
+	else if (state.unknown.length < MAX_STRICT_ERRORS) state.unknown.push([...state.path, key]);
 }
+
+/** The strict errors in the order of the document, in which upstream's decoder meets them. */
+function unknownFieldErrors(value: Json, unknown: UnknownField[]): string[] {
+	return unknown.sort((a, b) => documentOrder(value, a, b)).map((path) => `unknown field ${JSON.stringify(pathText(path))}`);
+}
+
+function documentOrder(value: Json, a: UnknownField, b: UnknownField): number {
+	let parent = value;
+	for (const [i, part] of a.entries()) {
+		const [one, other] = [keyOf(part), keyOf(b[i] ?? "")];
+		if (one !== other) {
+			const keys = Object.keys(parent as JsonObject);
+			return keys.indexOf(one) - keys.indexOf(other);
+		}
+		parent = (parent as JsonObject)[one] as Json;
+	}
+	return 0;
+}
+
+const keyOf = (part: UnknownField[number]): string => (typeof part === "object" ? part.key : String(part));
 
 function pathText(path: State["path"]): string {
 	let text = "";
@@ -323,7 +346,7 @@ export function decodeObject(schema: Schema, typeName: string, value: Json, opti
 		const struct: TypeRef = { kind: "struct", name: typeName };
 		const object = decodeStruct(planOf(schema, typeName), value, state, goTypeOf(struct, undefined));
 		if (options.defaults !== false) applySchemaDefaults(schema, typeName, object);
-		return { object, unknownFields: state.unknown };
+		return { object, unknownFields: unknownFieldErrors(value, state.unknown) };
 	} catch (error) {
 		if (!(error instanceof UnmarshalError)) throw error;
 		const named = kindOfTypeName(typeName);
