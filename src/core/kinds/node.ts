@@ -5,7 +5,7 @@ import { semanticEqual } from "../meta/equality.ts";
 import type { Node } from "../schema/kubernetes.d.ts";
 import { ageColumn } from "./columns.ts";
 import { defineKind, type TableColumn } from "./define-kind.ts";
-import { bumpGeneration, keepSpec, keepStatus, statusSubresource } from "./strategy.ts";
+import { bumpGeneration, keepStatus, statusSubresource } from "./strategy.ts";
 import { validateTaints } from "./taint-validation.ts";
 
 const ROLE_PREFIX = "node-role.kubernetes.io/";

@@ -295,6 +295,11 @@ const CASES: [string, Partial<PodSpec>, string[]][] = [
 		["spec.initContainers[0].livenessProbe: Forbidden: may not be set for init containers without restartPolicy=Always"],
 	],
 	[
+		"an ephemeral container from the start",
+		{ ephemeralContainers: [{ name: "e", image: "a" }] },
+		["spec.ephemeralContainers: Forbidden: cannot be set on create"],
+	],
+	[
 		"a process namespace that is two",
 		{ hostPID: true, shareProcessNamespace: true },
 		["spec.shareProcessNamespace: Invalid value: true: ShareProcessNamespace and HostPID cannot both be enabled"],
@@ -304,6 +309,34 @@ const CASES: [string, Partial<PodSpec>, string[]][] = [
 describe("the rules of a pod", () => {
 	it("let a good one pass", () => expect(broken({})).toEqual([]));
 	it.each(CASES)("refuse %s", (_, spec, errors) => expect(broken(spec)).toEqual(errors));
+});
+
+describe("the rules of a resize", () => {
+	const sized = (resources: Container["resources"]): Pod => {
+		const pod = podOf(withContainer({ resources }));
+		podKind.prepareCreate?.(pod, ctx);
+		return pod;
+	};
+	const resize = (next: Pod, old: Pod): string[] => {
+		podKind.subresources?.object?.resize?.prepareUpdate(next, old, ctx);
+		return (podKind.subresources?.object?.resize?.validateUpdate?.(next, old) ?? []).map(fieldErrorText);
+	};
+
+	it("let cpu and memory change within a class", () => {
+		const next = sized({ requests: { cpu: "2" } });
+		expect(resize(next, sized({ requests: { cpu: "1" } }))).toEqual([]);
+		expect(next.spec?.containers[0]?.resources).toEqual({ requests: { cpu: "2" } });
+		expect(next.metadata.generation).toBe(2);
+	});
+
+	it("refuse another class and other resources", () => {
+		expect(resize(sized({ limits: { cpu: "1", memory: "1Gi" } }), sized({ requests: { cpu: "1" } }))).toEqual([
+			'spec: Invalid value: "Guaranteed": Pod QOS Class may not change as a result of resizing',
+		]);
+		expect(resize(sized({ requests: { cpu: "1", "ephemeral-storage": "1Gi" } }), sized({ requests: { cpu: "1" } }))).toEqual([
+			"spec: Forbidden: only cpu and memory resources are mutable",
+		]);
+	});
 });
 
 describe("the rules of a pod's update", () => {

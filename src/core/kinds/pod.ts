@@ -62,7 +62,7 @@ const ephemeralContainers: ObjectSubresource<Pod> = {
 			if (into.spec) into.spec.ephemeralContainers = from.spec?.ephemeralContainers;
 		});
 	},
-	validateUpdate: validateEphemeralContainersUpdate,
+	validateUpdate: (next, old) => [...validatePod(next), ...validateEphemeralContainersUpdate(next, old)],
 };
 
 const resize: ObjectSubresource<Pod> = {
@@ -78,7 +78,7 @@ const resize: ObjectSubresource<Pod> = {
 			}
 		});
 	},
-	validateUpdate: validatePodResize,
+	validateUpdate: (next, old) => [...validatePod(next), ...validatePodResize(next, old)],
 };
 
 /** CheckGracefulDelete: pods that no kubelet holds go at once. */

@@ -1,5 +1,6 @@
 /** The scale subresource: an object seen as an autoscaling/v1 Scale, and written through one. */
-import { type FieldError, invalid } from "../errors/field-error.ts";
+import { invalid } from "../errors/field-error.ts";
+import { invalidObject } from "../errors/status-error.ts";
 import { NON_NEGATIVE_ERROR } from "../meta/name-rules.ts";
 import type { KubeObject } from "../meta/object.ts";
 import type { Scale } from "../schema/kubernetes.d.ts";
@@ -25,15 +26,14 @@ export function scaleOf(kind: KindDefinition, object: KubeObject): Scale {
 	};
 }
 
-/** ValidateScale of pkg/apis/autoscaling/validation. */
-export function validateScale(scale: Scale): FieldError[] {
+/**
+ * Writes a Scale's replicas into the object. Throws a 422 StatusError about the Scale (ValidateScale of
+ * pkg/apis/autoscaling/validation) and leaves the object as it is when they are negative.
+ */
+export function applyScale(kind: KindDefinition, object: KubeObject, scale: Scale): void {
 	const replicas = scale.spec?.replicas ?? 0;
-	return replicas < 0 ? [invalid("spec.replicas", replicas, NON_NEGATIVE_ERROR)] : [];
-}
-
-/** Writes a Scale's replicas into the object, or says what is wrong with it and leaves the object as it is. */
-export function applyScale(kind: KindDefinition, object: KubeObject, scale: Scale): FieldError[] {
-	const errors = validateScale(scale);
-	if (errors.length === 0) scaleSubresource(kind).setSpecReplicas(object, scale.spec?.replicas ?? 0);
-	return errors;
+	if (replicas < 0) {
+		throw invalidObject("autoscaling", "Scale", object.metadata.name ?? "", [invalid("spec.replicas", replicas, NON_NEGATIVE_ERROR)]);
+	}
+	scaleSubresource(kind).setSpecReplicas(object, replicas);
 }
