@@ -1,5 +1,6 @@
 /** An object taken apart by its schema: which fields it sets, merging another into it, taking fields out (structured-merge-diff typed). */
 import type { Json, JsonObject } from "../meta/object.ts";
+import { setMember } from "../patch/json-member.ts";
 import type { Schema } from "../schema/types.ts";
 import { fieldElement, type FieldSet, isMember, LEAF, makeNode, pathText } from "./fields-v1.ts";
 import { fits, isEmptyValue, isObject, itemElement, memberShape, type Shape, shapeOfType } from "./shape.ts";
@@ -78,7 +79,7 @@ export function removeItems(schema: Schema, shape: Shape, value: Json, set: Fiel
 		if (node !== undefined && isMember(node)) continue;
 		const below = memberShape(schema, shape, name);
 		const rest = below === undefined ? child : removeItems(schema, below, child, node);
-		if (rest !== undefined) kept[name] = rest;
+		if (rest !== undefined) setMember(kept, name, rest);
 	}
 	return isEmptyValue(kept) ? undefined : kept;
 }
@@ -93,7 +94,7 @@ export function mergeValues(schema: Schema, shape: Shape, live: Json | undefined
 	const merged: JsonObject = { ...(live as JsonObject) };
 	for (const [name, value] of Object.entries(config as JsonObject)) {
 		const below = memberShape(schema, shape, name) ?? { kind: "leaf" as const };
-		merged[name] = mergeValues(schema, below, Object.hasOwn(merged, name) ? merged[name] : undefined, value) as Json;
+		setMember(merged, name, mergeValues(schema, below, Object.hasOwn(merged, name) ? merged[name] : undefined, value) as Json);
 	}
 	return merged;
 }

@@ -5,6 +5,7 @@
 import { badRequest, StatusError } from "../errors/status-error.ts";
 import type { Json, JsonObject } from "../meta/object.ts";
 import { jsonEqual } from "./json-equal.ts";
+import { setMember } from "./json-member.ts";
 
 /** maxJSONPatchOperations upstream. */
 export const JSON_PATCH_OPERATIONS_MAX = 10_000;
@@ -164,11 +165,6 @@ class Patcher {
 		const actual = this.get(segments);
 		if (!jsonEqual(actual ?? null, expected)) throw new PatchFailure(`testing value /${segments.join("/")} failed`);
 	}
-}
-
-/** Sets a member even where its name is `__proto__`. */
-function setMember(object: JsonObject, name: string, value: Json): void {
-	Object.defineProperty(object, name, { value, writable: true, enumerable: true, configurable: true });
 }
 
 function applyOperation(patcher: Patcher, operation: JsonObject): void {

@@ -1,6 +1,5 @@
 /** The order of merged lists, and what a patch's list directives ask of it (strategicpatch's list half). */
 import type { Json, JsonObject } from "../meta/object.ts";
-import { jsonEqual } from "./json-equal.ts";
 import { goKind } from "./json-patch.ts";
 import { badSetOrder, goText, listOfLists, noMergeKey, PATCH_DIRECTIVE, plainPatchError } from "./strategic-schema.ts";
 
@@ -20,16 +19,21 @@ export function elementsAreObjects(...lists: readonly Json[][]): boolean {
 	return kind === "object";
 }
 
-function keyOf(element: Json, mergeKey: string): Json | undefined {
+/** What makes two elements the same one: their merge key or, without one, their value. */
+export function identityOf(element: Json, mergeKey: string): string {
+	if (mergeKey === "") return JSON.stringify(element);
 	if (!isJsonObject(element)) throw plainPatchError(`expected a map, but received a ${goKind(element)}`);
-	return element[mergeKey];
+	return JSON.stringify(element[mergeKey]) ?? "";
 }
 
-/** The place of the element with the same key (or, without a merge key, the same value); -1 when there is none. */
-export function indexIn(list: readonly Json[], element: Json, mergeKey: string): number {
-	if (mergeKey === "") return list.findIndex((other) => jsonEqual(other, element));
-	const key = keyOf(element, mergeKey);
-	return list.findIndex((other) => jsonEqual(keyOf(other, mergeKey), key));
+/** Where each identity first stands in the list. */
+export function placesOf(list: readonly Json[], mergeKey: string): Map<string, number> {
+	const places = new Map<string, number>();
+	list.forEach((element, index) => {
+		const identity = identityOf(element, mergeKey);
+		if (!places.has(identity)) places.set(identity, index);
+	});
+	return places;
 }
 
 const isDeletion = (element: Json): boolean => isJsonObject(element) && element[PATCH_DIRECTIVE] === "delete";
@@ -43,11 +47,11 @@ function requireKeys(lists: readonly (readonly Json[])[], mergeKey: string): voi
 }
 
 /** Elements named in `order` go by it; the others stay where they stood among themselves. */
-function sorted(elements: Json[], order: readonly Json[], mergeKey: string): Json[] {
+function sorted(elements: Json[], order: readonly Json[], places: ReadonlyMap<string, number>, mergeKey: string): Json[] {
 	if (mergeKey !== "") requireKeys([elements, order], mergeKey);
-	const live = elements.filter((e) => !isDeletion(e)).map((element) => ({ element, at: indexIn(order, element, mergeKey) }));
-	live.sort((a, b) => (a.at >= 0 && b.at >= 0 ? a.at - b.at : 0));
-	return [...live.map((entry) => entry.element), ...elements.filter(isDeletion)];
+	const placed = elements.filter((e) => !isDeletion(e)).map((element) => ({ element, at: places.get(identityOf(element, mergeKey)) }));
+	placed.sort((a, b) => (a.at !== undefined && b.at !== undefined ? a.at - b.at : 0));
+	return [...placed.map((entry) => entry.element), ...elements.filter(isDeletion)];
 }
 
 /**
@@ -55,20 +59,19 @@ function sorted(elements: Json[], order: readonly Json[], mergeKey: string): Jso
  * names know the two elements in question the server's order decides, else the patch's element goes first.
  */
 export function inOrder(merged: readonly Json[], patchOrder: readonly Json[], serverOrder: readonly Json[], mergeKey: string): Json[] {
-	const isPatched = (element: Json): boolean => indexIn(patchOrder, element, mergeKey) >= 0;
-	const fromPatch = sorted(merged.filter(isPatched), patchOrder, mergeKey);
-	const fromServer = sorted(
-		merged.filter((element) => !isPatched(element)),
-		serverOrder,
-		mergeKey,
-	);
+	const patchPlaces = placesOf(patchOrder, mergeKey);
+	const serverPlaces = placesOf(serverOrder, mergeKey);
+	const isPatched = (element: Json): boolean => patchPlaces.has(identityOf(element, mergeKey));
+	const notPatched = merged.filter((element) => !isPatched(element));
+	const fromPatch = sorted(merged.filter(isPatched), patchOrder, patchPlaces, mergeKey);
+	const fromServer = sorted(notPatched, serverOrder, serverPlaces, mergeKey);
 	const result: Json[] = [];
 	let server = 0;
 	let patch = 0;
 	while (server < fromServer.length && patch < fromPatch.length) {
-		const serverAt = indexIn(serverOrder, fromServer[server] as Json, mergeKey);
-		const patchAt = indexIn(serverOrder, fromPatch[patch] as Json, mergeKey);
-		if (serverAt >= 0 && patchAt >= 0 && serverAt < patchAt) result.push(fromServer[server++] as Json);
+		const serverAt = serverPlaces.get(identityOf(fromServer[server] as Json, mergeKey));
+		const patchAt = serverPlaces.get(identityOf(fromPatch[patch] as Json, mergeKey));
+		if (serverAt !== undefined && patchAt !== undefined && serverAt < patchAt) result.push(fromServer[server++] as Json);
 		else result.push(fromPatch[patch++] as Json);
 	}
 	return [...result, ...fromServer.slice(server), ...fromPatch.slice(patch)];
@@ -87,7 +90,7 @@ export function checkSetOrder(patchList: readonly Json[], order: Json | undefine
 	let matched = 0;
 	for (const name of order) {
 		if (matched === kept.length) break;
-		if (indexIn([name], kept[matched] as Json, mergeKey) === 0) matched++;
+		if (identityOf(name, mergeKey) === identityOf(kept[matched] as Json, mergeKey)) matched++;
 	}
 	if (matched < kept.length) {
 		throw plainPatchError(`The order in patch list:\n${goText([...patchList])}\n doesn't match $setElementOrder list:\n${goText(order)}\n`);

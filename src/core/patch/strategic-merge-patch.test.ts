@@ -143,3 +143,18 @@ describe("objects", () => {
 		}
 	});
 });
+
+test("a long list takes no quadratic time", () => {
+	const finalizers = Array.from({ length: 50_000 }, (_, i) => `example.com/f${i}`);
+	const original = { metadata: { finalizers } };
+	const patch = { metadata: { "$setElementOrder/finalizers": [...finalizers].reverse(), finalizers: ["example.com/new"] } };
+	expect(() => applyStrategicMergePatch(builtinSchema, "core/v1.Pod", original, patch)).toThrow("doesn't match $setElementOrder list");
+	const merged = applyStrategicMergePatch(builtinSchema, "core/v1.Pod", original, { metadata: { finalizers: [...finalizers].reverse() } });
+	expect((merged["metadata"] as JsonObject)["finalizers"]).toHaveLength(50_000);
+});
+
+test("a data key called __proto__ stays a key", () => {
+	const patch = JSON.parse('{"data":{"__proto__":"x"}}') as JsonObject;
+	const patched = applyStrategicMergePatch(builtinSchema, "core/v1.ConfigMap", { data: { a: "1" } }, patch);
+	expect(JSON.stringify(patched)).toBe('{"data":{"a":"1","__proto__":"x"}}');
+});

@@ -4,9 +4,9 @@
  */
 import type { Json, JsonObject } from "../meta/object.ts";
 import type { Schema, TypeRef } from "../schema/types.ts";
+import { setMember } from "./json-member.ts";
 import { goKind } from "./json-patch.ts";
-import { jsonEqual } from "./json-equal.ts";
-import { checkSetOrder, elementsAreObjects, inOrder, isJsonObject, uniqueScalars } from "./strategic-list.ts";
+import { checkSetOrder, elementsAreObjects, identityOf, inOrder, isJsonObject, placesOf, uniqueScalars } from "./strategic-list.ts";
 import {
 	badPatchType,
 	badPrimitiveList,
@@ -33,7 +33,7 @@ function settled(value: Json): Json | undefined {
 		if (child === null || key === PATCH_DIRECTIVE || key === RETAIN_KEYS_DIRECTIVE) continue;
 		if (key.startsWith(SET_ORDER_PREFIX) || key.startsWith(DELETE_LIST_PREFIX)) continue;
 		const settledChild = settled(child);
-		if (settledChild !== undefined) kept[key] = settledChild;
+		if (settledChild !== undefined) setMember(kept, key, settledChild);
 	}
 	return kept;
 }
@@ -129,21 +129,22 @@ class StrategicMerge {
 		} else if (Array.isArray(value)) {
 			merged[key] = this.listField(current as Json[], value, patchField(this.schema, type, key), isDeleteList);
 		} else {
-			merged[key] = value;
+			setMember(merged, key, value);
 		}
 	}
 
 	private setAnew(merged: JsonObject, key: string, value: Json): void {
 		const fresh = settled(value);
 		if (fresh === undefined) delete merged[key];
-		else Object.defineProperty(merged, key, { value: fresh, writable: true, enumerable: true, configurable: true });
+		else setMember(merged, key, fresh);
 	}
 
 	private listField(original: Json[], patch: Json[], field: PatchField, isDeleteList: boolean): Json[] {
 		if (field.strategy !== "merge" && !isDeleteList) return patch;
 		if (original.length === 0 && patch.length === 0) return original;
 		if (!elementsAreObjects(original, patch)) {
-			if (isDeleteList) return original.filter((element) => !patch.some((gone) => jsonEqual(gone, element)));
+			const gone = new Set(patch);
+			if (isDeleteList) return original.filter((element) => !gone.has(element));
 			return inOrder(uniqueScalars([...original, ...patch]), patch, original, "");
 		}
 		if (field.mergeKey === "") throw plainPatchError(`cannot merge lists without merge key for ${typeText(field.type)}`);
@@ -154,7 +155,7 @@ class StrategicMerge {
 
 	/** Does what `$patch` in an element asks, and leaves the plain changes. */
 	private listDirectives(original: JsonObject[], patch: JsonObject[], mergeKey: string): { kept: JsonObject[]; changes: JsonObject[] } {
-		let kept = original;
+		const gone = new Set<string>();
 		let replaces = false;
 		const changes: JsonObject[] = [];
 		for (const element of patch) {
@@ -163,7 +164,7 @@ class StrategicMerge {
 				changes.push(element);
 			} else if (directive === "delete") {
 				if (!Object.hasOwn(element, mergeKey)) throw noMergeKey(element, mergeKey);
-				kept = kept.filter((other) => !jsonEqual(other[mergeKey], element[mergeKey]));
+				gone.add(identityOf(element, mergeKey));
 			} else if (directive === "replace") {
 				replaces = true;
 			} else if (directive === "merge") {
@@ -172,16 +173,23 @@ class StrategicMerge {
 				throw badPatchType(directive, element);
 			}
 		}
-		return replaces ? { kept: changes, changes: [] } : { kept, changes };
+		if (replaces) return { kept: changes, changes: [] };
+		return { kept: gone.size === 0 ? original : original.filter((other) => !gone.has(identityOf(other, mergeKey))), changes };
 	}
 
 	private mergeElements(original: readonly JsonObject[], changes: readonly JsonObject[], field: PatchField): JsonObject[] {
 		const merged = [...original];
+		const places = placesOf(original, field.mergeKey);
 		for (const change of changes) {
 			if (!Object.hasOwn(change, field.mergeKey)) throw noMergeKey(change, field.mergeKey);
-			const at = merged.findIndex((element) => jsonEqual(element[field.mergeKey], change[field.mergeKey]));
-			if (at >= 0) merged[at] = this.object(merged[at] as JsonObject, change, field.type);
-			else merged.push(settled(change) as JsonObject);
+			const identity = identityOf(change, field.mergeKey);
+			const at = places.get(identity);
+			if (at !== undefined) {
+				merged[at] = this.object(merged[at] as JsonObject, change, field.type);
+			} else {
+				places.set(identity, merged.length);
+				merged.push(settled(change) as JsonObject);
+			}
 		}
 		return merged;
 	}
