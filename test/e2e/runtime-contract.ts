@@ -19,7 +19,7 @@ export interface RuntimeUnderTest {
 	leftovers(): string;
 }
 
-interface Running {
+export interface Running {
 	sandbox: SandboxState;
 	sandboxConfig: SandboxConfig;
 	id: string;

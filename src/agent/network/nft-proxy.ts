@@ -45,12 +45,16 @@ function baseTable(name: string): string {
 		meta l4proto tcp reject with tcp reset;
 		reject;
 	}
+	chain guard-loopback {
+		ct status dnat return;
+		drop;
+	}
 	chain refuse-services { meta l4proto { tcp, udp, sctp } ct state new ip daddr . meta l4proto . th dport @rejected goto refuse; }
 	chain forward { type filter hook forward priority -10; policy accept; jump refuse-services; }
 	chain local-output { type filter hook output priority -10; policy accept; jump refuse-services; }
 	chain input {
 		type filter hook input priority -10; policy accept;
-		iifname != "lo" ip daddr 127.0.0.0/8 ip saddr != 127.0.0.0/8 ct status != dnat drop;
+		iifname != "lo" ip daddr 127.0.0.0/8 ip saddr != 127.0.0.0/8 jump guard-loopback;
 		meta l4proto { tcp, udp, sctp } ct state new fib daddr type local meta l4proto . th dport @rejected-node-ports goto refuse;
 	}
 }
