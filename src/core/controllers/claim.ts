@@ -4,7 +4,7 @@
  */
 import type { KubeObject, ResourceName } from "../meta/object.ts";
 import { type Action, controllerOf } from "./controller.ts";
-import { controllerReference, draftOf, isBeingDeleted, labelsOf, uidOf } from "./identity.ts";
+import { controllerReference, draftOf, isBeingDeleted, labelsOf, setMetadataList, uidOf } from "./identity.ts";
 
 export interface Claimed<T> {
 	/** What the owner controls once the actions are done; adopted ones as they will be. */
@@ -46,6 +46,6 @@ function adopted<T extends KubeObject>(object: T, owner: KubeObject): T {
 
 function released<T extends KubeObject>(object: T, owner: KubeObject): T {
 	const draft = draftOf(object);
-	draft.metadata.ownerReferences = (draft.metadata.ownerReferences ?? []).filter((o) => o.uid !== uidOf(owner));
+	setMetadataList(draft, "ownerReferences", (draft.metadata.ownerReferences ?? []).filter((o) => o.uid !== uidOf(owner)));
 	return draft;
 }

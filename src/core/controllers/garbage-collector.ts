@@ -5,7 +5,7 @@
 import type { KindRegistry } from "../kinds/define-kind.ts";
 import type { KubeObject, OwnerReference, ResourceName } from "../meta/object.ts";
 import { type Action, type Controller, NOTHING, type ObjectChange, type ReconcileContext, type ReconcileResult, type View } from "./controller.ts";
-import { draftOf, isBeingDeleted, nameOf, uidOf } from "./identity.ts";
+import { draftOf, isBeingDeleted, nameOf, setMetadataList, uidOf } from "./identity.ts";
 import { jsonEqual } from "./json-equal.ts";
 import { ownerStates, resourceForOwner } from "./owner-state.ts";
 
@@ -103,7 +103,7 @@ const deletion = ({ resource, object }: Found, propagation: Propagation): Action
 
 function withoutOwners({ resource, object }: Found, uids: ReadonlySet<string>): Action {
 	const draft = draftOf(object);
-	draft.metadata.ownerReferences = (draft.metadata.ownerReferences ?? []).filter((owner) => !uids.has(owner.uid));
+	setMetadataList(draft, "ownerReferences", (draft.metadata.ownerReferences ?? []).filter((owner) => !uids.has(owner.uid)));
 	return { type: "update", resource, object: draft };
 }
 
@@ -117,7 +117,7 @@ function withoutBlocking({ resource, object }: Found): Action {
 
 function withoutFinalizer({ resource, object }: Found, finalizer: string): Action {
 	const draft = draftOf(object);
-	draft.metadata.finalizers = (draft.metadata.finalizers ?? []).filter((name) => name !== finalizer);
+	setMetadataList(draft, "finalizers", (draft.metadata.finalizers ?? []).filter((name) => name !== finalizer));
 	return { type: "update", resource, object: draft };
 }
 

@@ -14,3 +14,9 @@ export function controllerReference(owner: KubeObject): OwnerReference {
 
 /** A deep copy, for changing what a view returned. */
 export const draftOf = <T>(object: T): T => structuredClone(object);
+
+/** Sets a list in metadata, or takes it away when nothing is left in it. Mutates. */
+export function setMetadataList<K extends "ownerReferences" | "finalizers">(object: KubeObject, key: K, list: NonNullable<KubeObject["metadata"][K]>): void {
+	if (list.length > 0) object.metadata[key] = list;
+	else delete object.metadata[key];
+}

@@ -83,7 +83,9 @@ function restore(node: Node, nowMs: number): Action[] | undefined {
 	const reported = new Map((JSON.parse(remembered) as NodeCondition[]).map((condition) => [condition.type, condition]));
 	const now = metaTime(nowMs);
 	const draft = draftOf(node);
-	delete draft.metadata.annotations?.[LAST_REPORT];
+	const { [LAST_REPORT]: _restored, ...annotations } = draft.metadata.annotations ?? {};
+	if (Object.keys(annotations).length > 0) draft.metadata.annotations = annotations;
+	else delete draft.metadata.annotations;
 	const back = (condition: NodeCondition): NodeCondition => {
 		const last = condition.reason === LOST ? reported.get(condition.type) : undefined;
 		return last ? { ...last, lastHeartbeatTime: now, lastTransitionTime: now } : condition;

@@ -15,6 +15,7 @@ import { podSchedulingController } from "./pod-scheduling-controller.ts";
 import { replicaSetController } from "./replicaset-controller.ts";
 import { rootCaController } from "./root-ca-controller.ts";
 import { serviceAccountController } from "./serviceaccount-controller.ts";
+import { serviceAllocationController } from "./service-allocation-controller.ts";
 import { serviceTableController } from "./service-table-controller.ts";
 
 export interface NamespaceDeps {
@@ -34,6 +35,7 @@ export function namespaceControllers(deps: NamespaceDeps): Controller[] {
 		endpointSliceController,
 		endpointsController,
 		serviceTableController,
+		serviceAllocationController,
 		podSchedulingController,
 		podAssignmentController,
 		podLedgerController,

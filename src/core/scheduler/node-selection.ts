@@ -33,15 +33,15 @@ function requirementMatches({ operator, values = [] }: NodeSelectorRequirement, 
 		case "DoesNotExist":
 			return actual === undefined;
 		case "Gt":
+			return compares(actual, values[0], (a, b) => a > b);
 		case "Lt":
-			return compares(operator, actual, values[0]);
+			return compares(actual, values[0], (a, b) => a < b);
 		default:
 			return false;
 	}
 }
 
-function compares(operator: "Gt" | "Lt", actual: string | undefined, bound: string | undefined): boolean {
+function compares(actual: string | undefined, bound: string | undefined, holds: (a: bigint, b: bigint) => boolean): boolean {
 	const isInteger = (text: string | undefined): text is string => text !== undefined && /^[+-]?[0-9]+$/.test(text);
-	if (!isInteger(actual) || !isInteger(bound)) return false;
-	return operator === "Gt" ? BigInt(actual) > BigInt(bound) : BigInt(actual) < BigInt(bound);
+	return isInteger(actual) && isInteger(bound) && holds(BigInt(actual), BigInt(bound));
 }

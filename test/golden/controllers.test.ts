@@ -1,0 +1,59 @@
+/**
+ * Controllers against files: x.in.yaml says which controller, key, time and objects; x.out.yaml is what it decides.
+ * After a change that is meant, `vitest run -u test/golden` writes the new decisions; read them before committing.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { parse, stringify } from "yaml";
+import { namespaceControllers, clusterControllers } from "../../src/core/controllers/registry.ts";
+import type { KubeObject } from "../../src/core/meta/object.ts";
+import { resourceName } from "../../src/core/meta/object.ts";
+import { builtinKinds } from "../../src/core/kinds/registry.ts";
+import { MemoryWorld } from "../controllers/memory-world.ts";
+
+interface Case {
+	controller: string;
+	key: string;
+	now: string;
+	/** Defaults to a namespace's controllers. */
+	object?: "cluster";
+	/** Of the namespace; default Active. */
+	phase?: "Active" | "Terminating";
+	/** When nodes were heard of last; absent nodes never were. */
+	lastSeen?: Record<string, string>;
+	connected?: string[];
+	objects: KubeObject[];
+}
+
+const FOLDER = join(import.meta.dirname, "controllers");
+const registry = builtinKinds;
+
+function controllersFor({ object, phase = "Active", lastSeen = {}, connected = [] }: Case) {
+	if (object === "cluster") {
+		const seen = (node: string) => (lastSeen[node] ? Date.parse(lastSeen[node]) : undefined);
+		return clusterControllers({ registry, lastSeenMs: seen, connected: (node) => connected.includes(node) });
+	}
+	const namespace = { namespaceActive: () => phase === "Active", namespaceTerminating: () => phase === "Terminating", namespaceUid: () => "uid-ns", rootCa: () => "PEM\n" };
+	return namespaceControllers({ registry, ...namespace });
+}
+
+function storeName({ apiVersion, kind }: KubeObject): string {
+	const [group, version] = apiVersion.includes("/") ? (apiVersion.split("/") as [string, string]) : ["", apiVersion];
+	return resourceName(group, registry.byKind(group, version, kind)?.plural ?? kind);
+}
+
+describe("golden controllers", () => {
+	for (const file of readdirSync(FOLDER).filter((name) => name.endsWith(".in.yaml"))) {
+		it(file.replace(".in.yaml", ""), async () => {
+			const input = parse(readFileSync(join(FOLDER, file), "utf8"), { merge: true }) as Case;
+			const controllers = controllersFor(input);
+			const world = new MemoryWorld(controllers, input.object === "cluster" ? "" : "default");
+			world.nowMs = Date.parse(input.now);
+			for (const object of input.objects) world.place(storeName(object), object);
+			const controller = controllers.find(({ name }) => name === input.controller);
+			const result = controller?.reconcile(input.key, world, world.context());
+			await expect(stringify(result, { aliasDuplicateObjects: false })).toMatchFileSnapshot(join(FOLDER, file.replace(".in.", ".out.")));
+		});
+	}
+});
