@@ -32,7 +32,16 @@ afterEach(async () => {
 });
 
 async function start(options: Partial<AgentOptions> = {}): Promise<Agent> {
-	const agent = await startAgent({ server: plane.url, token: "join-token", nodeName: "node-1", dataDir, runtime, log: silentLogger, joinPatienceMs: 0, ...options });
+	const agent = await startAgent({
+		server: plane.url,
+		token: "join-token",
+		nodeName: "node-1",
+		dataDir,
+		runtime,
+		log: silentLogger,
+		joinPatienceMs: 0,
+		...options,
+	});
 	agents.push(agent);
 	return agent;
 }
@@ -91,7 +100,11 @@ describe("polling", () => {
 		await start({ labels: { zone: "a" } });
 		const node = await until(() => plane.reports.find((r) => r.node)?.node);
 		expect(node.labels).toMatchObject({ "kubernetes.io/hostname": "node-1", zone: "a" });
-		expect(node.status.conditions?.find((c) => c.type === "Ready")).toMatchObject({ status: "True", reason: "KubeletReady", message: "kubelet is posting ready status" });
+		expect(node.status.conditions?.find((c) => c.type === "Ready")).toMatchObject({
+			status: "True",
+			reason: "KubeletReady",
+			message: "kubelet is posting ready status",
+		});
 		expect(node.status.nodeInfo).toMatchObject({ kubeletVersion: "v1.36.0+petrel", containerRuntimeVersion: "fake://1.0" });
 		const poll = await plane.poll();
 		expect(poll.request).toMatchObject({ hold: true, cursor: 0, networkCursor: 0 });
@@ -115,10 +128,19 @@ describe("polling", () => {
 	});
 
 	it("gives a token of its ServiceAccount to a pod", async () => {
-		plane.api = (_method, path) => (path.endsWith("/token") ? { code: 201, body: { status: { token: "a.b.c", expirationTimestamp: new Date(Date.now() + 3_600_000).toISOString() } } } : { code: 201, body: {} });
+		plane.api = (_method, path) =>
+			path.endsWith("/token")
+				? { code: 201, body: { status: { token: "a.b.c", expirationTimestamp: new Date(Date.now() + 3_600_000).toISOString() } } }
+				: { code: 201, body: {} };
 		await start();
 		const volumes = [{ name: "token", projected: { sources: [{ serviceAccountToken: { path: "token", expirationSeconds: 3607 } }] } }];
-		(await plane.poll()).answer({ full: true, cursor: 1, pods: [testPod({ volumes, serviceAccountName: "builder", containers: [{ name: "app", image: "app:1", volumeMounts: [{ name: "token", mountPath: "/t" }] }] })] });
+		(await plane.poll()).answer({
+			full: true,
+			cursor: 1,
+			pods: [
+				testPod({ volumes, serviceAccountName: "builder", containers: [{ name: "app", image: "app:1", volumeMounts: [{ name: "token", mountPath: "/t" }] }] }),
+			],
+		});
 		await reported((s) => s.phase === "Running");
 		const asked = plane.requests.find((r) => r.path.endsWith("/token"));
 		expect(asked?.path).toBe("/api/v1/namespaces/default/serviceaccounts/builder/token");
@@ -183,9 +205,27 @@ describe("polling", () => {
 
 	it("hands the Services of all namespaces to the network", async () => {
 		const applied: string[][] = [];
-		await start({ network: { start: async () => undefined, apply: (services) => void applied.push(services.map((s) => s.name)), stop: async () => undefined } });
-		const entry = (namespace: string, name: string) => ({ namespace, name, type: "ClusterIP" as const, clusterIP: "10.96.0.9", sessionAffinity: "None" as const, affinityTimeoutSeconds: 0, ports: [] });
-		(await plane.poll()).answer({ full: true, cursor: 1, networkCursor: 1, network: [{ namespace: "a", services: [entry("a", "one")] }, { namespace: "b", services: [entry("b", "two")] }] });
+		await start({
+			network: { start: async () => undefined, apply: (services) => void applied.push(services.map((s) => s.name)), stop: async () => undefined },
+		});
+		const entry = (namespace: string, name: string) => ({
+			namespace,
+			name,
+			type: "ClusterIP" as const,
+			clusterIP: "10.96.0.9",
+			sessionAffinity: "None" as const,
+			affinityTimeoutSeconds: 0,
+			ports: [],
+		});
+		(await plane.poll()).answer({
+			full: true,
+			cursor: 1,
+			networkCursor: 1,
+			network: [
+				{ namespace: "a", services: [entry("a", "one")] },
+				{ namespace: "b", services: [entry("b", "two")] },
+			],
+		});
 		await until(() => applied.at(-1)?.join() === "one,two");
 		(await plane.poll()).answer({ cursor: 1, networkCursor: 2, network: [{ namespace: "a", services: [] }] });
 		await until(() => applied.at(-1)?.join() === "two");

@@ -86,7 +86,15 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 	});
 	const unlock = await lockDataDirectory(options.dataDir);
 	try {
-		const joinOptions: JoinOptions = { ...options, token: options.token, ca: await readCaFile(options.caFile), dataDirectory: options.dataDir, clock, log, patienceMs: options.joinPatienceMs };
+		const joinOptions: JoinOptions = {
+			...options,
+			token: options.token,
+			ca: await readCaFile(options.caFile),
+			dataDirectory: options.dataDir,
+			clock,
+			log,
+			patienceMs: options.joinPatienceMs,
+		};
 		const membership = (await loadMembership(joinOptions)) ?? (await joinCluster(joinOptions, instanceId));
 		const runtime = await startRuntime(options, membership);
 		const node = new NodeAgent({ options, log, clock, instanceId, joinOptions, membership, runtime, unlock });
@@ -162,7 +170,15 @@ class NodeAgent implements Agent {
 		});
 		this.#reporter = new StatusReporter(clock, log, new RetryDelay(), (report) => this.#poll.report(report));
 		this.#supervisor = new PodSupervisor(this.#podContext());
-		this.#sessions = new SessionServer({ client: this.#client, runtime, view: this.#view, log, clock, findPod: (uid) => this.#supervisor.find(uid)?.pod, dataDirectory: options.dataDir });
+		this.#sessions = new SessionServer({
+			client: this.#client,
+			runtime,
+			view: this.#view,
+			log,
+			clock,
+			findPod: (uid) => this.#supervisor.find(uid)?.pod,
+			dataDirectory: options.dataDir,
+		});
 	}
 
 	get nodeName(): string {

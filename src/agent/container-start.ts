@@ -50,7 +50,10 @@ export async function startContainer(context: PodContext, input: StartInput): Pr
 	const attempt = latest ? latest.attempt + 1 : input.knownRestarts === undefined ? 0 : input.knownRestarts + 1;
 	const fail = (reason: string, error: unknown): StartError => {
 		context.events.record(pod, "Warning", "Failed", `Error: ${errorText(error)}`, fieldPath);
-		return new StartError(error instanceof RuntimeError && error.reason !== "Unavailable" && error.reason !== "NotFound" ? error.reason : reason, errorText(error));
+		return new StartError(
+			error instanceof RuntimeError && error.reason !== "Unavailable" && error.reason !== "NotFound" ? error.reason : reason,
+			errorText(error),
+		);
 	};
 	const config = await containerConfig(context, { ...input, attempt, imageRef }).catch((error: unknown) => {
 		throw fail("CreateContainerConfigError", error);
@@ -83,7 +86,13 @@ async function image(context: PodContext, { pod, container, signal }: StartInput
 	}
 }
 
-async function createAndStart(context: PodContext, input: StartInput, config: ContainerConfig, fieldPath: string, fail: (reason: string, error: unknown) => StartError): Promise<string> {
+async function createAndStart(
+	context: PodContext,
+	input: StartInput,
+	config: ContainerConfig,
+	fieldPath: string,
+	fail: (reason: string, error: unknown) => StartError,
+): Promise<string> {
 	const { runtime, events } = context;
 	const id = await runtime.createContainer(input.sandbox.id, config, input.sandboxConfig).catch((error: unknown) => {
 		throw fail("CreateContainerError", error);

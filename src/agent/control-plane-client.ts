@@ -108,7 +108,10 @@ export class ControlPlaneClient implements ApiClient {
 			let answered = false;
 			const fail = (error: unknown) => reject(this.#explain(error, request.reusedSocket && !answered));
 			request.once("error", fail);
-			if (tuning.idleTimeoutMs) request.setTimeout(tuning.idleTimeoutMs, () => request.destroy(new ControlPlaneError("timeout", `the control plane at ${this.server.origin} has said nothing for ${tuning.idleTimeoutMs} ms`)));
+			if (tuning.idleTimeoutMs)
+				request.setTimeout(tuning.idleTimeoutMs, () =>
+					request.destroy(new ControlPlaneError("timeout", `the control plane at ${this.server.origin} has said nothing for ${tuning.idleTimeoutMs} ms`)),
+				);
 			request.once("response", (response) => {
 				answered = true;
 				collect(response).then((text) => resolve({ code: response.statusCode ?? 0, text }), fail);
@@ -124,7 +127,11 @@ export class ControlPlaneClient implements ApiClient {
 		if (maybeStale && (code === "ECONNRESET" || code === "EPIPE")) return new StaleConnectionError(error);
 		if (CERTIFICATE_CODES.test(code)) {
 			const detail = error instanceof Error ? error.message : String(error);
-			return new ControlPlaneError("certificate", `the certificate of ${where} is not the cluster's (${detail}); give the cluster's CA with --ca-file, or check the server's address`, { cause: error });
+			return new ControlPlaneError(
+				"certificate",
+				`the certificate of ${where} is not the cluster's (${detail}); give the cluster's CA with --ca-file, or check the server's address`,
+				{ cause: error },
+			);
 		}
 		return new ControlPlaneError("unreachable", `the control plane at ${where} cannot be reached (${code || String(error)})`, { cause: error });
 	}

@@ -118,7 +118,12 @@ export class DesiredState implements ObjectSource {
 	async #write(): Promise<void> {
 		while (this.#unsaved) {
 			this.#unsaved = false;
-			const state: SavedState = { pods: this.pods, configMaps: [...this.#configMaps.values()], secrets: [...this.#secrets.values()], network: [...this.#network] };
+			const state: SavedState = {
+				pods: this.pods,
+				configMaps: [...this.#configMaps.values()],
+				secrets: [...this.#secrets.values()],
+				network: [...this.#network],
+			};
 			await writeFileAtomic(this.#path, JSON.stringify({ version: AGENT_PROTOCOL_VERSION, ...state }));
 		}
 	}
@@ -148,14 +153,19 @@ export function isUsablePod(value: unknown): value is Pod {
 export function parsePollResponse(text: string): { answer: PollResponse; unusable: PodRef[] } {
 	const value = parseJson(text) as Partial<PollResponse> | undefined;
 	if (typeof value !== "object" || value === null) throw new Error("the answer to a poll is not JSON");
-	if (value.version !== AGENT_PROTOCOL_VERSION) throw new Error(`the control plane speaks version ${String(value.version)} of the agent protocol, this agent ${AGENT_PROTOCOL_VERSION}; update the older one`);
-	if (!Number.isFinite(value.cursor) || !Number.isFinite(value.networkCursor) || typeof value.full !== "boolean") throw new Error("the answer to a poll has no cursors");
+	if (value.version !== AGENT_PROTOCOL_VERSION)
+		throw new Error(
+			`the control plane speaks version ${String(value.version)} of the agent protocol, this agent ${AGENT_PROTOCOL_VERSION}; update the older one`,
+		);
+	if (!Number.isFinite(value.cursor) || !Number.isFinite(value.networkCursor) || typeof value.full !== "boolean")
+		throw new Error("the answer to a poll has no cursors");
 	for (const key of ["pods", "removed", "configMaps", "secrets", "network", "commands"] as const) {
 		if (!Array.isArray(value[key])) throw new Error(`the answer to a poll has no ${key}`);
 	}
 	const answer = value as PollResponse;
 	const nameless = answer.pods.some((p) => !p?.metadata?.uid) || answer.removed.some((r) => !r?.uid);
-	if (nameless || [...answer.configMaps, ...answer.secrets].some((o) => !o?.metadata?.name)) throw new Error("the answer to a poll names objects without a name");
+	if (nameless || [...answer.configMaps, ...answer.secrets].some((o) => !o?.metadata?.name))
+		throw new Error("the answer to a poll names objects without a name");
 	const unusable = answer.pods.filter((p) => !isUsablePod(p)).map(podRef);
 	return { answer, unusable };
 }

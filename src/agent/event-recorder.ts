@@ -56,7 +56,9 @@ export class ApiEventRecorder implements EventRecorder {
 	record(pod: Pod, type: "Normal" | "Warning", reason: string, message: string, containerFieldPath?: string): void {
 		const ref = podRef(pod);
 		const text = message.length > MAX_MESSAGE_LENGTH ? `${message.slice(0, MAX_MESSAGE_LENGTH - 3)}...` : message;
-		const key = createHash("sha256").update([ref.uid, containerFieldPath ?? "", type, reason, text].join("\0")).digest("base64");
+		const key = createHash("sha256")
+			.update([ref.uid, containerFieldPath ?? "", type, reason, text].join("\0"))
+			.digest("base64");
 		if (!this.#takeToken(ref.uid)) return;
 		const now = timestamp(this.#clock.nowMs());
 		const remembered = this.#remember(key, ref.name, now);
@@ -137,10 +139,11 @@ export class ApiEventRecorder implements EventRecorder {
 		} catch (error) {
 			item.attempts++;
 			if (item.attempts >= MAX_ATTEMPTS) this.#log.debug("an event was given up", { error, reason: item.event.reason });
-			else this.#clock.after(1000 * 2 ** item.attempts, () => {
-				if (!this.#queue.some((q) => q.key === item.key)) this.#queue.push(item);
-				void this.#drain();
-			});
+			else
+				this.#clock.after(1000 * 2 ** item.attempts, () => {
+					if (!this.#queue.some((q) => q.key === item.key)) this.#queue.push(item);
+					void this.#drain();
+				});
 		}
 	}
 
@@ -150,7 +153,12 @@ export class ApiEventRecorder implements EventRecorder {
 		const collection = `/api/v1/namespaces/${encodeURIComponent(event.metadata.namespace ?? "")}/events`;
 		if (remembered?.created) {
 			const patch = { count: event.count, lastTimestamp: event.lastTimestamp };
-			const { code } = await this.#api.request("PATCH", `${collection}/${encodeURIComponent(event.metadata.name ?? "")}`, patch, "application/merge-patch+json");
+			const { code } = await this.#api.request(
+				"PATCH",
+				`${collection}/${encodeURIComponent(event.metadata.name ?? "")}`,
+				patch,
+				"application/merge-patch+json",
+			);
 			if (code !== 404) return code;
 		}
 		const { code } = await this.#api.request("POST", collection, event);

@@ -3,7 +3,14 @@ import { readFile } from "node:fs/promises";
 import type { Pod } from "../core/schema/kubernetes.d.ts";
 import { writeFileAtomic } from "./atomic-file.ts";
 
-const LOCAL = ["127.0.0.1\tlocalhost", "::1\tlocalhost ip6-localhost ip6-loopback", "fe00::0\tip6-localnet", "fe00::0\tip6-mcastprefix", "fe00::1\tip6-allnodes", "fe00::2\tip6-allrouters"];
+const LOCAL = [
+	"127.0.0.1\tlocalhost",
+	"::1\tlocalhost ip6-localhost ip6-loopback",
+	"fe00::0\tip6-localnet",
+	"fe00::0\tip6-mcastprefix",
+	"fe00::1\tip6-allnodes",
+	"fe00::2\tip6-allrouters",
+];
 const MAX_HOST_NAME_LENGTH = 63;
 
 export function podHostname(pod: Pod): string {

@@ -54,7 +54,10 @@ export async function loadMembership(options: JoinOptions): Promise<Membership |
 		return undefined;
 	}
 	if (saved.nodeName !== options.nodeName) {
-		throw new AgentError("data-directory", `${options.dataDirectory} belongs to node ${JSON.stringify(saved.nodeName)}, not ${JSON.stringify(options.nodeName)}; give another --data-dir, or that node's name`);
+		throw new AgentError(
+			"data-directory",
+			`${options.dataDirectory} belongs to node ${JSON.stringify(saved.nodeName)}, not ${JSON.stringify(options.nodeName)}; give another --data-dir, or that node's name`,
+		);
 	}
 	// The port of a local cluster may change; the credential is good for the cluster whatever its address.
 	return { ...saved, server: options.server } as Membership;
@@ -99,13 +102,19 @@ async function joinOnce(client: ControlPlaneClient, options: JoinOptions, instan
 	const { server, nodeName, dataDirectory } = options;
 	const { code, body } = await client.request("POST", "/agent/v1/join", { version: AGENT_PROTOCOL_VERSION, nodeName, instanceId });
 	const said = (body as { message?: string } | undefined)?.message ?? "";
-	if (code === 401 || code === 403) throw new AgentError("token", `${server} did not accept the join token: ${said || "Unauthorized"}; make a new token and give it with --token`);
-	if (code === 409) throw new AgentError("name-taken", `the name ${JSON.stringify(nodeName)} is taken by another node of the cluster: ${said}; choose another with --name, or delete that node first`);
+	if (code === 401 || code === 403)
+		throw new AgentError("token", `${server} did not accept the join token: ${said || "Unauthorized"}; make a new token and give it with --token`);
+	if (code === 409)
+		throw new AgentError(
+			"name-taken",
+			`the name ${JSON.stringify(nodeName)} is taken by another node of the cluster: ${said}; choose another with --name, or delete that node first`,
+		);
 	if (code === 400 || code === 422) throw new AgentError("refused", `the control plane refused to let ${JSON.stringify(nodeName)} join: ${said}`);
 	if (code === 404) throw new AgentError("refused", `${server} knows no clusters for agents to join: ${said || "404"}; check the address, its path included`);
 	if (code >= 300) throw new ControlPlaneError("answer", `the control plane answered ${code}: ${said}`);
 	const cluster = body as Partial<JoinResponse> | undefined;
-	if (cluster?.version !== AGENT_PROTOCOL_VERSION || typeof cluster.credential !== "string") throw new AgentError("refused", `${server} gave an answer to joining that this agent does not understand; update the older of the two`);
+	if (cluster?.version !== AGENT_PROTOCOL_VERSION || typeof cluster.credential !== "string")
+		throw new AgentError("refused", `${server} gave an answer to joining that this agent does not understand; update the older of the two`);
 	const membership: Membership = { server, nodeName, cluster: cluster as JoinResponse };
 	await writeFileAtomic(membershipFile(dataDirectory), JSON.stringify(membership)).catch((error: unknown) => {
 		throw new AgentError("data-directory", `${dataDirectory} cannot be written (${errorText(error)})`, { cause: error });

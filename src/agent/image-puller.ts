@@ -39,7 +39,13 @@ export class ImagePuller {
 	readonly #pulling = new Map<string, Promise<ImageStatus>>();
 	readonly #lastFailure = new Map<string, string>();
 
-	constructor(runtime: ContainerRuntime, events: EventRecorder, clock: Clock, objects: ObjectSource, durations: BackoffDurations = { initialMs: IMAGE_BACKOFF_INITIAL_MS, maxMs: IMAGE_BACKOFF_MAX_MS }) {
+	constructor(
+		runtime: ContainerRuntime,
+		events: EventRecorder,
+		clock: Clock,
+		objects: ObjectSource,
+		durations: BackoffDurations = { initialMs: IMAGE_BACKOFF_INITIAL_MS, maxMs: IMAGE_BACKOFF_MAX_MS },
+	) {
 		this.#runtime = runtime;
 		this.#events = events;
 		this.#clock = clock;
@@ -83,7 +89,13 @@ export class ImagePuller {
 		try {
 			const image = await this.#shared(ref, pod);
 			const took = `${((this.#clock.nowMs() - startedAtMs) / 1000).toFixed(3).replace(/\.?0+$/, "")}s`;
-			this.#events.record(pod, "Normal", "Pulled", `Successfully pulled image "${ref}" in ${took} (${took} including waiting). Image size: ${image.sizeBytes} bytes.`, fieldPath);
+			this.#events.record(
+				pod,
+				"Normal",
+				"Pulled",
+				`Successfully pulled image "${ref}" in ${took} (${took} including waiting). Image size: ${image.sizeBytes} bytes.`,
+				fieldPath,
+			);
 		} catch (error) {
 			this.#backoff.next(key, this.#clock.nowMs());
 			const reason = error instanceof RuntimeError ? error.reason : "ErrImagePull";
@@ -123,7 +135,9 @@ export function registryAuth(ref: string, pod: Pod, objects: ObjectSource): { us
 		for (const [server, entry] of Object.entries(found ?? {})) {
 			const serverHost = server.replace(/^https?:\/\//, "").split("/")[0];
 			if (serverHost !== host && !(host === "docker.io" && serverHost === "index.docker.io")) continue;
-			const [user, ...rest] = Buffer.from(entry.auth ?? "", "base64").toString("utf8").split(":");
+			const [user, ...rest] = Buffer.from(entry.auth ?? "", "base64")
+				.toString("utf8")
+				.split(":");
 			const username = entry.username ?? user ?? "";
 			if (username) return { username, password: entry.password ?? rest.join(":") };
 		}

@@ -41,7 +41,14 @@ export async function runHook(handler: LifecycleHandler, context: HookContext): 
 async function execHook(command: string[], context: HookContext): Promise<void> {
 	const output = collector(MAX_HOOK_OUTPUT_BYTES);
 	const abort = new AbortController();
-	const exec = context.runtime.exec(context.containerId, { command, tty: false, stdout: output.stream, stderr: output.stream, timeoutMs: context.timeoutMs, signal: abort.signal });
+	const exec = context.runtime.exec(context.containerId, {
+		command,
+		tty: false,
+		stdout: output.stream,
+		stderr: output.stream,
+		timeoutMs: context.timeoutMs,
+		signal: abort.signal,
+	});
 	exec.catch(() => undefined);
 	try {
 		const code = await Promise.race([exec, sleep(context.clock, context.timeoutMs, AbortSignal.any([context.signal, abort.signal])).then(() => undefined)]);

@@ -38,9 +38,11 @@ function formatLine(level: LogLevel, message: string, fields: LogFields): string
 /** Writes entries of `level` and above to `write`, by default stderr. */
 export function createLogger(level: LogLevel = "info", write: (line: string) => void = (line) => process.stderr.write(line)): Logger {
 	const least = LEVELS.indexOf(level);
-	const at = (entryLevel: LogLevel) => (message: string, fields: LogFields = {}) => {
-		if (LEVELS.indexOf(entryLevel) >= least) write(formatLine(entryLevel, message, fields));
-	};
+	const at =
+		(entryLevel: LogLevel) =>
+		(message: string, fields: LogFields = {}) => {
+			if (LEVELS.indexOf(entryLevel) >= least) write(formatLine(entryLevel, message, fields));
+		};
 	return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
 

@@ -79,13 +79,30 @@ function nodeConditions(input: NodeStatusInput, pressure: { memory: boolean; dis
 	const condition = (type: string, status: boolean, reason: string, message: string): NodeCondition => {
 		const before = input.previous?.conditions?.find((c) => c.type === type);
 		const text = status ? "True" : "False";
-		return { type, status: text, lastHeartbeatTime: now, lastTransitionTime: before?.status === text && before.lastTransitionTime ? before.lastTransitionTime : now, reason, message };
+		return {
+			type,
+			status: text,
+			lastHeartbeatTime: now,
+			lastTransitionTime: before?.status === text && before.lastTransitionTime ? before.lastTransitionTime : now,
+			reason,
+			message,
+		};
 	};
 	const { memory, disk, pids } = pressure;
 	return [
-		condition("MemoryPressure", memory, memory ? "KubeletHasInsufficientMemory" : "KubeletHasSufficientMemory", `kubelet has ${memory ? "insufficient memory" : "sufficient memory"} available`),
+		condition(
+			"MemoryPressure",
+			memory,
+			memory ? "KubeletHasInsufficientMemory" : "KubeletHasSufficientMemory",
+			`kubelet has ${memory ? "insufficient memory" : "sufficient memory"} available`,
+		),
 		condition("DiskPressure", disk, disk ? "KubeletHasDiskPressure" : "KubeletHasNoDiskPressure", `kubelet has ${disk ? "disk pressure" : "no disk pressure"}`),
-		condition("PIDPressure", pids, pids ? "KubeletHasInsufficientPID" : "KubeletHasSufficientPID", `kubelet has ${pids ? "insufficient" : "sufficient"} PID available`),
+		condition(
+			"PIDPressure",
+			pids,
+			pids ? "KubeletHasInsufficientPID" : "KubeletHasSufficientPID",
+			`kubelet has ${pids ? "insufficient" : "sufficient"} PID available`,
+		),
 		condition("Ready", ready, ready ? "KubeletReady" : "KubeletNotReady", ready ? "kubelet is posting ready status" : "container runtime is down"),
 	];
 }

@@ -39,7 +39,8 @@ export interface PodActions {
 /** The youngest container of that name, or undefined. */
 export function latestContainer(containers: readonly ContainerStateInfo[], name: string): ContainerStateInfo | undefined {
 	let latest: ContainerStateInfo | undefined;
-	for (const c of containers) if (c.name === name && (!latest || c.attempt > latest.attempt || (c.attempt === latest.attempt && c.createdAtMs > latest.createdAtMs))) latest = c;
+	for (const c of containers)
+		if (c.name === name && (!latest || c.attempt > latest.attempt || (c.attempt === latest.attempt && c.createdAtMs > latest.createdAtMs))) latest = c;
 	return latest;
 }
 
@@ -62,11 +63,24 @@ export function shouldRestart(pod: Pod, container: Container, latest: ContainerS
 	return policy === "Always" || (policy === "OnFailure" && latest.exitCode !== 0);
 }
 
-export function computePodActions(pod: Pod, sandboxes: readonly SandboxState[], containers: readonly ContainerStateInfo[], verdicts: ProbeVerdicts): PodActions {
+export function computePodActions(
+	pod: Pod,
+	sandboxes: readonly SandboxState[],
+	containers: readonly ContainerStateInfo[],
+	verdicts: ProbeVerdicts,
+): PodActions {
 	const sandbox = latestSandbox(sandboxes);
 	const readyCount = sandboxes.filter((s) => s.ready).length;
-	if (!sandbox || !sandbox.ready || readyCount > 1) return withNewSandbox(pod, sandbox, containers);
-	const actions: PodActions = { killPod: false, createSandbox: false, sandbox, attempt: sandbox.attempt, initContainersToStart: [], containersToStart: [], containersToKill: [] };
+	if (!sandbox?.ready || readyCount > 1) return withNewSandbox(pod, sandbox, containers);
+	const actions: PodActions = {
+		killPod: false,
+		createSandbox: false,
+		sandbox,
+		attempt: sandbox.attempt,
+		initContainersToStart: [],
+		containersToStart: [],
+		containersToKill: [],
+	};
 	const here = containers.filter((c) => c.sandboxId === sandbox.id);
 	const initialized = decideInitContainers(pod, here, verdicts, actions);
 	if (actions.killPod || !initialized) return actions;
@@ -132,7 +146,13 @@ function decideSidecar(container: Container, latest: ContainerStateInfo | undefi
 	return verdicts.started(latest.id);
 }
 
-function decideContainers(pod: Pod, here: readonly ContainerStateInfo[], all: readonly ContainerStateInfo[], verdicts: ProbeVerdicts, actions: PodActions): void {
+function decideContainers(
+	pod: Pod,
+	here: readonly ContainerStateInfo[],
+	all: readonly ContainerStateInfo[],
+	verdicts: ProbeVerdicts,
+	actions: PodActions,
+): void {
 	let kept = 0;
 	for (const container of pod.spec?.containers ?? []) {
 		const latest = latestContainer(here, container.name);

@@ -50,7 +50,10 @@ export function terminationMessageFile(paths: PodPaths, containerName: string, a
 
 /** Changes when a running container must be replaced: kubelet hashes the name and the image, the rest of a container is immutable. */
 export function containerSpecHash(container: Container): string {
-	return createHash("sha256").update(JSON.stringify([container.name, container.image ?? ""])).digest("hex").slice(0, 16);
+	return createHash("sha256")
+		.update(JSON.stringify([container.name, container.image ?? ""]))
+		.digest("hex")
+		.slice(0, 16);
 }
 
 export const isSidecar = (container: Container): boolean => container.restartPolicy === "Always";

@@ -53,14 +53,22 @@ export class PodStart {
 		let nextMs = Number.POSITIVE_INFINITY;
 		for (const container of [...actions.initContainersToStart, ...actions.containersToStart]) {
 			if (this.#signal.aborted) break;
-			nextMs = Math.min(nextMs, await this.#startOne(pod, container, { sandbox, config: { ...config, attempt: sandbox.attempt }, volumes, snapshot: fresh, status }));
+			nextMs = Math.min(
+				nextMs,
+				await this.#startOne(pod, container, { sandbox, config: { ...config, attempt: sandbox.attempt }, volumes, snapshot: fresh, status }),
+			);
 		}
 		return nextMs;
 	}
 
 	#facts(pod: Pod, sandbox: SandboxState | undefined): PodFacts {
 		const { node } = this.#context;
-		return { nodeName: node.name, hostIPs: node.hostIPs(), podIPs: pod.spec?.hostNetwork ? node.hostIPs() : (sandbox?.ips ?? []), allocatable: node.allocatable() };
+		return {
+			nodeName: node.name,
+			hostIPs: node.hostIPs(),
+			podIPs: pod.spec?.hostNetwork ? node.hostIPs() : (sandbox?.ips ?? []),
+			allocatable: node.allocatable(),
+		};
 	}
 
 	async #killOldSandboxes(termination: PodTermination, pod: Pod, snapshot: PodSnapshot): Promise<void> {

@@ -47,7 +47,11 @@ export function computePodStatus(input: PodStatusInput): PodStatus {
 		observedGeneration: pod.metadata.generation,
 		phase,
 		conditions: podConditions({ pod, previous, phase, sandboxReady: sandbox?.ready === true, initStatuses, statuses, nowMs: input.nowMs }),
-		...(input.verdict ? { reason: input.verdict.reason, message: input.verdict.message } : isTerminal(previous?.phase) ? pick(previous, ["reason", "message"]) : {}),
+		...(input.verdict
+			? { reason: input.verdict.reason, message: input.verdict.message }
+			: isTerminal(previous?.phase)
+				? pick(previous, ["reason", "message"])
+				: {}),
 		...(input.hostIPs[0] ? { hostIP: input.hostIPs[0], hostIPs: input.hostIPs.map((ip) => ({ ip })) } : {}),
 		...(ips[0] ? { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) } : {}),
 		startTime: previous?.startTime ?? timestamp(input.nowMs),
@@ -104,13 +108,22 @@ function resources(container: Container, running: boolean): Partial<ContainerSta
 function volumeMounts(container: Container): Partial<ContainerStatus> {
 	if (!container.volumeMounts?.length) return {};
 	return {
-		volumeMounts: container.volumeMounts.map((m) => ({ name: m.name, mountPath: m.mountPath, ...(m.readOnly ? { readOnly: true, recursiveReadOnly: "Disabled" } : {}) })),
+		volumeMounts: container.volumeMounts.map((m) => ({
+			name: m.name,
+			mountPath: m.mountPath,
+			...(m.readOnly ? { readOnly: true, recursiveReadOnly: "Disabled" } : {}),
+		})),
 	};
 }
 
 const containerId = (input: PodStatusInput, c: ContainerStateInfo): string => `${input.runtimeName}://${c.id}`;
 
-function currentState(input: PodStatusInput, container: Container, latest: ContainerStateInfo | undefined, previous: ContainerStatus | undefined): ContainerState {
+function currentState(
+	input: PodStatusInput,
+	container: Container,
+	latest: ContainerStateInfo | undefined,
+	previous: ContainerStatus | undefined,
+): ContainerState {
 	const failure = input.startFailures.get(container.name);
 	if (latest?.state === "running") return { running: { startedAt: timestamp(latest.startedAtMs) } };
 	if (failure && !input.terminating && shouldRestart(input.pod, container, latest)) return { waiting: { reason: failure.reason, message: failure.message } };
@@ -118,7 +131,8 @@ function currentState(input: PodStatusInput, container: Container, latest: Conta
 	if (latest?.state === "unknown") return unknownTermination(input, latest);
 	// The runtime has lost it (another sandbox, a collected container), but it ended and was told so.
 	if (previous?.state?.terminated && !latest) return previous.state;
-	if (previous?.state?.running && !latest && input.terminated) return { terminated: { exitCode: 137, reason: "ContainerStatusUnknown", message: LOST_MESSAGE } };
+	if (previous?.state?.running && !latest && input.terminated)
+		return { terminated: { exitCode: 137, reason: "ContainerStatusUnknown", message: LOST_MESSAGE } };
 	return { waiting: { reason: (input.pod.spec?.initContainers?.length ?? 0) > 0 ? "PodInitializing" : "ContainerCreating" } };
 }
 
@@ -139,11 +153,24 @@ function terminated(input: PodStatusInput, c: ContainerStateInfo): ContainerStat
 }
 
 function unknownTermination(input: PodStatusInput, c: ContainerStateInfo): ContainerState {
-	return { terminated: { exitCode: 137, reason: "ContainerStatusUnknown", message: "The container could not be located when the pod was deleted.  The container used to be Running", containerID: containerId(input, c) } };
+	return {
+		terminated: {
+			exitCode: 137,
+			reason: "ContainerStatusUnknown",
+			message: "The container could not be located when the pod was deleted.  The container used to be Running",
+			containerID: containerId(input, c),
+		},
+	};
 }
 
 /** The run before the one that `state` shows. */
-function lastTermination(input: PodStatusInput, container: Container, latest: ContainerStateInfo | undefined, previous: ContainerStatus | undefined, state: ContainerState): ContainerState {
+function lastTermination(
+	input: PodStatusInput,
+	container: Container,
+	latest: ContainerStateInfo | undefined,
+	previous: ContainerStatus | undefined,
+	state: ContainerState,
+): ContainerState {
 	if (latest?.state === "exited" && state.waiting) return terminated(input, latest);
 	const before = latestContainer(
 		input.containers.filter((c) => c !== latest && c.state === "exited"),
@@ -179,7 +206,7 @@ export function podPhase(pod: Pod, initStatuses: readonly ContainerStatus[], sta
 		}
 		const end = status.state?.terminated;
 		if (end && end.exitCode !== 0 && (policy === "Never" || terminated)) return "Failed";
-		if (!end || end.exitCode !== 0) pendingInit++;
+		if (end?.exitCode !== 0) pendingInit++;
 	}
 	const began = statuses.some((s) => s.state?.running || s.state?.terminated || s.lastState?.terminated);
 	if (pendingInit > 0 && !began) return terminated ? "Failed" : "Pending";

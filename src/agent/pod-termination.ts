@@ -44,7 +44,8 @@ export class PodTermination {
 		const found = findContainer(this.#pod, state.name);
 		if (found) events.record(this.#pod, "Normal", "Killing", message, containerFieldPath(found.kind, state.name));
 		const deadlineMs = Math.min(this.#deadlineMs, clock.nowMs() + graceSeconds * 1000);
-		if (found?.container.lifecycle?.preStop && state.state === "running") await this.#preStop(found.container, state, graceSeconds, containerFieldPath(found.kind, state.name));
+		if (found?.container.lifecycle?.preStop && state.state === "running")
+			await this.#preStop(found.container, state, graceSeconds, containerFieldPath(found.kind, state.name));
 		const remaining = Math.ceil((Math.min(deadlineMs, this.#deadlineMs) - clock.nowMs()) / 1000);
 		const least = Math.min(MIN_STOP_SECONDS, graceSeconds);
 		this.#stopping.add(state.id);
@@ -62,7 +63,9 @@ export class PodTermination {
 		this.#deadlineMs = deadlineMs;
 		this.#hooks.abort();
 		for (const id of this.#stopping) {
-			this.#context.runtime.stopContainer(id, graceSeconds).catch((error: unknown) => this.#context.log.warn("stopping a container sooner failed", { container: id, error }));
+			this.#context.runtime
+				.stopContainer(id, graceSeconds)
+				.catch((error: unknown) => this.#context.log.warn("stopping a container sooner failed", { container: id, error }));
 		}
 	}
 
@@ -75,7 +78,15 @@ export class PodTermination {
 		if (!handler) return;
 		const { runtime, clock, events } = this.#context;
 		try {
-			await runHook(handler, { runtime, clock, container, containerId: state.id, podIP: this.#podIP, timeoutMs: graceSeconds * 1000, signal: this.#hooks.signal });
+			await runHook(handler, {
+				runtime,
+				clock,
+				container,
+				containerId: state.id,
+				podIP: this.#podIP,
+				timeoutMs: graceSeconds * 1000,
+				signal: this.#hooks.signal,
+			});
 		} catch (error) {
 			events.record(this.#pod, "Warning", "FailedPreStopHook", `PreStopHook failed: ${errorText(error)}`, fieldPath);
 		}

@@ -31,11 +31,22 @@ describe("a pod that starts", () => {
 	});
 
 	it("runs its init containers one after the other, then the rest", async () => {
-		node.supervisor.upsert(testPod({ initContainers: [{ name: "one", image: "app:1" }, { name: "two", image: "app:1" }] }));
+		node.supervisor.upsert(
+			testPod({
+				initContainers: [
+					{ name: "one", image: "app:1" },
+					{ name: "two", image: "app:1" },
+				],
+			}),
+		);
 		await until(() => node.runtime.container("one")?.state === "running");
 		await node.reported((s) => s.initContainerStatuses?.[0]?.state?.running !== undefined);
 		expect(node.runtime.container("two")).toBeUndefined();
-		expect(condition("Initialized")).toMatchObject({ status: "False", reason: "ContainersNotInitialized", message: "containers with incomplete status: [one two]" });
+		expect(condition("Initialized")).toMatchObject({
+			status: "False",
+			reason: "ContainersNotInitialized",
+			message: "containers with incomplete status: [one two]",
+		});
 		expect(node.status()?.containerStatuses?.[0]?.state).toEqual({ waiting: { reason: "PodInitializing" } });
 		node.runtime.exit("one", 0);
 		await until(() => node.runtime.container("two")?.state === "running");
@@ -168,7 +179,10 @@ describe("a sandbox that dies", () => {
 		const [sandbox] = [...node.runtime.sandboxes.values()];
 		await node.runtime.stopSandbox(sandbox?.id ?? "");
 		await node.reported((s) => s.containerStatuses?.[0]?.restartCount === 1 && s.containerStatuses[0].state?.running !== undefined);
-		expect([...node.runtime.sandboxes.values()].map((s) => [s.attempt, s.ready])).toEqual([[0, false], [1, true]]);
+		expect([...node.runtime.sandboxes.values()].map((s) => [s.attempt, s.ready])).toEqual([
+			[0, false],
+			[1, true],
+		]);
 		await node.event("SandboxChanged");
 	});
 });

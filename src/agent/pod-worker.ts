@@ -69,7 +69,8 @@ export class PodWorker {
 			run: (target, probe) => runProbe(context.runtime, target, probe),
 			onChange: () => this.wake(),
 			onFailure: (container, kind, message) => {
-				const path = findContainer(this.#pod, container.name)?.kind === "init" ? `spec.initContainers{${container.name}}` : `spec.containers{${container.name}}`;
+				const path =
+					findContainer(this.#pod, container.name)?.kind === "init" ? `spec.initContainers{${container.name}}` : `spec.containers{${container.name}}`;
 				context.events.record(this.#pod, "Warning", "Unhealthy", `${kind[0]?.toUpperCase()}${kind.slice(1)} probe failed: ${message}`, path);
 			},
 		});
@@ -275,7 +276,8 @@ export class PodWorker {
 		for (const id of this.#messages.keys()) if (!present.has(id)) this.#messages.delete(id);
 		for (const state of containers) {
 			const found = findContainer(this.#pod, state.name);
-			if (state.state === "exited" && found && !this.#messages.has(state.id)) this.#messages.set(state.id, await readTerminationMessage(this.#paths, found.container, state));
+			if (state.state === "exited" && found && !this.#messages.has(state.id))
+				this.#messages.set(state.id, await readTerminationMessage(this.#paths, found.container, state));
 		}
 	}
 }

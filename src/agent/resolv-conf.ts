@@ -40,7 +40,10 @@ function baseSettings(pod: Pod, host: DnsSettings, domain: string, dnsAddress: s
 export function parseResolvConf(text: string): DnsSettings {
 	const out: DnsSettings = { servers: [], searches: [], options: [] };
 	for (const line of text.split("\n")) {
-		const [word, ...rest] = line.replace(/[#;].*$/, "").trim().split(/\s+/);
+		const [word, ...rest] = line
+			.replace(/[#;].*$/, "")
+			.trim()
+			.split(/\s+/);
 		if (word === "nameserver" && rest[0]) out.servers.push(rest[0]);
 		if (word === "search" || word === "domain") out.searches = rest;
 		if (word === "options") out.options.push(...rest);

@@ -53,19 +53,24 @@ export class ServiceAccountTokens implements TokenSource {
 	async #request(pod: Pod, request: { audience: string | undefined; expirationSeconds: number }, nowMs: number): Promise<CachedToken> {
 		const ref = podRef(pod);
 		const account = pod.spec?.serviceAccountName || "default";
-		const answer = await this.#api.request("POST", `/api/v1/namespaces/${encodeURIComponent(ref.namespace)}/serviceaccounts/${encodeURIComponent(account)}/token`, {
-			apiVersion: "authentication.k8s.io/v1",
-			kind: "TokenRequest",
-			spec: {
-				...(request.audience ? { audiences: [request.audience] } : {}),
-				expirationSeconds: request.expirationSeconds,
-				boundObjectRef: { apiVersion: "v1", kind: "Pod", name: ref.name, uid: ref.uid },
+		const answer = await this.#api.request(
+			"POST",
+			`/api/v1/namespaces/${encodeURIComponent(ref.namespace)}/serviceaccounts/${encodeURIComponent(account)}/token`,
+			{
+				apiVersion: "authentication.k8s.io/v1",
+				kind: "TokenRequest",
+				spec: {
+					...(request.audience ? { audiences: [request.audience] } : {}),
+					expirationSeconds: request.expirationSeconds,
+					boundObjectRef: { apiVersion: "v1", kind: "Pod", name: ref.name, uid: ref.uid },
+				},
 			},
-		});
+		);
 		const body = answer.body as TokenAnswer;
 		const token = body?.status?.token;
 		const expiresAtMs = Date.parse(body?.status?.expirationTimestamp ?? "");
-		if (answer.code >= 300 || !token || Number.isNaN(expiresAtMs)) throw new Error(`failed to fetch token: ${body?.message ?? `the API answered ${answer.code}`}`);
+		if (answer.code >= 300 || !token || Number.isNaN(expiresAtMs))
+			throw new Error(`failed to fetch token: ${body?.message ?? `the API answered ${answer.code}`}`);
 		const lifeMs = expiresAtMs - nowMs;
 		return { token, expiresAtMs, refreshAtMs: nowMs + Math.min(lifeMs * REFRESH_FRACTION, MAX_AGE_MS) };
 	}

@@ -87,7 +87,13 @@ export class TestNode {
 			startLimit: new Limiter(4),
 			reports: { status: (pod, status) => void this.statuses.push({ pod, status }), stopped: (pod) => void this.stopped.push(pod) },
 			dataDirectory,
-			node: { name: "node-1", hostIPs: () => ["192.0.2.1"], allocatable: () => ({ cpu: "4", memory: "8Gi" }), clusterDomain: "cluster.local", dnsAddress: "10.96.0.10" },
+			node: {
+				name: "node-1",
+				hostIPs: () => ["192.0.2.1"],
+				allocatable: () => ({ cpu: "4", memory: "8Gi" }),
+				clusterDomain: "cluster.local",
+				dnsAddress: "10.96.0.10",
+			},
 		};
 		this.supervisor = new PodSupervisor(this.context);
 		this.view.start((uid) => this.supervisor.runtimeChanged(uid));

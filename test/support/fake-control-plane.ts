@@ -94,8 +94,11 @@ export class FakeControlPlane {
 
 	#join(body: JoinRequest, authorization: string, response: ServerResponse): void {
 		this.joins.push(body);
-		if (authorization !== `Bearer ${this.token}`) return json(response, 401, { message: "Unauthorized" });
-		if (this.joinStatus) return json(response, this.joinStatus.code, { message: this.joinStatus.message });
+		const refusal = authorization === `Bearer ${this.token}` ? this.joinStatus : { code: 401, message: "Unauthorized" };
+		if (refusal) {
+			json(response, refusal.code, { message: refusal.message });
+			return;
+		}
 		const answer: JoinResponse = {
 			version: 1,
 			credential: "node-credential",
@@ -105,13 +108,14 @@ export class FakeControlPlane {
 			serviceCidr: "10.96.0.0/16",
 			podCidr: "10.244.1.0/24",
 		};
-		return json(response, 200, answer);
+		json(response, 200, answer);
 	}
 
 	#poll(request: PollRequest, response: ServerResponse): void {
 		if (!request.hold) {
 			this.reports.push(request);
-			return json(response, 200, emptyAnswer(request));
+			json(response, 200, emptyAnswer(request));
+			return;
 		}
 		let closed = false;
 		response.once("close", () => {

@@ -98,7 +98,16 @@ export class FakeRuntime implements ContainerRuntime {
 	async runSandbox(config: SandboxConfig): Promise<SandboxState> {
 		const { name = "", namespace = "", uid = "" } = config.pod.metadata;
 		this.#called("runSandbox", name);
-		const sandbox = { id: `s${this.#nextId++}`, podUid: uid, podName: name, podNamespace: namespace, attempt: config.attempt, ready: true, createdAtMs: this.#clock.nowMs(), ips: [this.podIP] };
+		const sandbox = {
+			id: `s${this.#nextId++}`,
+			podUid: uid,
+			podName: name,
+			podNamespace: namespace,
+			attempt: config.attempt,
+			ready: true,
+			createdAtMs: this.#clock.nowMs(),
+			ips: [this.podIP],
+		};
 		this.sandboxes.set(sandbox.id, sandbox);
 		return { ...sandbox };
 	}

@@ -31,7 +31,8 @@ export async function execProbe(runtime: ContainerRuntime, containerId: string, 
 		// A runtime that does not stop in time must not leave an unhandled rejection behind.
 		run.catch(() => undefined);
 		const result = await Promise.race([run, timeout]);
-		if (result === "timeout") return { success: false, message: `command timed out: ${JSON.stringify(command.join(" "))} timed out after ${timeoutMs / 1000}s` };
+		if (result === "timeout")
+			return { success: false, message: `command timed out: ${JSON.stringify(command.join(" "))} timed out after ${timeoutMs / 1000}s` };
 		return { success: result === 0, message: output.text() };
 	} finally {
 		clearTimeout(timer);

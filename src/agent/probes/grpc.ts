@@ -33,7 +33,10 @@ function responseStatus(frame: Buffer): number {
 export function grpcProbe(host: string, port: number, service: string, timeoutMs: number): Promise<ProbeOutcome> {
 	return new Promise((resolve) => {
 		const session = connect(`http://${host.includes(":") ? `[${host}]` : host}:${port}`);
-		const timer = setTimeout(() => finish(false, `timeout: failed to connect service "${host}:${port}" within ${timeoutMs / 1000}s: context deadline exceeded`), timeoutMs);
+		const timer = setTimeout(
+			() => finish(false, `timeout: failed to connect service "${host}:${port}" within ${timeoutMs / 1000}s: context deadline exceeded`),
+			timeoutMs,
+		);
 		const finish = (success: boolean, message: string) => {
 			clearTimeout(timer);
 			session.destroy();
@@ -51,7 +54,13 @@ export function grpcProbe(host: string, port: number, service: string, timeoutMs
 		stream.on("data", (chunk: Buffer) => chunks.push(chunk));
 		stream.once("error", (error) => finish(false, `error: health rpc probe failed: ${error.message}`));
 		stream.once("end", () => {
-			if (code !== "0") return finish(false, code === "12" ? "error: this server does not implement the grpc health protocol (grpc.health.v1.Health)" : `error: health rpc probe failed with code ${code}`);
+			if (code !== "0")
+				return finish(
+					false,
+					code === "12"
+						? "error: this server does not implement the grpc health protocol (grpc.health.v1.Health)"
+						: `error: health rpc probe failed with code ${code}`,
+				);
 			const status = responseStatus(Buffer.concat(chunks));
 			return finish(status === SERVING, status === SERVING ? "" : `service unhealthy (responded with "${STATUS_NAMES[status] ?? status}")`);
 		});

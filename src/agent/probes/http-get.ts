@@ -38,14 +38,21 @@ export function httpProbe(action: HTTPGetAction, podIP: string, port: number, ti
 		};
 		const options = { host, port, path, method: "GET", headers, agent: false as const };
 		const request = scheme === "https" ? httpsRequest({ ...options, rejectUnauthorized: false }, onResponse) : httpRequest(options, onResponse);
-		const timer = setTimeout(() => finish({ success: false, message: `Get "${url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)` }), timeoutMs);
+		const timer = setTimeout(
+			() => finish({ success: false, message: `Get "${url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)` }),
+			timeoutMs,
+		);
 		request.once("error", (error: NodeJS.ErrnoException) => finish({ success: false, message: `Get "${url}": ${dialError(error, host, port)}` }));
 		request.end();
 	});
 }
 
 function probeHeaders(action: HTTPGetAction): Record<string, string> {
-	const headers: Record<string, string> = { "User-Agent": `kube-probe/${AGENT_VERSION.split(".").slice(0, 2).join(".").replace(/^v/, "")}`, Accept: "*/*", Connection: "close" };
+	const headers: Record<string, string> = {
+		"User-Agent": `kube-probe/${AGENT_VERSION.split(".").slice(0, 2).join(".").replace(/^v/, "")}`,
+		Accept: "*/*",
+		Connection: "close",
+	};
 	for (const { name, value } of action.httpHeaders ?? []) {
 		for (const known of Object.keys(headers)) if (known.toLowerCase() === name.toLowerCase()) delete headers[known];
 		headers[name] = value;

@@ -20,12 +20,19 @@ const CHUNK_BYTES = 64 * 1024;
 const FOLLOW_POLL_MS = 500;
 
 /** The log file of the container's present run, or with `previous` of the one before. Throws SessionRefusal in kubelet's words. */
-export function chooseLog(pod: Pod, name: string, previous: boolean, containers: readonly ContainerStateInfo[], dataDirectory: string): { path: string; containerId: string } {
+export function chooseLog(
+	pod: Pod,
+	name: string,
+	previous: boolean,
+	containers: readonly ContainerStateInfo[],
+	dataDirectory: string,
+): { path: string; containerId: string } {
 	const latest = latestContainer(containers, name);
 	const podName = pod.metadata.name;
 	const wanted = previous ? previousRun(containers, name, latest) : latest;
 	if (!wanted || wanted.state === "created") {
-		if (previous) throw new SessionRefusal(400, "BadRequest", `previous terminated container ${JSON.stringify(name)} in pod ${JSON.stringify(podName)} not found`);
+		if (previous)
+			throw new SessionRefusal(400, "BadRequest", `previous terminated container ${JSON.stringify(name)} in pod ${JSON.stringify(podName)} not found`);
 		const status = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])].find((s) => s.name === name);
 		const reason = status?.state?.waiting?.reason ?? "ContainerCreating";
 		throw new SessionRefusal(400, "BadRequest", `container ${JSON.stringify(name)} in pod ${JSON.stringify(podName)} is waiting to start: ${reason}`);
@@ -135,7 +142,11 @@ class LogPrinter {
 		this.#request = request;
 		this.#send = send;
 		this.#left = request.limitBytes ?? Number.POSITIVE_INFINITY;
-		this.#sinceMs = request.sinceTime ? Date.parse(request.sinceTime) : request.sinceSeconds !== undefined ? nowMs - request.sinceSeconds * 1000 : Number.NEGATIVE_INFINITY;
+		this.#sinceMs = request.sinceTime
+			? Date.parse(request.sinceTime)
+			: request.sinceSeconds !== undefined
+				? nowMs - request.sinceSeconds * 1000
+				: Number.NEGATIVE_INFINITY;
 	}
 
 	/** The byte limit is reached. */

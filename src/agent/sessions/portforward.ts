@@ -18,9 +18,8 @@ interface Pair {
 
 export async function servePortForward(socket: SessionSocket, dial: (port: number) => Promise<Duplex>, log: Logger): Promise<void> {
 	const pairs = new Map<string, Pair>();
-	const connection = new SpdyConnection(
-		{ send: (bytes) => socket.send(bytes), pause: () => socket.pause(), resume: () => socket.resume() },
-		(stream) => takeStream(stream, pairs, dial, log),
+	const connection = new SpdyConnection({ send: (bytes) => socket.send(bytes), pause: () => socket.pause(), resume: () => socket.resume() }, (stream) =>
+		takeStream(stream, pairs, dial, log),
 	);
 	socket.listen((bytes) => {
 		connection.receive(bytes).catch((error: unknown) => {

@@ -47,7 +47,9 @@ export class SessionServer {
 		if (this.#stopped || command.type !== "session" || this.#seen.has(command.id)) return;
 		this.#seen.add(command.id);
 		if (this.#seen.size > MAX_REMEMBERED_IDS) this.#seen.delete(this.#seen.values().next().value as string);
-		this.#serve(command).catch((error: unknown) => this.#options.log.warn("a session ended with an error", { session: command.id, kind: command.request.kind, error }));
+		this.#serve(command).catch((error: unknown) =>
+			this.#options.log.warn("a session ended with an error", { session: command.id, kind: command.request.kind, error }),
+		);
 	}
 
 	async stop(): Promise<void> {
@@ -87,7 +89,8 @@ export class SessionServer {
 		if (request.kind === "log") return this.#prepareLog(command, pod, request, snapshot);
 		if (request.kind === "portforward") {
 			const sandbox = latestSandbox(snapshot.sandboxes);
-			if (!sandbox?.ready) throw new SessionRefusal(400, "BadRequest", `unable to forward port because pod is not running. Current status=${pod.status?.phase ?? "Pending"}`);
+			if (!sandbox?.ready)
+				throw new SessionRefusal(400, "BadRequest", `unable to forward port because pod is not running. Current status=${pod.status?.phase ?? "Pending"}`);
 			return (socket) => servePortForward(socket, (port) => runtime.dial(sandbox.id, port), this.#options.log);
 		}
 		const container = runningContainer(snapshot, command.container);

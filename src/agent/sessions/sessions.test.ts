@@ -45,7 +45,13 @@ async function open(request: SessionRequest, container = "app"): Promise<Session
 	return peer;
 }
 
-const logRequest = (extra: Partial<Extract<SessionRequest, { kind: "log" }>> = {}): SessionRequest => ({ kind: "log", follow: false, previous: false, timestamps: false, ...extra });
+const logRequest = (extra: Partial<Extract<SessionRequest, { kind: "log" }>> = {}): SessionRequest => ({
+	kind: "log",
+	follow: false,
+	previous: false,
+	timestamps: false,
+	...extra,
+});
 
 describe("logs", () => {
 	const stamp = (second: number) => `2026-01-01T00:00:0${second}.000000001Z`;
@@ -144,9 +150,16 @@ describe("exec", () => {
 			return 0;
 		};
 		const peer = await open(request({ tty: true }));
-		for (const [width, height] of [[80, 24], [120, 40]]) peer.socket.send(Buffer.from(`\x04{"Width":${width},"Height":${height}}`));
+		for (const [width, height] of [
+			[80, 24],
+			[120, 40],
+		])
+			peer.socket.send(Buffer.from(`\x04{"Width":${width},"Height":${height}}`));
 		await peer.ended();
-		expect(sizes).toEqual([{ width: 80, height: 24 }, { width: 120, height: 40 }]);
+		expect(sizes).toEqual([
+			{ width: 80, height: 24 },
+			{ width: 120, height: 40 },
+		]);
 	});
 
 	it("ends the command when the client goes", async () => {

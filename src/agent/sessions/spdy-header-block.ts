@@ -96,7 +96,9 @@ export class HeaderEncoder {
 		const count = Buffer.alloc(4);
 		count.writeUInt32BE(headers.size);
 		this.#chunks = [];
-		await new Promise<void>((resolve) => this.#deflate.write(Buffer.concat([count, ...[...headers].flatMap((pair) => pair.map(lengthPrefixed))]), () => resolve()));
+		await new Promise<void>((resolve) =>
+			this.#deflate.write(Buffer.concat([count, ...[...headers].flatMap((pair) => pair.map(lengthPrefixed))]), () => resolve()),
+		);
 		return Buffer.concat(this.#chunks);
 	}
 

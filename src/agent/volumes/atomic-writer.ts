@@ -29,7 +29,8 @@ export async function writeVolumeFiles(directory: string, files: ReadonlyMap<str
 
 function checkPath(path: string): void {
 	const parts = path.split("/");
-	if (path === "" || path.startsWith("/") || parts.includes("..") || parts[0]?.startsWith("..") || path.includes("\0")) throw new Error(`invalid path ${JSON.stringify(path)} in a volume`);
+	if (path === "" || path.startsWith("/") || parts.includes("..") || parts[0]?.startsWith("..") || path.includes("\0"))
+		throw new Error(`invalid path ${JSON.stringify(path)} in a volume`);
 }
 
 async function linkTarget(path: string): Promise<string | undefined> {

@@ -9,7 +9,11 @@ export function downwardFiles(pod: Pod, facts: PodFacts, items: readonly Downwar
 	// A volume's resourceFieldRef must name its container, so the first one is only a formality.
 	const container = pod.spec?.containers[0] as Container;
 	for (const item of items) {
-		const text = item.fieldRef ? fieldValue(pod, facts, item.fieldRef) : item.resourceFieldRef ? resourceValue(pod, container, facts, item.resourceFieldRef) : "";
+		const text = item.fieldRef
+			? fieldValue(pod, facts, item.fieldRef)
+			: item.resourceFieldRef
+				? resourceValue(pod, container, facts, item.resourceFieldRef)
+				: "";
 		files.set(item.path, { content: Buffer.from(text), mode: item.mode ?? mode });
 	}
 	return files;

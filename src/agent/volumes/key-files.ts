@@ -6,7 +6,13 @@ import type { VolumeFile } from "./volume.ts";
 /** The API's default of every defaultMode. */
 export const DEFAULT_FILE_MODE = 0o644;
 
-export function keyFiles(data: ReadonlyMap<string, Buffer>, items: readonly KeyToPath[] | undefined, mode: number, optional: boolean | undefined, what: string): Map<string, VolumeFile> {
+export function keyFiles(
+	data: ReadonlyMap<string, Buffer>,
+	items: readonly KeyToPath[] | undefined,
+	mode: number,
+	optional: boolean | undefined,
+	what: string,
+): Map<string, VolumeFile> {
 	const files = new Map<string, VolumeFile>();
 	if (!items || items.length === 0) {
 		for (const [key, content] of data) files.set(key, { content, mode });

@@ -36,7 +36,10 @@ async function projectionFiles(context: VolumeContext, projection: VolumeProject
 }
 
 async function tokenFile(context: VolumeContext, projection: ServiceAccountTokenProjection, mode: number): Promise<Map<string, VolumeFile>> {
-	const token = await context.tokens.token(context.pod, { audience: projection.audience, expirationSeconds: projection.expirationSeconds ?? DEFAULT_TOKEN_SECONDS });
+	const token = await context.tokens.token(context.pod, {
+		audience: projection.audience,
+		expirationSeconds: projection.expirationSeconds ?? DEFAULT_TOKEN_SECONDS,
+	});
 	return new Map([[projection.path, { content: Buffer.from(token), mode: tokenMode(context.pod, mode) }]]);
 }
 

@@ -28,7 +28,8 @@ export class VolumeError extends Error {
 	}
 }
 
-const kindOf = (volume: Volume): string | undefined => Object.keys(volume).find((key) => key !== "name" && volume[key as keyof Volume] !== undefined && volume[key as keyof Volume] !== null);
+const kindOf = (volume: Volume): string | undefined =>
+	Object.keys(volume).find((key) => key !== "name" && volume[key as keyof Volume] !== undefined && volume[key as keyof Volume] !== null);
 
 /** Host paths by volume name. Throws the first VolumeError after all were tried, so that one missing Secret hides no other work. */
 export async function setUpVolumes(context: VolumeContext): Promise<Map<string, string>> {

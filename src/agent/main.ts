@@ -1,0 +1,76 @@
+/** What `petrel agent` runs: the agent with the runtime and the Service network that this machine can carry. */
+import { createHash } from "node:crypto";
+import { readdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { type Agent, type AgentOptions, startAgent } from "./agent.ts";
+import { AgentError } from "./agent-error.ts";
+import { isMissing } from "./atomic-file.ts";
+import { createLogger, errorText, type Logger } from "./log.ts";
+import { NftProxy } from "./network/nft-proxy.ts";
+import type { ServiceProxy } from "./network/service-proxy.ts";
+import { UserspaceProxy } from "./network/userspace-proxy.ts";
+import { createRuntime, detectRuntime, type RuntimeKind } from "./runtime/detect.ts";
+import type { ContainerRuntime } from "./runtime/runtime.ts";
+
+export interface NodeOptions extends Omit<AgentOptions, "runtime" | "network"> {
+	/** Which runtime to use; without it containerd where it can run. */
+	runtimeKind?: RuntimeKind;
+	/** Image files (*.tar) imported at the start. */
+	imagesDir?: string;
+}
+
+/** Joins and runs until `stop`. Rejects with AgentError, a sentence for the user. */
+export async function runNode(options: NodeOptions): Promise<Agent> {
+	const log = options.log ?? createLogger();
+	guardProcess(log);
+	const dataDir = resolve(options.dataDir);
+	const { kind, reason } = await detectRuntime({ dataDir, ...(options.runtimeKind ? { prefer: options.runtimeKind } : {}) });
+	if (options.runtimeKind && options.runtimeKind !== kind) throw new AgentError("runtime", `the ${options.runtimeKind} runtime cannot be used: ${reason}`);
+	log.info("container runtime", { kind, reason });
+	return startAgent({
+		...options,
+		dataDir,
+		log,
+		runtime: () => createRuntime(kind, { dataDir }),
+		network: async (_cluster, runtime) => {
+			await importImages(runtime, options.imagesDir, log);
+			return serviceProxy(kind, dataDir, log);
+		},
+	});
+}
+
+/** Rules in the kernel where containers have a network of their own; else ports forwarded by the agent itself. */
+function serviceProxy(kind: RuntimeKind, dataDir: string, log: Logger): ServiceProxy {
+	const tell = (message: string) => log.info(message);
+	const instance = createHash("sha256").update(dataDir).digest("hex").slice(0, 8);
+	return kind === "containerd" ? new NftProxy({ instance, log: tell }) : new UserspaceProxy({ log: tell });
+}
+
+/** A file that is no image is told and passed over: the node is of use without it. */
+async function importImages(runtime: ContainerRuntime, directory: string | undefined, log: Logger): Promise<void> {
+	if (!directory) return;
+	const names = await readdir(directory).catch((error: unknown) => {
+		if (isMissing(error)) return [];
+		throw error;
+	});
+	for (const name of names.filter((n) => n.endsWith(".tar")).sort()) {
+		try {
+			const images = await runtime.importImage(join(directory, name));
+			log.info("imported an image", { file: name, images: images.join(",") });
+		} catch (error) {
+			log.error("an image could not be imported", { file: name, error });
+		}
+	}
+}
+
+let guarded = false;
+
+/** A fault that nobody caught is logged with its cause; the node goes on, because its pods depend on it. */
+export function guardProcess(log: Logger): void {
+	if (guarded) return;
+	guarded = true;
+	const tell = (error: unknown) =>
+		log.error("an error that nobody caught", { error: errorText(error), stack: error instanceof Error ? error.stack : undefined });
+	process.on("unhandledRejection", tell);
+	process.on("uncaughtException", tell);
+}
