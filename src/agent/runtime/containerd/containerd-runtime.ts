@@ -42,7 +42,7 @@ const IMPORT_TIMEOUT_MS = 600_000;
 const IMAGE_VISIBLE_TIMEOUT_MS = 10_000;
 const NETWORK_READY_TIMEOUT_MS = 10_000;
 const POLL_INTERVAL_MS = 50;
-const RESUBSCRIBE_MS = 1000;
+const RESUBSCRIBE_MS = 500;
 /** How often a sandbox's name may turn out to be taken by a failed attempt. */
 const ATTEMPTS_MAX = 5;
 const NS_PER_MS = 1_000_000n;
@@ -375,11 +375,13 @@ export class ContainerdRuntime implements ContainerRuntime {
 		return () => void this.#listeners.delete(listener);
 	}
 
+	/** The stream of events ends when containerd does, which is then started again. */
 	async #followEvents(signal: AbortSignal): Promise<void> {
 		while (!signal.aborted) {
 			const filters = ['topic=="/tasks/start"', 'topic=="/tasks/exit"'];
 			await this.#client.follow(NATIVE.subscribe, { filters }, (message) => void this.#takeEvent(message), signal);
 			if (!signal.aborted) await new Promise((done) => setTimeout(done, RESUBSCRIBE_MS).unref());
+			if (!signal.aborted) await this.#daemon.start().catch(() => undefined);
 		}
 	}
 
