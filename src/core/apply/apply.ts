@@ -2,7 +2,7 @@
  * Server-side apply (apimachinery managedfields over structured-merge-diff): merges what a manager says it wants into the
  * object, takes out what it wanted before and wants no more, and refuses to take fields from others unless forced.
  */
-import { badRequest, StatusError } from "../errors/status-error.ts";
+import { badRequest, plainError } from "../errors/status-error.ts";
 import type { Json, JsonObject, KubeObject } from "../meta/object.ts";
 import type { ManagedFieldsEntry } from "../schema/kubernetes.d.ts";
 import { jsonEqual } from "../patch/json-equal.ts";
@@ -48,7 +48,7 @@ function checkConfig(schema: Schema, typeName: string, config: KubeObject, by: A
 	const { namespace, name } = config.metadata;
 	const text = errors.length === 1 ? errors[0] : `errors:${errors.map((e) => `\n  ${e}`).join("")}`;
 	// Upstream answers this fault of the client's with 500 and no reason.
-	throw new StatusError(500, "", `failed to create typed patch object (${namespace ?? ""}/${name ?? ""}; ${config.apiVersion}, Kind=${config.kind}): ${text}`);
+	throw plainError(`failed to create typed patch object (${namespace ?? ""}/${name ?? ""}; ${config.apiVersion}, Kind=${config.kind}): ${text}`);
 }
 
 /** One apply: the managers as they are now, and the steps of structured-merge-diff's Updater.Apply. */

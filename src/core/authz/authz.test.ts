@@ -122,6 +122,10 @@ describe("RBAC", () => {
 			'roles.rbac.authorization.k8s.io "new" is forbidden: user "jane" (groups=["devs"]) is attempting to grant RBAC permissions not currently held:\n{APIGroups:[""], Resources:["pods"], Verbs:["watch" "delete"]}',
 		);
 		expect(message(() => checkRoleEscalation(user("root", "system:masters"), write, more, policy))).toBe("");
+		const clusterWrite = { resource: "clusterroles", namespace: "", name: "all" };
+		expect(message(() => checkRoleEscalation(jane, clusterWrite, [], policy, true))).toBe(
+			'clusterroles.rbac.authorization.k8s.io "all" is forbidden: must have cluster-admin privileges to use the aggregationRule',
+		);
 		const binding = { resource: "rolebindings", namespace: "a", name: "b" };
 		expect(message(() => checkBindingEscalation(jane, binding, { kind: "ClusterRole", name: "reader" }, policy))).toBe("");
 		expect(message(() => checkBindingEscalation(jane, binding, { kind: "ClusterRole", name: "paths" }, policy))).toContain(

@@ -13,6 +13,11 @@ export { rulesCover } from "./policy-rule.ts";
 export const MASTERS_GROUP = "system:masters";
 export const RBAC_GROUP = "rbac.authorization.k8s.io";
 
+const FULL_AUTHORITY: readonly PolicyRule[] = [
+	{ verbs: ["*"], apiGroups: ["*"], resources: ["*"] },
+	{ verbs: ["*"], nonResourceURLs: ["*"] },
+];
+
 /** One binding as it concerns one subject. */
 interface Grant {
 	rules: readonly PolicyRule[];
@@ -129,13 +134,7 @@ export function authorize(user: UserInfo, attributes: Attributes, policy: RbacPo
 
 /** Every rule that holds for the user in the namespace ("" for the cluster scope alone), for SelfSubjectRulesReview and escalation checks. */
 export function rulesFor(user: UserInfo, namespace: string, policy: RbacPolicy): PolicyRule[] {
-	const masters: PolicyRule[] = user.groups.includes(MASTERS_GROUP)
-		? [
-				{ verbs: ["*"], apiGroups: ["*"], resources: ["*"] },
-				{ verbs: ["*"], nonResourceURLs: ["*"] },
-			]
-		: [];
-	const rules = [...masters];
+	const rules = user.groups.includes(MASTERS_GROUP) ? [...FULL_AUTHORITY] : [];
 	for (const grant of grantsFor(user, namespace, policy)) rules.push(...grant.rules);
 	return rules;
 }
@@ -162,13 +161,16 @@ function refuseUncovered(user: UserInfo, write: RbacWrite, granted: readonly Pol
 }
 
 /**
- * Refuses a write of a Role or ClusterRole that hands out more than the writer holds, unless he may `escalate` it.
+ * Refuses a write of a Role or ClusterRole that hands out more than the writer holds, unless he may `escalate` it. One
+ * with an aggregation rule (`aggregates`) can come to hold anything, so its writer must hold everything.
  * Throws a 403 StatusError with upstream's words.
  */
-export function checkRoleEscalation(user: UserInfo, write: RbacWrite, rules: readonly PolicyRule[], policy: RbacPolicy): void {
+export function checkRoleEscalation(user: UserInfo, write: RbacWrite, rules: readonly PolicyRule[], policy: RbacPolicy, aggregates = false): void {
 	const attributes = { ...write, verb: "escalate", group: RBAC_GROUP, subresource: "" };
 	if (authorize(user, attributes, policy).allowed) return;
 	refuseUncovered(user, write, rules, policy);
+	if (!aggregates || uncoveredRules(rulesFor(user, write.namespace, policy), FULL_AUTHORITY).length === 0) return;
+	throw forbiddenError({ group: RBAC_GROUP, resource: write.resource }, write.name, "must have cluster-admin privileges to use the aggregationRule");
 }
 
 /** The same for a binding: `bind` on the role it names is enough. A role that does not exist is refused with a 404-worded 403. */

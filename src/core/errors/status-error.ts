@@ -61,8 +61,10 @@ export class StatusError extends Error {
 
 const about = (gr: GroupResource, name: string): StatusDetails => ({ name, ...(gr.group ? { group: gr.group } : {}), kind: gr.resource });
 
-export const notFound = (gr: GroupResource, name: string): StatusError => new StatusError(404, "NotFound", `${qualified(gr)} ${JSON.stringify(name)} not found`, about(gr, name));
-export const alreadyExists = (gr: GroupResource, name: string): StatusError => new StatusError(409, "AlreadyExists", `${qualified(gr)} ${JSON.stringify(name)} already exists`, about(gr, name));
+export const notFound = (gr: GroupResource, name: string): StatusError =>
+	new StatusError(404, "NotFound", `${qualified(gr)} ${JSON.stringify(name)} not found`, about(gr, name));
+export const alreadyExists = (gr: GroupResource, name: string): StatusError =>
+	new StatusError(409, "AlreadyExists", `${qualified(gr)} ${JSON.stringify(name)} already exists`, about(gr, name));
 export const conflict = (gr: GroupResource, name: string, why: string): StatusError =>
 	new StatusError(409, "Conflict", `Operation cannot be fulfilled on ${qualified(gr)} ${JSON.stringify(name)}: ${why}`, about(gr, name));
 /** The text of registry/generic: a write carried an old resourceVersion. */
@@ -73,19 +75,30 @@ export const unauthorized = (message = "Unauthorized"): StatusError => new Statu
 export const forbiddenError = (gr: GroupResource, name: string, why: string): StatusError =>
 	new StatusError(403, "Forbidden", `${qualified(gr)}${name ? ` ${JSON.stringify(name)}` : ""} is forbidden: ${why}`, about(gr, name));
 export const methodNotSupported = (gr: GroupResource, action: string): StatusError =>
-	new StatusError(405, "MethodNotAllowed", `${action} is not supported on resources of kind "${qualified(gr)}"`, { ...(gr.group ? { group: gr.group } : {}), kind: gr.resource });
+	new StatusError(405, "MethodNotAllowed", `${action} is not supported on resources of kind "${qualified(gr)}"`, {
+		...(gr.group ? { group: gr.group } : {}),
+		kind: gr.resource,
+	});
 /** What the server answers to a path that names nothing. */
 export const pathNotFound = (): StatusError => new StatusError(404, "NotFound", "the server could not find the requested resource", {});
 export const expired = (message: string): StatusError => new StatusError(410, "Expired", message);
-export const notAcceptable = (accepted: readonly string[]): StatusError => new StatusError(406, "NotAcceptable", `only the following media types are accepted: ${accepted.join(", ")}`);
+export const notAcceptable = (accepted: readonly string[]): StatusError =>
+	new StatusError(406, "NotAcceptable", `only the following media types are accepted: ${accepted.join(", ")}`);
 export const unsupportedMediaType = (accepted: readonly string[]): StatusError =>
 	new StatusError(415, "UnsupportedMediaType", `the body of the request was in an unknown format - accepted media types include: ${accepted.join(", ")}`);
 export const tooLargeBody = (message: string): StatusError => new StatusError(413, "RequestEntityTooLarge", message);
-export const tooManyRequests = (message: string, retryAfterSeconds: number): StatusError => new StatusError(429, "TooManyRequests", message, { retryAfterSeconds });
+export const tooManyRequests = (message: string, retryAfterSeconds: number): StatusError =>
+	new StatusError(429, "TooManyRequests", message, { retryAfterSeconds });
 export const unavailable = (message: string): StatusError => new StatusError(503, "ServiceUnavailable", message);
 /** An internal fault: `cause` goes to the log, never to the client. */
 export const internalError = (cause: unknown): StatusError =>
-	new StatusError(500, "InternalError", "Internal error occurred", { causes: [{ message: "the server met an internal fault; its log has the cause" }] }, { cause });
+	new StatusError(
+		500,
+		"InternalError",
+		"Internal error occurred",
+		{ causes: [{ message: "the server met an internal fault; its log has the cause" }] },
+		{ cause },
+	);
 
 /** 422 with one cause per broken rule. */
 export function invalidObject(group: string, kind: string, name: string, errors: readonly FieldError[]): StatusError {
@@ -98,4 +111,11 @@ export function invalidObject(group: string, kind: string, name: string, errors:
 		kind,
 		causes: errors.map((e) => ({ reason: e.type, message: e.message, field: e.field })),
 	});
+}
+
+/** An error that upstream lets through as it is: code 500, no reason, the whole text told to the client. */
+export function plainError(message: string): StatusError {
+	const error = new StatusError(500, "", message);
+	delete error.status.reason;
+	return error;
 }

@@ -1,5 +1,5 @@
 /** What strategic merge patch reads from the schema, and the errors it answers with (apimachinery strategicpatch, mergepatch). */
-import { badRequest, StatusError } from "../errors/status-error.ts";
+import { badRequest, plainError, type StatusError } from "../errors/status-error.ts";
 import type { Json, JsonObject } from "../meta/object.ts";
 import type { Schema, TypeRef } from "../schema/types.ts";
 import { unprocessablePatch } from "./json-patch.ts";
@@ -29,7 +29,7 @@ export function goText(value: Json | undefined): string {
 }
 
 /** Upstream lets these errors through as they are: code 500 and no reason, though the client is at fault. */
-export const plainPatchError = (message: string): StatusError => new StatusError(500, "", message);
+export const plainPatchError = plainError;
 export const noMergeKey = (element: JsonObject, mergeKey: string): StatusError =>
 	plainPatchError(`map: ${goText(element)} does not contain declared merge key: ${mergeKey}`);
 export const badPatchType = (directive: Json | undefined, patch: JsonObject): StatusError =>
