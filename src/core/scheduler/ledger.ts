@@ -4,7 +4,7 @@
  * kept and count as soon as it is.
  */
 import { jsonEqual } from "../controllers/json-equal.ts";
-import type { Node } from "../schema/kubernetes.d.ts";
+import type { Node, PodAffinityTerm } from "../schema/kubernetes.d.ts";
 import { NodeState } from "./node-state.ts";
 import { PodCounter, type PodQuery } from "./pod-counter.ts";
 import type { Placement } from "./scheduling-pod.ts";
@@ -29,6 +29,8 @@ export class Ledger {
 	private readonly topologies = new Map<string, Topology>();
 	/** Nodes that hold a pod with any pod affinity. */
 	private readonly affinityNodes = new Set<NodeState>();
+	/** What affinity terms mean, compiled once; a term belongs to one pod. */
+	readonly termQueries = new WeakMap<PodAffinityTerm, PodQuery>();
 	/** Where the search for a node goes on next time, so that all nodes get their turn. */
 	searchStart = 0;
 

@@ -24,8 +24,16 @@ export function withLabelKeys(
 	return { ...selector, matchExpressions: [...(selector.matchExpressions ?? []), ...requirements(match, "In"), ...requirements(mismatch, "NotIn")] };
 }
 
-/** The pods that an affinity term of a pod with `labels` in `namespace` speaks of. */
+/** The pods that an affinity term of a pod with `labels` in `namespace` speaks of; made once for each term of each pod. */
 export function termQuery(term: PodAffinityTerm, namespace: string, labels: Readonly<Record<string, string>>, ledger: Ledger): PodQuery {
+	const known = ledger.termQueries.get(term);
+	if (known) return known;
+	const query = newTermQuery(term, namespace, labels, ledger);
+	ledger.termQueries.set(term, query);
+	return query;
+}
+
+function newTermQuery(term: PodAffinityTerm, namespace: string, labels: Readonly<Record<string, string>>, ledger: Ledger): PodQuery {
 	const selector = withLabelKeys(term.labelSelector, labels, term.matchLabelKeys, term.mismatchLabelKeys);
 	const matcher = labelSelectorOf(selector);
 	const named = term.namespaces ?? [];
