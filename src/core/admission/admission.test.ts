@@ -10,6 +10,8 @@ const kindOf = (kind: string, plural: string, scope: "Namespaced" | "Cluster" = 
 const PODS = kindOf("Pod", "pods");
 const CONFIG_MAPS = kindOf("ConfigMap", "configmaps");
 const NAMESPACES = kindOf("Namespace", "namespaces", "Cluster");
+const NODES = kindOf("Node", "nodes", "Cluster");
+const LEASES = kindOf("Lease", "leases", "Namespaced", "coordination.k8s.io");
 const CLAIMS = kindOf("PersistentVolumeClaim", "persistentvolumeclaims");
 const PRIORITY_CLASSES = kindOf("PriorityClass", "priorityclasses", "Cluster", "scheduling.k8s.io");
 
@@ -258,6 +260,55 @@ describe("LimitRanger", () => {
 			'persistentvolumeclaims "v" is forbidden: maximum storage usage per PersistentVolumeClaim is 1Gi, but request is 2Gi',
 		);
 		run("UPDATE", PODS, podOf());
+	});
+});
+
+describe("NodeRestriction", () => {
+	const agent = { user: { name: "system:node:n1", groups: ["system:nodes"] } };
+	const node = (name: string, more: object = {}): KubeObject => ({ apiVersion: "v1", kind: "Node", metadata: { name, ...more } });
+	const mirror = (more: object = {}): KubeObject => ({
+		...podOf({ nodeName: "n1", ...more }),
+		metadata: {
+			name: "p",
+			annotations: { "kubernetes.io/config.mirror": "x" },
+			ownerReferences: [{ apiVersion: "v1", kind: "Node", name: "n1", uid: "u", controller: true }],
+		},
+	});
+
+	test("an agent writes its own node, without taints and without others' labels", () => {
+		run("CREATE", NODES, node("n1", { labels: { "kubernetes.io/hostname": "h", mine: "1", "node.kubernetes.io/x": "1" } }), agent);
+		expect(refusal(() => run("CREATE", NODES, node("n2"), agent)).message).toBe('nodes "n2" is forbidden: node "n1" is not allowed to modify node "n2"');
+		const labelled = node("n1", { labels: { "node-restriction.kubernetes.io/tenant": "a", "node-role.kubernetes.io/admin": "" } });
+		expect(refusal(() => run("CREATE", NODES, labelled, agent)).message).toContain(
+			"is not allowed to set the following labels: node-restriction.kubernetes.io/tenant, node-role.kubernetes.io/admin",
+		);
+		const tainted = { ...node("n1"), spec: { taints: [{ key: "a", effect: "NoSchedule" }] } } as KubeObject;
+		expect(refusal(() => run("UPDATE", NODES, node("n1"), { ...agent, old: tainted })).message).toContain('node "n1" is not allowed to modify taints');
+		run("CREATE", NODES, node("n2"));
+	});
+
+	test("an agent makes no pods but the mirrors of its own", () => {
+		expect(refusal(() => run("CREATE", PODS, podOf({ nodeName: "n1" }), agent)).message).toContain("can only create mirror pods");
+		run("CREATE", PODS, mirror(), agent);
+		expect(refusal(() => run("CREATE", PODS, mirror({ nodeName: "n2" }), agent)).message).toContain("spec.nodeName set to itself");
+		const secretEnv = [{ name: "app", image: "i", env: [{ name: "A", valueFrom: { secretKeyRef: { name: "s", key: "k" } } }] }];
+		expect(refusal(() => run("CREATE", PODS, mirror({ containers: secretEnv }), agent)).message).toContain("can not create pods that reference secrets");
+	});
+
+	test("an agent reports on and deletes the pods it runs", () => {
+		const own = podOf({ nodeName: "n1" });
+		const other = podOf({ nodeName: "n2" });
+		run("UPDATE", PODS, own, { ...agent, subresource: "status" });
+		run("DELETE", PODS, own, agent);
+		expect(refusal(() => run("UPDATE", PODS, other, { ...agent, subresource: "status" })).message).toContain("can only update pod status for pods");
+		expect(refusal(() => run("DELETE", PODS, other, agent)).message).toContain("can only delete pods");
+		expect(refusal(() => run("UPDATE", PODS, own, agent)).message).toContain("unexpected operation UPDATE");
+	});
+
+	test("an agent keeps its own lease", () => {
+		const lease = (name: string): KubeObject => ({ apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { name } });
+		run("CREATE", LEASES, lease("n1"), agent);
+		expect(refusal(() => run("CREATE", LEASES, lease("n2"), agent)).message).toContain("same name as the requesting node");
 	});
 });
 

@@ -4,12 +4,13 @@ import type { AdmissionPlugin, AdmissionRequest, AdmissionView } from "./plugin.
 import { defaultTolerationSeconds } from "./plugins/default-toleration-seconds.ts";
 import { limitRanger } from "./plugins/limit-ranger.ts";
 import { namespaceLifecycle } from "./plugins/namespace-lifecycle.ts";
+import { nodeRestriction } from "./plugins/node-restriction.ts";
 import { priority } from "./plugins/priority.ts";
 import { serviceAccount } from "./plugins/service-account.ts";
 
 export type { AdmissionOperation, AdmissionPlugin, AdmissionRequest, AdmissionView } from "./plugin.ts";
 
-const PLUGINS: readonly AdmissionPlugin[] = [namespaceLifecycle, limitRanger, serviceAccount, priority, defaultTolerationSeconds];
+const PLUGINS: readonly AdmissionPlugin[] = [namespaceLifecycle, limitRanger, serviceAccount, nodeRestriction, priority, defaultTolerationSeconds];
 
 function concerns(plugin: AdmissionPlugin, request: AdmissionRequest): boolean {
 	if (!plugin.operations.includes(request.operation)) return false;
