@@ -40,7 +40,7 @@ export async function runNode(options: NodeOptions): Promise<Agent> {
 }
 
 /** Rules in the kernel where containers have a network of their own; else ports forwarded by the agent itself. */
-function serviceProxy(kind: RuntimeKind, dataDir: string, log: Logger): ServiceProxy {
+export function serviceProxy(kind: RuntimeKind, dataDir: string, log: Logger = createLogger()): ServiceProxy {
 	const tell = (message: string) => log.info(message);
 	const instance = createHash("sha256").update(dataDir).digest("hex").slice(0, 8);
 	return kind === "containerd" ? new NftProxy({ instance, log: tell }) : new UserspaceProxy({ log: tell });

@@ -3,10 +3,9 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import type { DataDirectory } from "./data-directory.ts";
 import type { ProcessIdentity } from "./process-identity.ts";
+import type { RuntimeChoice } from "./runtime-choice.ts";
 import { SupervisedProcess } from "./supervised-process.ts";
 import { createJoinToken } from "./tokens.ts";
-
-export type RuntimeChoice = "containerd" | "process";
 
 /** How the agent is told its join token: an environment variable does not show in the list of processes. */
 export const JOIN_TOKEN_VARIABLE = "PETREL_JOIN_TOKEN";

@@ -2,8 +2,9 @@
 import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { buildExampleImage } from "../agent/image/example-image.ts";
+import { installPackages, missingPackages } from "../agent/runtime/detect.ts";
 import type { Node } from "../core/schema/kubernetes.d.ts";
-import { agentProcess, cleanNode, type RuntimeChoice } from "./agent-process.ts";
+import { agentProcess, cleanNode } from "./agent-process.ts";
 import { ApiClient, type ApiServer } from "./api-client.ts";
 import { CliError } from "./cli-error.ts";
 import { controlPlane, serverUrl, waitUntilReady, writeControlPlane } from "./control-plane.ts";
@@ -15,6 +16,7 @@ import { endLeftovers } from "./leftovers.ts";
 import { choosePort } from "./ports.ts";
 import { identify } from "./process-identity.ts";
 import type { Progress } from "./progress.ts";
+import type { RuntimeChoice } from "./runtime-choice.ts";
 import type { SupervisedProcess } from "./supervised-process.ts";
 
 const NODE_READY_TIMEOUT_MS = 90_000;
@@ -112,7 +114,16 @@ export class Cluster {
 		});
 	}
 
+	/** Real containers need some programs; where they can be installed, they are. */
+	async #installPackages(): Promise<void> {
+		if (this.#options.runtime === "process" || process.platform !== "linux" || process.getuid?.() !== 0) return;
+		const missing = await missingPackages();
+		if (missing.length === 0) return;
+		await this.#progress.step(`Installing ${missing.join(", ")}`, async (note) => note((await installPackages()).message));
+	}
+
 	async #startAgent(server: ApiServer): Promise<void> {
+		await this.#installPackages();
 		// Made before the agent starts: it imports what is in images/ when it does.
 		await buildExampleImage({ dataDir: this.#data.path });
 		await this.#progress.step("Node", async (note) => {

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import type { Command } from "commander";
-import { type RuntimeChoice, selfArguments } from "./agent-process.ts";
+import { selfArguments } from "./agent-process.ts";
 import { CliError, errorText } from "./cli-error.ts";
 import { Cluster } from "./cluster.ts";
 import { type DataDirectory, dataDirectory } from "./data-directory.ts";
@@ -10,6 +10,7 @@ import { kubectlOnPath } from "./kubectl.ts";
 import { mergeKubeconfig } from "./kubeconfig-file.ts";
 import { parsePort } from "./ports.ts";
 import { Progress, seconds } from "./progress.ts";
+import { parseRuntime } from "./runtime-choice.ts";
 import { interruption } from "./signals.ts";
 
 interface UpOptions {
@@ -42,11 +43,6 @@ export function upCommand(program: Command): void {
 		.option("--supervise", "run as the background process of --detach")
 		.helpOption("-h, --help")
 		.action((options: UpOptions) => up(options));
-}
-
-export function parseRuntime(name: string | undefined): RuntimeChoice | undefined {
-	if (name === undefined || name === "containerd" || name === "process") return name;
-	throw new CliError(`There is no runtime ${JSON.stringify(name)}.`, "Use containerd or process.");
 }
 
 async function up(options: UpOptions): Promise<void> {

@@ -1,0 +1,62 @@
+/** Runs the node agent in this process until it is told to stop. */
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { AgentError } from "../agent/agent-error.ts";
+import { runNode } from "../agent/main.ts";
+import { JOIN_TOKEN_VARIABLE } from "./agent-process.ts";
+import { CliError } from "./cli-error.ts";
+import { dataDirectory } from "./data-directory.ts";
+import { cleanMachine } from "./machine-cleanup.ts";
+import { parseRuntime } from "./runtime-choice.ts";
+import { interruption } from "./signals.ts";
+
+export interface AgentOptions {
+	server?: string;
+	token?: string;
+	name?: string;
+	data?: string;
+	runtime?: string;
+	caFile?: string;
+	images?: string;
+	removeOnExit?: boolean;
+	clean?: boolean;
+}
+
+export async function runAgent(options: AgentOptions): Promise<void> {
+	const dataDir = options.data ?? join(dataDirectory(undefined).path, "node");
+	if (options.clean) return cleanMachine(dataDir);
+	const runtimeKind = parseRuntime(options.runtime);
+	if (options.server === undefined) throw new CliError("The agent does not know its cluster.", "Give its address with --server https://HOST:PORT.");
+	if (!URL.canParse(options.server)) throw new CliError(`${JSON.stringify(options.server)} is no address.`, "Give --server https://HOST:PORT.");
+	if (options.caFile !== undefined) requireReadable(options.caFile);
+	const interrupted = interruption();
+	try {
+		const agent = await runNode({
+			server: options.server,
+			token: options.token ?? process.env[JOIN_TOKEN_VARIABLE],
+			caFile: options.caFile,
+			nodeName: options.name ?? hostname().toLowerCase(),
+			dataDir,
+			runtimeKind,
+			imagesDir: options.images,
+		});
+		await interrupted;
+		await agent.stop({ removeAll: options.removeOnExit === true });
+		process.exit(0);
+	} catch (error) {
+		if (error instanceof AgentError) throw new CliError(sentence(error.message), "", { cause: error });
+		throw error;
+	}
+}
+
+function requireReadable(path: string): void {
+	try {
+		readFileSync(path);
+	} catch (error) {
+		throw new CliError(`The CA file ${path} cannot be read: ${(error as Error).message}.`, "Give the cluster's ca.crt with --ca-file.", { cause: error });
+	}
+}
+
+/** The agent's errors begin in lower case. */
+const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!]$/.test(text) ? "" : "."}`;
