@@ -3,11 +3,11 @@
  * admission plugin): only its own Node and Lease, its own pods, and what those pods refer to.
  */
 import type { UserInfo } from "../api/request.ts";
+import { GROUP_NODES } from "../protocol/tokens.ts";
 import type { PolicyRule } from "../schema/kubernetes.d.ts";
 import { type Attributes, type Decision, isPathRequest, type ResourceAttributes } from "./attributes.ts";
 import { ruleAllows } from "./policy-rule.ts";
 
-export const NODES_GROUP = "system:nodes";
 const NODE_USER_PREFIX = "system:node:";
 const LEASE_NAMESPACE = "kube-node-lease";
 
@@ -19,7 +19,7 @@ export interface NodeGraph {
 
 /** The node's name, when the user is a node's agent. */
 export function nodeNameOf(user: UserInfo): string | undefined {
-	if (!user.name.startsWith(NODE_USER_PREFIX) || !user.groups.includes(NODES_GROUP)) return undefined;
+	if (!user.name.startsWith(NODE_USER_PREFIX) || !user.groups.includes(GROUP_NODES)) return undefined;
 	return user.name.slice(NODE_USER_PREFIX.length) || undefined;
 }
 

@@ -1,6 +1,7 @@
 /** Role-based access control (k8s.io/kubernetes/plugin/pkg/auth/authorizer/rbac): who may do what, from roles and bindings. */
 import type { UserInfo } from "../api/request.ts";
 import { forbiddenError, type GroupResource } from "../errors/status-error.ts";
+import { GROUP_MASTERS } from "../protocol/tokens.ts";
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, RbacV1Subject, Role, RoleBinding, RoleRef } from "../schema/kubernetes.d.ts";
 import { labelSelectorOf } from "../selector/label-selector.ts";
 import { type Attributes, type Decision, isPathRequest } from "./attributes.ts";
@@ -9,8 +10,6 @@ import { compactRules, quotedList, ruleAllows, ruleText, uncoveredRules } from "
 export { type Attributes, type Decision, forbiddenRequest, forbiddenText, type PathAttributes, type ResourceAttributes } from "./attributes.ts";
 export { rulesCover } from "./policy-rule.ts";
 
-/** Members of this group may do everything, whatever the policy says. */
-export const MASTERS_GROUP = "system:masters";
 export const RBAC_GROUP = "rbac.authorization.k8s.io";
 
 const FULL_AUTHORITY: readonly PolicyRule[] = [
@@ -119,7 +118,7 @@ function* grantsFor(user: UserInfo, namespace: string, policy: RbacPolicy): Gene
 
 /** Whether the policy lets the user do this. A refusal's text comes from forbiddenRequest. */
 export function authorize(user: UserInfo, attributes: Attributes, policy: RbacPolicy): Decision {
-	if (user.groups.includes(MASTERS_GROUP)) return { allowed: true, reason: "" };
+	if (user.groups.includes(GROUP_MASTERS)) return { allowed: true, reason: "" };
 	const missing = new Set<string>();
 	for (const grant of grantsFor(user, isPathRequest(attributes) ? "" : attributes.namespace, policy)) {
 		if (grant.missing) missing.add(grant.missing);
@@ -134,7 +133,7 @@ export function authorize(user: UserInfo, attributes: Attributes, policy: RbacPo
 
 /** Every rule that holds for the user in the namespace ("" for the cluster scope alone), for SelfSubjectRulesReview and escalation checks. */
 export function rulesFor(user: UserInfo, namespace: string, policy: RbacPolicy): PolicyRule[] {
-	const rules = user.groups.includes(MASTERS_GROUP) ? [...FULL_AUTHORITY] : [];
+	const rules = user.groups.includes(GROUP_MASTERS) ? [...FULL_AUTHORITY] : [];
 	for (const grant of grantsFor(user, namespace, policy)) rules.push(...grant.rules);
 	return rules;
 }

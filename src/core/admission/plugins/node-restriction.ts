@@ -1,7 +1,8 @@
 /** NodeRestriction: what the node authorizer cannot see in a request's address: a node's agent writes its own objects only, and no labels that steer others' pods. */
-import { NODES_GROUP, nodeNameOf } from "../../authz/node-authorizer.ts";
+import { nodeNameOf } from "../../authz/node-authorizer.ts";
 import { resourceOf } from "../../kinds/define-kind.ts";
 import { jsonEqual } from "../../patch/json-equal.ts";
+import { GROUP_NODES } from "../../protocol/tokens.ts";
 import type { Node, Pod, PodSpec } from "../../schema/kubernetes.d.ts";
 import { type AdmissionPlugin, type AdmissionRequest, refuse } from "../plugin.ts";
 
@@ -113,7 +114,7 @@ export const nodeRestriction: AdmissionPlugin = {
 	operations: ["CREATE", "UPDATE", "DELETE"],
 	subresources: ["", "status"],
 	validate(request) {
-		if (!request.user.groups.includes(NODES_GROUP)) return;
+		if (!request.user.groups.includes(GROUP_NODES)) return;
 		const nodeName = nodeNameOf(request.user);
 		if (nodeName === undefined) throw refuse(request, `could not determine node from user ${JSON.stringify(request.user.name)}`);
 		const resource = resourceOf(request.kind);
