@@ -3,7 +3,7 @@
  * as they can tell, and runs what the changes queue. Time and chance are the test's.
  */
 import type { Action, Controller, ObjectChange, ReconcileContext, View } from "../../src/core/controllers/controller.ts";
-import { jsonEqual } from "../../src/core/controllers/json-equal.ts";
+import { semanticEqual } from "../../src/core/meta/equality.ts";
 import { metaTime } from "../../src/core/controllers/meta-time.ts";
 import type { KubeObject, ResourceName } from "../../src/core/meta/object.ts";
 import type { ObjectMessage } from "../../src/core/protocol/messages.ts";
@@ -86,9 +86,10 @@ export class MemoryWorld implements View {
 		const made: WithParts = structuredClone(next);
 		if (part === "spec") made.status = old.status;
 		if (part === "status") made.spec = old.spec;
-		made.metadata.generation = (old.metadata.generation ?? 0) + (jsonEqual(made.spec, old.spec) ? 0 : 1);
-		if (jsonEqual(made, old)) return;
-		if (made.metadata.deletionTimestamp && !made.metadata.finalizers?.length && !made.metadata.deletionGracePeriodSeconds) this.#commit(resource, old, undefined);
+		made.metadata.generation = (old.metadata.generation ?? 0) + (semanticEqual(made.spec, old.spec) ? 0 : 1);
+		if (semanticEqual(made, old)) return;
+		if (made.metadata.deletionTimestamp && !made.metadata.finalizers?.length && !made.metadata.deletionGracePeriodSeconds)
+			this.#commit(resource, old, undefined);
 		else this.#commit(resource, old, made);
 	}
 
@@ -110,7 +111,7 @@ export class MemoryWorld implements View {
 		const finalizers = [...(old.metadata.finalizers ?? []).filter((f) => f !== finalizer), ...(finalizer ? [finalizer] : [])];
 		Object.assign(made.metadata, { deletionTimestamp: old.metadata.deletionTimestamp ?? metaTime(this.nowMs), deletionGracePeriodSeconds: grace, finalizers });
 		if (grace === 0 && finalizers.length === 0) this.#commit(resource, old, undefined);
-		else if (!jsonEqual(made, old)) this.#commit(resource, old, made);
+		else if (!semanticEqual(made, old)) this.#commit(resource, old, made);
 	}
 
 	enqueue(name: string, key: string): void {

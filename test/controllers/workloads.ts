@@ -59,4 +59,7 @@ export function settle(world: MemoryWorld, canStart: (pod: Pod) => boolean = () 
 	} while (before !== fingerprint(world));
 }
 
-const fingerprint = (world: MemoryWorld): string => pods(world).map((pod) => `${pod.metadata.name}@${pod.metadata.resourceVersion}`).join();
+const fingerprint = (world: MemoryWorld): string =>
+	pods(world)
+		.map((pod) => `${pod.metadata.name}@${pod.metadata.resourceVersion}`)
+		.join();

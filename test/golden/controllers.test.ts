@@ -34,7 +34,12 @@ function controllersFor({ object, phase = "Active", lastSeen = {}, connected = [
 		const seen = (node: string) => (lastSeen[node] ? Date.parse(lastSeen[node]) : undefined);
 		return clusterControllers({ registry, lastSeenMs: seen, connected: (node) => connected.includes(node) });
 	}
-	const namespace = { namespaceActive: () => phase === "Active", namespaceTerminating: () => phase === "Terminating", namespaceUid: () => "uid-ns", rootCa: () => "PEM\n" };
+	const namespace = {
+		namespaceActive: () => phase === "Active",
+		namespaceTerminating: () => phase === "Terminating",
+		namespaceUid: () => "uid-ns",
+		rootCa: () => "PEM\n",
+	};
 	return namespaceControllers({ registry, ...namespace });
 }
 

@@ -46,6 +46,10 @@ function adopted<T extends KubeObject>(object: T, owner: KubeObject): T {
 
 function released<T extends KubeObject>(object: T, owner: KubeObject): T {
 	const draft = draftOf(object);
-	setMetadataList(draft, "ownerReferences", (draft.metadata.ownerReferences ?? []).filter((o) => o.uid !== uidOf(owner)));
+	setMetadataList(
+		draft,
+		"ownerReferences",
+		(draft.metadata.ownerReferences ?? []).filter((o) => o.uid !== uidOf(owner)),
+	);
 	return draft;
 }

@@ -56,7 +56,12 @@ describe("a new Deployment", () => {
 		w.drain();
 		const name = replicaSets(w)[0]?.metadata.name ?? "";
 		const other = world();
-		other.create("apps/replicasets", { apiVersion: "apps/v1", kind: "ReplicaSet", metadata: { name }, spec: { replicas: 0, selector: { matchLabels: { app: "x" } } } } as ReplicaSet);
+		other.create("apps/replicasets", {
+			apiVersion: "apps/v1",
+			kind: "ReplicaSet",
+			metadata: { name },
+			spec: { replicas: 0, selector: { matchLabels: { app: "x" } } },
+		} as ReplicaSet);
 		other.create(DEPLOYMENTS, deployment("web"));
 		settle(other);
 		expect(stored(other).status).toMatchObject({ collisionCount: 1, availableReplicas: 3 });

@@ -66,12 +66,14 @@ function roll(rollout: Rollout): void {
 	const { deployment } = rollout;
 	if (isBeingDeleted(deployment)) {
 		syncNewReplicaSet(rollout, false);
-		return syncCountsOnly(rollout);
+		syncCountsOnly(rollout);
+		return;
 	}
 	notePause(rollout);
 	if (deployment.spec?.paused || isScalingEvent(rollout)) {
 		scaleOnly(rollout);
-		return syncCountsOnly(rollout);
+		syncCountsOnly(rollout);
+		return;
 	}
 	if (isRollingUpdate(deployment)) rollingUpdate(rollout);
 	else recreate(rollout);

@@ -4,7 +4,8 @@ import { type Action, type Controller, NOTHING, type ObjectChange, type Reconcil
 import { ENDPOINT_SLICES, isOwnSlice, MANAGED_BY, SERVICE_NAME, SLICE_MANAGER } from "./endpoint-slice-labels.ts";
 import { fillSlices, type SliceDraft } from "./endpoint-slice-filling.ts";
 import { controllerReference, draftOf, isBeingDeleted, labelsOf, nameOf, namespaceOf, uidOf } from "./identity.ts";
-import { canonicalJson, jsonEqual } from "./json-equal.ts";
+import { canonicalJson } from "./canonical-json.ts";
+import { semanticEqual } from "../meta/equality.ts";
 import { isReady } from "./pod-state.ts";
 import { addressOf, HEADLESS_LABEL, hostnameIn, isHeadless, isSelecting, podsBehind, PODS, SERVICES, servicesOfPod, targetPorts } from "./service-endpoints.ts";
 
@@ -76,12 +77,13 @@ const deletion = (slice: EndpointSlice): Action => ({ type: "delete", resource: 
 function write(draft: SliceDraft, service: Service, view: View, ctx: ReconcileContext): Action[] {
 	if (draft.current && draft.drop) return [deletion(draft.current)];
 	const labels = labelsFor(service);
-	if (draft.current === undefined) return [{ type: "create", resource: ENDPOINT_SLICES, object: newSlice(draft, service, labels, freeName(service, view, ctx)) }];
+	if (draft.current === undefined)
+		return [{ type: "create", resource: ENDPOINT_SLICES, object: newSlice(draft, service, labels, freeName(service, view, ctx)) }];
 	const next = draftOf(draft.current);
 	next.metadata.labels = labels;
 	next.endpoints = draft.endpoints;
 	next.ports = draft.ports;
-	return jsonEqual(next, draft.current) ? [] : [{ type: "update", resource: ENDPOINT_SLICES, object: next }];
+	return semanticEqual(next, draft.current) ? [] : [{ type: "update", resource: ENDPOINT_SLICES, object: next }];
 }
 
 function labelsFor(service: Service): Record<string, string> {

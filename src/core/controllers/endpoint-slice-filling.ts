@@ -3,7 +3,8 @@
  * anyway is used first, then room in others, then new slices.
  */
 import type { DiscoveryV1EndpointPort, Endpoint, EndpointSlice } from "../schema/kubernetes.d.ts";
-import { canonicalJson, jsonEqual } from "./json-equal.ts";
+import { canonicalJson } from "./canonical-json.ts";
+import { semanticEqual } from "../meta/equality.ts";
 
 /** Endpoints in one slice (--max-endpoints-per-slice). */
 export const ENDPOINTS_PER_SLICE_MAX = 100;
@@ -37,7 +38,7 @@ export function fillSlices(
 }
 
 const samePorts = (a: readonly DiscoveryV1EndpointPort[] | undefined, b: readonly DiscoveryV1EndpointPort[]): boolean =>
-	jsonEqual([...(a ?? [])].map(canonicalJson).sort(), b.map(canonicalJson).sort());
+	semanticEqual([...(a ?? [])].map(canonicalJson).sort(), b.map(canonicalJson).sort());
 
 /** Reuses a slice that is left over, or makes a new one. */
 function placeholder(addressType: string, leftovers: readonly SliceDraft[]): SliceDraft {
@@ -56,7 +57,7 @@ function fillGroup(addressType: string, slices: readonly EndpointSlice[], ports:
 		return draft;
 	});
 	const rest = [...wanted.values()];
-	const changing = (draft: SliceDraft): boolean => !jsonEqual(draft.current?.endpoints, draft.endpoints);
+	const changing = (draft: SliceDraft): boolean => !semanticEqual(draft.current?.endpoints, draft.endpoints);
 	for (const draft of [...drafts.filter(changing), ...drafts.filter((d) => !changing(d))]) {
 		draft.endpoints.push(...rest.splice(0, Math.max(0, ENDPOINTS_PER_SLICE_MAX - draft.endpoints.length)));
 	}

@@ -2,9 +2,22 @@
 import type { EndpointAddress, EndpointPort, EndpointSubset, Endpoints, Pod, Service } from "../schema/kubernetes.d.ts";
 import { type Controller, NOTHING, type ReconcileResult, type View } from "./controller.ts";
 import { draftOf, isBeingDeleted, labelsOf, nameOf, namespaceOf, uidOf } from "./identity.ts";
-import { canonicalJson, jsonEqual } from "./json-equal.ts";
+import { canonicalJson } from "./canonical-json.ts";
+import { semanticEqual } from "../meta/equality.ts";
 import { isReady } from "./pod-state.ts";
-import { addressOf, HEADLESS_LABEL, hostnameIn, ipFamily, isHeadless, isSelecting, podsBehind, PODS, SERVICES, servicesOfPod, targetPorts } from "./service-endpoints.ts";
+import {
+	addressOf,
+	HEADLESS_LABEL,
+	hostnameIn,
+	ipFamily,
+	isHeadless,
+	isSelecting,
+	podsBehind,
+	PODS,
+	SERVICES,
+	servicesOfPod,
+	targetPorts,
+} from "./service-endpoints.ts";
 
 const ENDPOINTS = "endpoints";
 const MANAGED_BY = "endpoints.kubernetes.io/managed-by";
@@ -37,7 +50,7 @@ function reconcile(key: string, view: View): ReconcileResult {
 	if (subsets.length > 0) next.subsets = subsets;
 	else delete next.subsets;
 	if (current === undefined) return { actions: [{ type: "create", resource: ENDPOINTS, object: next }] };
-	return jsonEqual(next, current) ? NOTHING : { actions: [{ type: "update", resource: ENDPOINTS, object: next }] };
+	return semanticEqual(next, current) ? NOTHING : { actions: [{ type: "update", resource: ENDPOINTS, object: next }] };
 }
 
 function labelsFor(service: Service): Record<string, string> {

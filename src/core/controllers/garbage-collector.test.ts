@@ -17,7 +17,11 @@ function rolledOut(): MemoryWorld {
 	return w;
 }
 
-const configMap = (name: string, ownerReferences: OwnerReference[] = []): ConfigMap => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name, ownerReferences } });
+const configMap = (name: string, ownerReferences: OwnerReference[] = []): ConfigMap => ({
+	apiVersion: "v1",
+	kind: "ConfigMap",
+	metadata: { name, ownerReferences },
+});
 const reference = (name: string, uid: string, more = {}): OwnerReference => ({ apiVersion: "v1", kind: "ConfigMap", name, uid, ...more });
 
 it("in the background: the owner goes at once, ReplicaSets and pods after it", () => {

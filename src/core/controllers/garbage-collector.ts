@@ -6,7 +6,7 @@ import type { KindRegistry } from "../kinds/define-kind.ts";
 import type { KubeObject, OwnerReference, ResourceName } from "../meta/object.ts";
 import { type Action, type Controller, NOTHING, type ObjectChange, type ReconcileContext, type ReconcileResult, type View } from "./controller.ts";
 import { draftOf, isBeingDeleted, nameOf, setMetadataList, uidOf } from "./identity.ts";
-import { jsonEqual } from "./json-equal.ts";
+import { semanticEqual } from "../meta/equality.ts";
 import { ownerStates, resourceForOwner } from "./owner-state.ts";
 
 export const FOREGROUND = "foregroundDeletion";
@@ -37,8 +37,8 @@ function keysOf({ resource, old, object }: ObjectChange, view: View, registry: K
 	const namespace = changed.metadata.namespace ?? "";
 	const owners = [...(old?.metadata.ownerReferences ?? []), ...(object?.metadata.ownerReferences ?? [])];
 	if (object === undefined) return [keyOf(resource, changed), ...waitingOwners(owners, namespace, view, registry)];
-	const startsToGo = isBeingDeleted(object) && !(old && isBeingDeleted(old) && jsonEqual(old.metadata.finalizers, object.metadata.finalizers));
-	const newOwners = owners.length > 0 && !jsonEqual(old?.metadata.ownerReferences, object.metadata.ownerReferences);
+	const startsToGo = isBeingDeleted(object) && !(old && isBeingDeleted(old) && semanticEqual(old.metadata.finalizers, object.metadata.finalizers));
+	const newOwners = owners.length > 0 && !semanticEqual(old?.metadata.ownerReferences, object.metadata.ownerReferences);
 	return [...(startsToGo || newOwners ? [keyOf(resource, object)] : []), ...(newOwners ? waitingOwners(owners, namespace, view, registry) : [])];
 }
 
@@ -99,11 +99,21 @@ function ownPropagation(object: KubeObject): Propagation {
 	return hasFinalizer(object, FOREGROUND) ? "Foreground" : "Background";
 }
 
-const deletion = ({ resource, object }: Found, propagation: Propagation): Action => ({ type: "delete", resource, name: nameOf(object), uid: uidOf(object), propagation });
+const deletion = ({ resource, object }: Found, propagation: Propagation): Action => ({
+	type: "delete",
+	resource,
+	name: nameOf(object),
+	uid: uidOf(object),
+	propagation,
+});
 
 function withoutOwners({ resource, object }: Found, uids: ReadonlySet<string>): Action {
 	const draft = draftOf(object);
-	setMetadataList(draft, "ownerReferences", (draft.metadata.ownerReferences ?? []).filter((owner) => !uids.has(owner.uid)));
+	setMetadataList(
+		draft,
+		"ownerReferences",
+		(draft.metadata.ownerReferences ?? []).filter((owner) => !uids.has(owner.uid)),
+	);
 	return { type: "update", resource, object: draft };
 }
 
@@ -117,7 +127,11 @@ function withoutBlocking({ resource, object }: Found): Action {
 
 function withoutFinalizer({ resource, object }: Found, finalizer: string): Action {
 	const draft = draftOf(object);
-	setMetadataList(draft, "finalizers", (draft.metadata.finalizers ?? []).filter((name) => name !== finalizer));
+	setMetadataList(
+		draft,
+		"finalizers",
+		(draft.metadata.finalizers ?? []).filter((name) => name !== finalizer),
+	);
 	return { type: "update", resource, object: draft };
 }
 

@@ -11,7 +11,12 @@ const stored = (w: MemoryWorld) => w.get<Namespace>(NAMESPACES, "team") as Names
 
 function terminating(): MemoryWorld {
 	const w = new MemoryWorld([namespaceController], "");
-	w.create(NAMESPACES, { apiVersion: "v1", kind: "Namespace", metadata: { name: "team", finalizers: ["test"] }, spec: { finalizers: ["kubernetes"] } } as Namespace);
+	w.create(NAMESPACES, {
+		apiVersion: "v1",
+		kind: "Namespace",
+		metadata: { name: "team", finalizers: ["test"] },
+		spec: { finalizers: ["kubernetes"] },
+	} as Namespace);
 	w.drain();
 	w.remove(NAMESPACES, "team");
 	w.drain();
@@ -49,7 +54,13 @@ it("lets an empty namespace go", () => {
 
 it("is emptied with all its workloads, which do not come back", () => {
 	let phase = "Active";
-	const controllers = namespaceControllers({ registry: builtinKinds, namespaceActive: () => phase === "Active", namespaceTerminating: () => phase === "Terminating", namespaceUid: () => "uid-ns", rootCa: () => "PEM" });
+	const controllers = namespaceControllers({
+		registry: builtinKinds,
+		namespaceActive: () => phase === "Active",
+		namespaceTerminating: () => phase === "Terminating",
+		namespaceUid: () => "uid-ns",
+		rootCa: () => "PEM",
+	});
 	const w = new MemoryWorld(controllers, "team");
 	for (const name of ["serviceaccount", "root-ca-certificate-publisher"]) w.enqueue(name, "namespace");
 	w.create("apps/deployments", deployment("web"));

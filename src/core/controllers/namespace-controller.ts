@@ -3,7 +3,7 @@ import type { MessageBody } from "../protocol/messages.ts";
 import type { Namespace } from "../schema/kubernetes.d.ts";
 import { type Action, type Controller, NOTHING, type ObjectChange, type ReconcileContext, type ReconcileResult, type View } from "./controller.ts";
 import { draftOf, isBeingDeleted, nameOf, uidOf } from "./identity.ts";
-import { jsonEqual } from "./json-equal.ts";
+import { semanticEqual } from "../meta/equality.ts";
 import { namespaceConditions } from "./namespace-conditions.ts";
 
 const NAMESPACES = "namespaces";
@@ -47,7 +47,7 @@ export function applyNamespaceEmptied(namespace: Namespace, message: Extract<Mes
 		return [{ type: "update", resource: NAMESPACES, object: draft, subresource: "finalize" }];
 	}
 	const conditions = namespaceConditions(namespace.status?.conditions ?? [], message.remaining, nowMs);
-	if (jsonEqual(conditions, namespace.status?.conditions)) return [];
+	if (semanticEqual(conditions, namespace.status?.conditions)) return [];
 	draft.status = { ...draft.status, phase: "Terminating", conditions };
 	return [{ type: "updateStatus", resource: NAMESPACES, object: draft }];
 }

@@ -40,8 +40,13 @@ function reconcile(key: string, view: View, ctx: ReconcileContext, deps: DrainDe
 	const pods = view.list(PODS);
 	const content = contentOf(view, pods.length > 0 ? [PODS] : collections(deps.registry));
 	const actions = content.flatMap(({ resource, objects }) => objects.filter((object) => !isBeingDeleted(object)).map((object) => deletion(resource, object)));
-	if (actions.length > 0) return { actions: actions.slice(0, DELETIONS_PER_RECONCILE_MAX), requeueAfterMs: key === KEY ? reportOrGoOn(actions) : goOn(actions) };
-	const remaining = content.map(({ resource, objects }) => ({ resource, count: objects.length, finalizers: objects.flatMap((o) => o.metadata.finalizers ?? []) }));
+	if (actions.length > 0)
+		return { actions: actions.slice(0, DELETIONS_PER_RECONCILE_MAX), requeueAfterMs: key === KEY ? reportOrGoOn(actions) : goOn(actions) };
+	const remaining = content.map(({ resource, objects }) => ({
+		resource,
+		count: objects.length,
+		finalizers: objects.flatMap((o) => o.metadata.finalizers ?? []),
+	}));
 	if (remaining.length > 0 && key === PROGRESS_KEY) return NOTHING;
 	return { actions: [report(remaining, ctx, deps)], ...(remaining.length > 0 ? { requeueAfterMs: DRAIN_REPORT_MS } : {}) };
 }
@@ -58,7 +63,13 @@ function contentOf(view: View, resources: readonly ResourceName[]): { resource: 
 	return resources.map((resource) => ({ resource, objects: view.list(resource) })).filter(({ objects }) => objects.length > 0);
 }
 
-const deletion = (resource: ResourceName, object: KubeObject): Action => ({ type: "delete", resource, name: nameOf(object), uid: uidOf(object), propagation: "Background" });
+const deletion = (resource: ResourceName, object: KubeObject): Action => ({
+	type: "delete",
+	resource,
+	name: nameOf(object),
+	uid: uidOf(object),
+	propagation: "Background",
+});
 
 function report(remaining: Remaining, { namespace }: ReconcileContext, { namespaceUid }: DrainDeps): Action {
 	const body = { type: "namespaceEmptied" as const, namespace, uid: namespaceUid(), remaining };

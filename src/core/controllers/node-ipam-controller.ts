@@ -28,7 +28,9 @@ function reconcile(key: string, view: View, _ctx: ReconcileContext): ReconcileRe
 	const taken = new Set(view.list<Node>(NODES).flatMap(({ spec }) => [...(spec?.podCIDRs ?? []), ...(spec?.podCIDR ? [spec.podCIDR] : [])]));
 	const free = Array.from({ length: RANGES }, (_, i) => `${RANGE_PREFIX}.${i}.0/24`).find((range) => !taken.has(range));
 	if (free === undefined) {
-		return { actions: [{ type: "event", about: node, eventType: "Normal", reason: "CIDRNotAvailable", message: `Node ${key} status is now: CIDRNotAvailable` }] };
+		return {
+			actions: [{ type: "event", about: node, eventType: "Normal", reason: "CIDRNotAvailable", message: `Node ${key} status is now: CIDRNotAvailable` }],
+		};
 	}
 	const draft = draftOf(node);
 	draft.spec = { ...draft.spec, podCIDR: free, podCIDRs: [free] };

@@ -6,7 +6,7 @@
 import type { Node, NodeCondition } from "../schema/kubernetes.d.ts";
 import { type Action, type Controller, NOTHING, type ReconcileContext, type ReconcileResult, type View } from "./controller.ts";
 import { draftOf, isBeingDeleted, nameOf } from "./identity.ts";
-import { jsonEqual } from "./json-equal.ts";
+import { semanticEqual } from "../meta/equality.ts";
 import { metaTime, timeMs } from "./meta-time.ts";
 import { taintsFor } from "./node-taints.ts";
 
@@ -56,14 +56,26 @@ function lossDueMs(node: Node, lastSeenMs: number | undefined): number {
 /** undefined when that is noted already. */
 function markLost(node: Node, nowMs: number): Action[] | undefined {
 	const conditions = node.status?.conditions ?? [];
-	const lost = REPORTED.map((type) => unknown(conditions.find((c) => c.type === type), type, nowMs));
+	const lost = REPORTED.map((type) =>
+		unknown(
+			conditions.find((c) => c.type === type),
+			type,
+			nowMs,
+		),
+	);
 	if (lost.every((condition) => conditions.find((c) => c.type === condition.type)?.status === "Unknown")) return undefined;
 	const draft = draftOf(node);
 	draft.status = { ...draft.status, conditions: [...lost, ...conditions.filter((c) => !REPORTED.includes(c.type))] };
 	const reported = conditions.filter((c) => REPORTED.includes(c.type) && c.status !== "Unknown");
 	if (reported.length > 0) draft.metadata.annotations = { ...draft.metadata.annotations, [LAST_REPORT]: JSON.stringify(reported) };
 	const wasReady = conditions.some((c) => c.type === "Ready" && c.status === "True");
-	const event: Action = { type: "event", about: node, eventType: "Normal", reason: "NodeNotReady", message: `Node ${nameOf(node)} status is now: NodeNotReady` };
+	const event: Action = {
+		type: "event",
+		about: node,
+		eventType: "Normal",
+		reason: "NodeNotReady",
+		message: `Node ${nameOf(node)} status is now: NodeNotReady`,
+	};
 	return [{ type: "updateStatus", resource: NODES, object: draft }, ...(wasReady ? [event] : [])];
 }
 
@@ -90,13 +102,14 @@ function restore(node: Node, nowMs: number): Action[] | undefined {
 		const last = condition.reason === LOST ? reported.get(condition.type) : undefined;
 		return last ? { ...last, lastHeartbeatTime: now, lastTransitionTime: now } : condition;
 	};
-	draft.status = { ...draft.status, conditions: (draft.status?.conditions ?? []).map(back) };
+	const conditions = (draft.status?.conditions ?? []).filter((condition) => condition.reason !== NEVER_SEEN).map(back);
+	draft.status = { ...draft.status, conditions };
 	return [{ type: "updateStatus", resource: NODES, object: draft }];
 }
 
 function taint(node: Node, nowMs: number): Action[] {
 	const taints = taintsFor(node, nowMs);
-	if (jsonEqual(taints, node.spec?.taints)) return [];
+	if (semanticEqual(taints, node.spec?.taints)) return [];
 	const draft = draftOf(node);
 	draft.spec = { ...draft.spec, taints };
 	return [{ type: "update", resource: NODES, object: draft }];

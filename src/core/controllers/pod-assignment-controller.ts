@@ -4,7 +4,7 @@ import type { ConfigMap, Pod, Secret } from "../schema/kubernetes.d.ts";
 import type { Controller, ObjectChange, ReconcileContext, ReconcileResult, View } from "./controller.ts";
 import { NOTHING } from "./controller.ts";
 import { nameOf } from "./identity.ts";
-import { jsonEqual } from "./json-equal.ts";
+import { semanticEqual } from "../meta/equality.ts";
 import { changedForNode, podKey, podOfKey } from "./pod-change.ts";
 import { type PodReferences, referencesOf } from "./pod-references.ts";
 import { isFinished } from "./pod-state.ts";
@@ -39,7 +39,7 @@ function readersOf({ old, object }: ObjectChange, view: View, kind: keyof PodRef
 
 function sameContent(old: KubeObject, object: KubeObject): boolean {
 	const content = ({ metadata: _metadata, ...rest }: KubeObject) => rest;
-	return jsonEqual(content(old), content(object));
+	return semanticEqual(content(old), content(object));
 }
 
 function reconcile(key: string, view: View, ctx: ReconcileContext): ReconcileResult {
@@ -48,7 +48,12 @@ function reconcile(key: string, view: View, ctx: ReconcileContext): ReconcileRes
 	const to = { object: "node", name: node } as const;
 	if (pod === undefined) return { actions: [{ type: "send", message: { to, body: { type: "unassign", pods: [ref] } } }] };
 	const { configMaps, secrets } = referencesOf(pod);
-	const body = { type: "assign" as const, pods: [pod], configMaps: found<ConfigMap>(view, "configmaps", configMaps), secrets: found<Secret>(view, "secrets", secrets) };
+	const body = {
+		type: "assign" as const,
+		pods: [pod],
+		configMaps: found<ConfigMap>(view, "configmaps", configMaps),
+		secrets: found<Secret>(view, "secrets", secrets),
+	};
 	return { actions: [{ type: "send", message: { to, body } }] };
 }
 

@@ -21,7 +21,8 @@ export function applyBindings(view: View, { bindings, unschedulable }: BindMessa
 function bind(view: View, ref: PodRef, node: string, nowMs: number): Action[] {
 	const pod = view.get<Pod>(PODS, ref.name);
 	// What is gone or going must not hold its place; what someone else has bound holds another one.
-	if (pod === undefined || uidOf(pod) !== ref.uid || (isBeingDeleted(pod) && !pod.spec?.nodeName)) return [{ type: "send", message: { to: CLUSTER, body: { type: "release", pods: [ref] } } }];
+	if (pod === undefined || uidOf(pod) !== ref.uid || (isBeingDeleted(pod) && !pod.spec?.nodeName))
+		return [{ type: "send", message: { to: CLUSTER, body: { type: "release", pods: [ref] } } }];
 	if (pod.spec?.nodeName === node) return [];
 	if (pod.spec?.nodeName) return [{ type: "send", message: { to: CLUSTER, body: { type: "placed", namespace: ref.namespace, pod } } }];
 	const draft = draftOf(pod);

@@ -3,7 +3,7 @@ import type { PodRef } from "../protocol/messages.ts";
 import type { Pod } from "../schema/kubernetes.d.ts";
 import type { View } from "./controller.ts";
 import { nameOf, namespaceOf, uidOf } from "./identity.ts";
-import { jsonEqual } from "./json-equal.ts";
+import { semanticEqual } from "../meta/equality.ts";
 import { podCondition } from "./pod-state.ts";
 
 /** Names and uids hold no such character. */
@@ -28,7 +28,7 @@ export function podOfKey(key: string, view: View, namespace: string): KeyedPod {
 
 /** Whether a node must hear of the change: anything but status, except for conditions that the pod's readiness waits for. */
 export function changedForNode(old: Pod, pod: Pod): boolean {
-	return !jsonEqual(old.spec, pod.spec) || !jsonEqual(lasting(old), lasting(pod)) || gatesChanged(old, pod);
+	return !semanticEqual(old.spec, pod.spec) || !semanticEqual(lasting(old), lasting(pod)) || gatesChanged(old, pod);
 }
 
 /** Metadata without what every write changes. */

@@ -10,7 +10,12 @@ import { PLACE_BATCH_MAX, podSchedulingController } from "./pod-scheduling-contr
 import { applyPodStatuses, applyPodStopped } from "./pod-status-reports.ts";
 
 const world = (): MemoryWorld => new MemoryWorld([podSchedulingController, podAssignmentController, podLedgerController]);
-const newPod = (name: string, spec: Partial<Pod["spec"]> = {}): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name }, spec: { containers: [{ name: "main" }], ...spec } });
+const newPod = (name: string, spec: Partial<Pod["spec"]> = {}): Pod => ({
+	apiVersion: "v1",
+	kind: "Pod",
+	metadata: { name },
+	spec: { containers: [{ name: "main" }], ...spec },
+});
 const stored = (w: MemoryWorld, name = "p") => w.get<Pod>("pods", name) as Pod;
 const ref = (w: MemoryWorld, name = "p") => ({ namespace: "default", name, uid: stored(w, name).metadata.uid ?? "" });
 const sent = (w: MemoryWorld) => w.messages.map(({ to, body }) => `${body.type} to ${to.object === "cluster" ? "cluster" : to.name}`);
@@ -55,7 +60,20 @@ describe("placing", () => {
 		const w = bound();
 		const gone = { namespace: "default", name: "gone", uid: "uid-gone" };
 		w.messages.length = 0;
-		w.act(applyBindings(w, { type: "bind", bindings: [{ pod: gone, node: "n1" }, { pod: ref(w), node: "n2" }], unschedulable: [] }, w.nowMs));
+		w.act(
+			applyBindings(
+				w,
+				{
+					type: "bind",
+					bindings: [
+						{ pod: gone, node: "n1" },
+						{ pod: ref(w), node: "n2" },
+					],
+					unschedulable: [],
+				},
+				w.nowMs,
+			),
+		);
 		expect(w.messages.map(({ body }) => body)).toEqual([{ type: "release", pods: [gone] }, expect.objectContaining({ type: "placed", namespace: "default" })]);
 		expect(stored(w).spec?.nodeName).toBe("n1");
 	});
@@ -137,7 +155,13 @@ describe("reports", () => {
 describe("losing the node", () => {
 	it("evicts with a condition and an event", () => {
 		const w = bound();
-		w.act(applyEviction(w, { type: "evictPods", node: "n1", pods: [ref(w)], reason: "DeletionByTaintManager", message: "Taint manager: deleting due to NoExecute taint" }, w.nowMs));
+		w.act(
+			applyEviction(
+				w,
+				{ type: "evictPods", node: "n1", pods: [ref(w)], reason: "DeletionByTaintManager", message: "Taint manager: deleting due to NoExecute taint" },
+				w.nowMs,
+			),
+		);
 		expect(condition(w, "DisruptionTarget")).toMatchObject({ status: "True", reason: "DeletionByTaintManager" });
 		expect(stored(w).metadata.deletionTimestamp).toBeDefined();
 		expect(w.events.at(-1)).toMatchObject({ reason: "TaintManagerEviction", message: "Marking for deletion Pod default/p" });

@@ -34,7 +34,13 @@ export function applyEviction(view: View, { pods, reason, message }: Extract<Mes
 	return podsOf(view, pods)
 		.filter((pod) => !isBeingDeleted(pod))
 		.flatMap((pod): Action[] => [
-			{ type: "event", about: pod, eventType: "Normal", reason: "TaintManagerEviction", message: `Marking for deletion Pod ${pod.metadata.namespace}/${nameOf(pod)}` },
+			{
+				type: "event",
+				about: pod,
+				eventType: "Normal",
+				reason: "TaintManagerEviction",
+				message: `Marking for deletion Pod ${pod.metadata.namespace}/${nameOf(pod)}`,
+			},
 			statusWrite(pod, withCondition(pod, { type: "DisruptionTarget", status: "True", reason, message }, nowMs)),
 			deletion(pod),
 		]);

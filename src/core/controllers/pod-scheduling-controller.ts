@@ -2,7 +2,7 @@
 import type { Pod } from "../schema/kubernetes.d.ts";
 import type { Action, Controller, ObjectChange, ReconcileContext, ReconcileResult, View } from "./controller.ts";
 import { isBeingDeleted } from "./identity.ts";
-import { jsonEqual } from "./json-equal.ts";
+import { semanticEqual } from "../meta/equality.ts";
 import { isFinished } from "./pod-state.ts";
 
 const PODS = "pods";
@@ -27,7 +27,8 @@ export function needsNode(pod: Pod): boolean {
 function keysOf({ old, object }: ObjectChange): string[] {
 	const [before, now] = [old as Pod | undefined, object as Pod | undefined];
 	if (now === undefined || !needsNode(now)) return [];
-	const sameAsk = before !== undefined && needsNode(before) && jsonEqual(before.spec, now.spec) && jsonEqual(before.metadata.labels, now.metadata.labels);
+	const sameAsk =
+		before !== undefined && needsNode(before) && semanticEqual(before.spec, now.spec) && semanticEqual(before.metadata.labels, now.metadata.labels);
 	return sameAsk ? [] : [KEY];
 }
 

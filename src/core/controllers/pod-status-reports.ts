@@ -3,7 +3,7 @@ import type { MessageBody } from "../protocol/messages.ts";
 import type { Pod, PodCondition, PodStatus } from "../schema/kubernetes.d.ts";
 import type { Action, View } from "./controller.ts";
 import { draftOf, isBeingDeleted, nameOf, uidOf } from "./identity.ts";
-import { jsonEqual } from "./json-equal.ts";
+import { semanticEqual } from "../meta/equality.ts";
 import { metaTime } from "./meta-time.ts";
 import { isFinished } from "./pod-state.ts";
 
@@ -15,7 +15,7 @@ export function applyPodStatuses(view: View, { node, statuses }: Extract<Message
 		const pod = view.get<Pod>(PODS, ref.name);
 		if (pod === undefined || uidOf(pod) !== ref.uid || pod.spec?.nodeName !== node || isFinished(pod)) return [];
 		const merged = mergedStatus(pod.status ?? {}, status, nowMs);
-		if (jsonEqual(merged, pod.status)) return [];
+		if (semanticEqual(merged, pod.status)) return [];
 		const draft = draftOf(pod);
 		draft.status = merged;
 		return [{ type: "updateStatus", resource: PODS, object: draft }];

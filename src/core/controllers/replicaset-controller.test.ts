@@ -10,7 +10,12 @@ const replicaSet = (replicas: number, extra = {}): ReplicaSet => ({
 	apiVersion: "apps/v1",
 	kind: "ReplicaSet",
 	metadata: { name: "web" },
-	spec: { replicas, selector: { matchLabels: { app: "web" } }, template: { metadata: { labels: { app: "web" } }, spec: { containers: [{ name: "main" }] } }, ...extra },
+	spec: {
+		replicas,
+		selector: { matchLabels: { app: "web" } },
+		template: { metadata: { labels: { app: "web" } }, spec: { containers: [{ name: "main" }] } },
+		...extra,
+	},
 });
 const stored = (w: MemoryWorld) => w.get<ReplicaSet>(REPLICA_SETS, "web") as ReplicaSet;
 
@@ -25,7 +30,11 @@ it("creates pods that bear its template and say so in events", () => {
 	const w = world(2);
 	const [pod] = pods(w);
 	expect(pods(w)).toHaveLength(2);
-	expect(pod?.metadata).toMatchObject({ generateName: "web-", labels: { app: "web" }, ownerReferences: [{ kind: "ReplicaSet", name: "web", controller: true, blockOwnerDeletion: true }] });
+	expect(pod?.metadata).toMatchObject({
+		generateName: "web-",
+		labels: { app: "web" },
+		ownerReferences: [{ kind: "ReplicaSet", name: "web", controller: true, blockOwnerDeletion: true }],
+	});
 	expect(pod?.metadata.name).toMatch(/^web-[bcdfghjklmnpqrstvwxz2456789]{5}$/);
 	expect(w.events).toContainEqual(expect.objectContaining({ eventType: "Normal", reason: "SuccessfulCreate", message: `Created pod: ${pod?.metadata.name}` }));
 	expect(stored(w).status).toEqual({ replicas: 2, fullyLabeledReplicas: 2, terminatingReplicas: 0, observedGeneration: 1 });

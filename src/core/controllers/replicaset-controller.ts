@@ -2,9 +2,18 @@
 import { labelSelectorOf } from "../selector/label-selector.ts";
 import type { Pod, ReplicaSet, ReplicaSetStatus } from "../schema/kubernetes.d.ts";
 import { claim } from "./claim.ts";
-import { type Action, type Controller, controllerOf, NOTHING, type ObjectChange, type ReconcileContext, type ReconcileResult, type View } from "./controller.ts";
+import {
+	type Action,
+	type Controller,
+	controllerOf,
+	NOTHING,
+	type ObjectChange,
+	type ReconcileContext,
+	type ReconcileResult,
+	type View,
+} from "./controller.ts";
 import { controllerReference, draftOf, isBeingDeleted, labelsOf, nameOf, uidOf } from "./identity.ts";
-import { jsonEqual } from "./json-equal.ts";
+import { semanticEqual } from "../meta/equality.ts";
 import { deletionOrder } from "./pod-deletion-order.ts";
 import { availableInMs, isActive, isAvailable, isReady, isTerminating } from "./pod-state.ts";
 
@@ -49,7 +58,7 @@ function reconcile(key: string, view: View, ctx: ReconcileContext): ReconcileRes
 	if (!isBeingDeleted(rs)) actions.push(...manageReplicas(rs, owned, view, ctx));
 
 	const status = statusOf(rs, owned, controlled.filter(isTerminating).length, ctx.nowMs);
-	if (!jsonEqual(status, rs.status)) {
+	if (!semanticEqual(status, rs.status)) {
 		const draft = draftOf(rs);
 		draft.status = status;
 		actions.push({ type: "updateStatus", resource: REPLICA_SETS, object: draft });

@@ -20,43 +20,59 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 const bound = fc.oneof(fc.integer({ min: 0, max: 4 }), fc.constantFrom("0%", "25%", "50%", "100%"));
 
 function take(world: MemoryWorld, action: Step): void {
-	if (action.kind === "image") return setImage(world, "web", action.image);
-	if (action.kind === "pause") {
-		return world.edit<Deployment>(DEPLOYMENTS, "web", ({ spec }) => {
-			if (spec) spec.paused = !spec.paused;
-		});
-	}
-	const candidates = pods(world).filter((pod) => (action.kind === "end" ? pod.metadata.deletionTimestamp : isActive(pod) && !isReady(pod)));
-	const name = candidates[action.index % Math.max(1, candidates.length)]?.metadata.name;
+	if (action.kind === "image") setImage(world, "web", action.image);
+	else if (action.kind === "pause") togglePause(world);
+	else actOnPod(world, action.kind, action.index);
+}
+
+function togglePause(world: MemoryWorld): void {
+	world.edit<Deployment>(DEPLOYMENTS, "web", ({ spec }) => {
+		if (spec) spec.paused = !spec.paused;
+	});
+}
+
+function actOnPod(world: MemoryWorld, kind: "start" | "end" | "run", index: number): void {
+	const candidates = pods(world).filter((pod) => (kind === "end" ? pod.metadata.deletionTimestamp : isActive(pod) && !isReady(pod)));
+	const name = candidates[index % Math.max(1, candidates.length)]?.metadata.name;
 	if (name === undefined) return;
-	if (action.kind === "start") start(world, name);
-	if (action.kind === "end") world.remove("pods", name, { gracePeriodSeconds: 0 });
+	if (kind === "start") start(world, name);
+	if (kind === "end") world.remove("pods", name, { gracePeriodSeconds: 0 });
 	// It has a node, but is not ready yet: deleting it takes its time.
-	if (action.kind === "run") world.edit<Pod>("pods", name, (pod) => void Object.assign(pod.spec ?? {}, { nodeName: "node-1" }));
+	if (kind === "run") world.edit<Pod>("pods", name, (pod) => void Object.assign(pod.spec ?? {}, { nodeName: "node-1" }));
 }
 
 it("keeps enough pods available, never makes too many, and arrives", () => {
 	fc.assert(
-		fc.property(fc.integer({ min: 1, max: 8 }), bound, bound, fc.array(step, { maxLength: 60 }), fc.integer({ min: 1 }), (replicas, surge, unavailable, steps, seed) => {
-			const world = new MemoryWorld([deploymentController, replicaSetController], "default", seed);
-			world.create(DEPLOYMENTS, deployment("web", { replicas, strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: surge, maxUnavailable: unavailable } } }));
-			settle(world);
-			for (const action of steps) {
-				take(world, action);
-				world.drain();
-				const stored = world.get<Deployment>(DEPLOYMENTS, "web") as Deployment;
-				const active = pods(world).filter(isActive);
-				expect(active.filter(isReady).length).toBeGreaterThanOrEqual(replicas - maxUnavailable(stored));
-				expect(active.length).toBeLessThanOrEqual(replicas + maxSurge(stored));
-			}
-			world.edit<Deployment>(DEPLOYMENTS, "web", ({ spec }) => {
-				if (spec) spec.paused = false;
-			});
-			settle(world);
-			const { spec, status } = world.get<Deployment>(DEPLOYMENTS, "web") as Deployment;
-			expect(pods(world).map(imageOf)).toEqual(Array(replicas).fill(spec?.template.spec?.containers[0]?.image));
-			expect(status).toMatchObject({ replicas, updatedReplicas: replicas, availableReplicas: replicas });
-		}),
+		fc.property(
+			fc.integer({ min: 1, max: 8 }),
+			bound,
+			bound,
+			fc.array(step, { maxLength: 60 }),
+			fc.integer({ min: 1 }),
+			(replicas, surge, unavailable, steps, seed) => {
+				const world = new MemoryWorld([deploymentController, replicaSetController], "default", seed);
+				world.create(
+					DEPLOYMENTS,
+					deployment("web", { replicas, strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: surge, maxUnavailable: unavailable } } }),
+				);
+				settle(world);
+				for (const action of steps) {
+					take(world, action);
+					world.drain();
+					const stored = world.get<Deployment>(DEPLOYMENTS, "web") as Deployment;
+					const active = pods(world).filter(isActive);
+					expect(active.filter(isReady).length).toBeGreaterThanOrEqual(replicas - maxUnavailable(stored));
+					expect(active.length).toBeLessThanOrEqual(replicas + maxSurge(stored));
+				}
+				world.edit<Deployment>(DEPLOYMENTS, "web", ({ spec }) => {
+					if (spec) spec.paused = false;
+				});
+				settle(world);
+				const { spec, status } = world.get<Deployment>(DEPLOYMENTS, "web") as Deployment;
+				expect(pods(world).map(imageOf)).toEqual(Array(replicas).fill(spec?.template.spec?.containers[0]?.image));
+				expect(status).toMatchObject({ replicas, updatedReplicas: replicas, availableReplicas: replicas });
+			},
+		),
 		{ numRuns: 150 },
 	);
 });

@@ -2,7 +2,7 @@
 import type { ConfigMap } from "../schema/kubernetes.d.ts";
 import { type Controller, NOTHING } from "./controller.ts";
 import { draftOf } from "./identity.ts";
-import { jsonEqual } from "./json-equal.ts";
+import { semanticEqual } from "../meta/equality.ts";
 
 const CONFIG_MAPS = "configmaps";
 const NAME = "kube-root-ca.crt";
@@ -14,7 +14,9 @@ const DESCRIPTION =
 export function rootCaController({ rootCa, namespaceActive }: { rootCa(): string; namespaceActive(): boolean }): Controller {
 	return {
 		name: "root-ca-certificate-publisher",
-		watches: [{ resource: CONFIG_MAPS, keys: ({ old, object }) => (old !== undefined && old.metadata.name === NAME && !jsonEqual(object, old) ? [KEY] : []) }],
+		watches: [
+			{ resource: CONFIG_MAPS, keys: ({ old, object }) => (old !== undefined && old.metadata.name === NAME && !semanticEqual(object, old) ? [KEY] : []) },
+		],
 		standingKeys: [KEY],
 		reconcile(_key, view, { namespace }) {
 			if (!namespaceActive()) return NOTHING;
@@ -24,7 +26,7 @@ export function rootCaController({ rootCa, namespaceActive }: { rootCa(): string
 				const metadata = { name: NAME, namespace, annotations: { "kubernetes.io/description": DESCRIPTION } };
 				return { actions: [{ type: "create", resource: CONFIG_MAPS, object: { apiVersion: "v1", kind: "ConfigMap", metadata, data } as ConfigMap }] };
 			}
-			if (jsonEqual(current.data, data)) return NOTHING;
+			if (semanticEqual(current.data, data)) return NOTHING;
 			const draft = draftOf(current);
 			draft.data = data;
 			return { actions: [{ type: "update", resource: CONFIG_MAPS, object: draft }] };

@@ -3,7 +3,7 @@ import type { Container, Pod, Service, ServicePort } from "../schema/kubernetes.
 import { selectorFromSet } from "../selector/label-selector.ts";
 import type { ObjectChange, View } from "./controller.ts";
 import { labelsOf, nameOf } from "./identity.ts";
-import { jsonEqual } from "./json-equal.ts";
+import { semanticEqual } from "../meta/equality.ts";
 import { isFinished, isReady } from "./pod-state.ts";
 
 export const SERVICES = "services";
@@ -59,7 +59,7 @@ export function hostnameIn(service: Service, pod: Pod): string | undefined {
 
 /** The Services that a changed pod is or was behind, when the change matters to them. */
 export function servicesOfPod({ old, object }: ObjectChange, view: View): string[] {
-	if (old && object && jsonEqual(endpointFacts(old as Pod), endpointFacts(object as Pod))) return [];
+	if (old && object && semanticEqual(endpointFacts(old as Pod), endpointFacts(object as Pod))) return [];
 	const versions = [old, object].filter((version) => version !== undefined);
 	const services = view.list<Service>(SERVICES).filter(isSelecting);
 	return services.filter((service) => versions.some((version) => selectorFromSet(service.spec?.selector).matches(labelsOf(version)))).map(nameOf);
@@ -68,5 +68,16 @@ export function servicesOfPod({ old, object }: ObjectChange, view: View): string
 function endpointFacts(pod: Pod): unknown {
 	const { metadata, spec, status } = pod;
 	const ports = [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].map((container) => container.ports);
-	return [metadata.labels, metadata.deletionTimestamp !== undefined, spec?.nodeName, spec?.hostname, spec?.subdomain, ports, status?.podIP, status?.podIPs, isFinished(pod), isReady(pod)];
+	return [
+		metadata.labels,
+		metadata.deletionTimestamp !== undefined,
+		spec?.nodeName,
+		spec?.hostname,
+		spec?.subdomain,
+		ports,
+		status?.podIP,
+		status?.podIPs,
+		isFinished(pod),
+		isReady(pod),
+	];
 }

@@ -11,7 +11,12 @@ const pod = (name: string, tolerations: Toleration[] = [], more = {}): Pod => ({
 	spec: { containers: [], tolerations },
 });
 const names = (pods: Pod[], taints: Taint[], afterSeconds: number) => evictions(pods, taints, START + afterSeconds * 1000).evict.map(({ name }) => name);
-const forSeconds = (tolerationSeconds?: number): Toleration => ({ key: unreachable.key, operator: "Exists", effect: "NoExecute", ...(tolerationSeconds === undefined ? {} : { tolerationSeconds }) });
+const forSeconds = (tolerationSeconds?: number): Toleration => ({
+	key: unreachable.key,
+	operator: "Exists",
+	effect: "NoExecute",
+	...(tolerationSeconds === undefined ? {} : { tolerationSeconds }),
+});
 
 it("evicts at once what does not tolerate, later what tolerates for a time, never what tolerates for good", () => {
 	const pods = [pod("bare"), pod("patient", [forSeconds(300)]), pod("loyal", [forSeconds()])];
@@ -24,7 +29,9 @@ it("evicts at once what does not tolerate, later what tolerates for a time, neve
 it("takes the shortest of several tolerations, and the earliest of several taints", () => {
 	const other: Taint = { key: "other", effect: "NoExecute", timeAdded: "2026-01-01T00:00:05Z" };
 	expect(evictions([pod("p", [forSeconds(300), forSeconds(60)])], [unreachable], START).nextAtMs).toBe(START + 60_000);
-	expect(evictions([pod("p", [forSeconds(300), { key: "other", operator: "Exists", tolerationSeconds: 10 }])], [unreachable, other], START + 5_000).nextAtMs).toBe(START + 15_000);
+	expect(
+		evictions([pod("p", [forSeconds(300), { key: "other", operator: "Exists", tolerationSeconds: 10 }])], [unreachable, other], START + 5_000).nextAtMs,
+	).toBe(START + 15_000);
 });
 
 it("counts from the pod's start when the taint was there before it", () => {

@@ -3,7 +3,7 @@
  * time. A pod counts under its uid once, however often it is added. Placements on a node that is not known (yet) are
  * kept and count as soon as it is.
  */
-import { jsonEqual } from "../controllers/json-equal.ts";
+import { semanticEqual } from "../meta/equality.ts";
 import type { Node, PodAffinityTerm } from "../schema/kubernetes.d.ts";
 import { NodeState } from "./node-state.ts";
 import { PodCounter, type PodQuery } from "./pod-counter.ts";
@@ -46,7 +46,7 @@ export class Ledger {
 		}
 		const labels = state.labels;
 		state.set(node);
-		if (!jsonEqual(labels, state.labels)) this.forgetTopologies();
+		if (!semanticEqual(labels, state.labels)) this.forgetTopologies();
 	}
 
 	/** The node's placements stay until they are removed one by one. */
@@ -61,7 +61,7 @@ export class Ledger {
 
 	/** Namespace labels decide which pods a term with a namespaceSelector means. */
 	setNamespace(name: string, labels: Readonly<Record<string, string>>): void {
-		if (jsonEqual(this.namespaces.get(name), labels)) return;
+		if (semanticEqual(this.namespaces.get(name), labels)) return;
 		this.namespaces.set(name, labels);
 		this.counters.clear();
 	}

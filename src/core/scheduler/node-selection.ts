@@ -7,8 +7,7 @@ export function requiredNodes(pod: Pod): ((node: NodeState) => boolean) | undefi
 	const selector = Object.entries(pod.spec?.nodeSelector ?? {});
 	const terms = pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
 	if (selector.length === 0 && terms === undefined) return undefined;
-	return (node) =>
-		selector.every(([key, value]) => node.labels[key] === value) && (terms === undefined || terms.some((term) => termMatches(term, node)));
+	return (node) => selector.every(([key, value]) => node.labels[key] === value) && (terms === undefined || terms.some((term) => termMatches(term, node)));
 }
 
 /** An empty term matches nothing. */

@@ -1,5 +1,5 @@
 /** Turns the selectors of spread constraints and affinity terms into what a PodCounter counts. */
-import { canonicalJson } from "../controllers/json-equal.ts";
+import { canonicalJson } from "../controllers/canonical-json.ts";
 import type { LabelSelector, PodAffinityTerm } from "../schema/kubernetes.d.ts";
 import { labelSelectorOf } from "../selector/label-selector.ts";
 import type { Ledger } from "./ledger.ts";

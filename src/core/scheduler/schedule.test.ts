@@ -31,7 +31,11 @@ describe("what keeps a pod from a node", () => {
 	it("nodeSelector and required node affinity", () => {
 		const ledger = ledgerOf(node("a", { labels: { disk: "ssd", size: "5" } }), node("b"));
 		const affinity = (key: string, operator: string, values?: string[]) => ({
-			affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [{ key, operator, ...(values ? { values } : {}) }] }] } } },
+			affinity: {
+				nodeAffinity: {
+					requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [{ key, operator, ...(values ? { values } : {}) }] }] },
+				},
+			},
 		});
 		expect(outcome(ledger, pod("p", { spec: { nodeSelector: { disk: "ssd" } } }))).toEqual({ p: "a" });
 		expect(outcome(ledger, pod("p", { spec: affinity("disk", "DoesNotExist") }))).toEqual({ p: "b" });
@@ -47,7 +51,9 @@ describe("what keeps a pod from a node", () => {
 	});
 
 	it("a host port that is taken", () => {
-		const ports = (hostIP?: string) => ({ spec: { containers: [{ name: "main", ports: [{ containerPort: 80, hostPort: 80, ...(hostIP ? { hostIP } : {}) }] }] } });
+		const ports = (hostIP?: string) => ({
+			spec: { containers: [{ name: "main", ports: [{ containerPort: 80, hostPort: 80, ...(hostIP ? { hostIP } : {}) }] }] },
+		});
 		const ledger = ledgerOf(node("a"));
 		expect(outcome(ledger, pod("one", ports("10.0.0.1")), pod("two", ports("10.0.0.2")), pod("all", ports()))).toEqual({
 			one: "a",
@@ -86,7 +92,12 @@ describe("spreading", () => {
 		const ledger = ledgerOf(zoned("a1", "a"), zoned("a2", "a"), zoned("b1", "b"), zoned("b2", "b"));
 		const where = Object.values(outcome(ledger, ...Array.from({ length: 4 }, (_, i) => pod(`p${i}`, { owner: "rs" }))));
 		expect(new Set(where).size).toBe(4);
-		expect(where.slice(0, 2).map((name) => name[0]).sort()).toEqual(["a", "b"]);
+		expect(
+			where
+				.slice(0, 2)
+				.map((name) => name[0])
+				.sort(),
+		).toEqual(["a", "b"]);
 	});
 
 	it("ScheduleAnyway prefers, but takes what there is", () => {
@@ -125,7 +136,11 @@ describe("affinity between pods", () => {
 		const foe = pod("foe", { labels: { app: "web" } });
 		foe.metadata.namespace = "other";
 		outcome(ledger, foe);
-		const spec = { affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ ...term("web", HOST), namespaceSelector: { matchLabels: { team: "red" } } }] } } };
+		const spec = {
+			affinity: {
+				podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ ...term("web", HOST), namespaceSelector: { matchLabels: { team: "red" } } }] },
+			},
+		};
 		expect(outcome(ledger, pod("p", { spec })).p).toContain("anti-affinity");
 		ledger.setNamespace("other", { team: "blue" });
 		expect(outcome(ledger, pod("p", { spec }))).toEqual({ p: "a" });
@@ -141,7 +156,13 @@ describe("choosing", () => {
 
 	it("prefers nodes by affinity, and without PreferNoSchedule taints", () => {
 		const preferred = (labels: Record<string, string>) => ({
-			affinity: { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 10, preference: { matchExpressions: [{ key: "disk", operator: "In", values: Object.values(labels) }] } }] } },
+			affinity: {
+				nodeAffinity: {
+					preferredDuringSchedulingIgnoredDuringExecution: [
+						{ weight: 10, preference: { matchExpressions: [{ key: "disk", operator: "In", values: Object.values(labels) }] } },
+					],
+				},
+			},
 		});
 		expect(outcome(ledgerOf(node("a"), node("b", { labels: { disk: "ssd" } })), pod("p", { spec: preferred({ disk: "ssd" }) }))).toEqual({ p: "b" });
 		expect(outcome(ledgerOf(node("a", { taints: [{ key: "k", effect: "PreferNoSchedule" }] }), node("b")), pod("p"))).toEqual({ p: "b" });
@@ -212,12 +233,15 @@ describe("the ledger", () => {
 				const query = { key: "web", matches: ({ pod: { labels } }: { pod: { labels: Record<string, string> } }) => labels.app === "web" };
 				ledger.counter(query).by(ZONE);
 				const there: string[] = [];
-				list.forEach(({ app, node: name, remove }, i) => {
-					if (remove) return void ledger.remove(there.shift() ?? "");
+				for (const [i, { app, node: name, remove }] of list.entries()) {
+					if (remove) {
+						ledger.remove(there.shift() ?? "");
+						continue;
+					}
 					const p = pod(`p${i}`, { labels: { app } });
 					ledger.add({ ref: podRefOf(p), node: name, pod: schedulingPodOf(p) });
 					there.push(p.metadata.uid ?? "");
-				});
+				}
 				const anew = ledgerOf(...nodes);
 				for (const placement of ledger.all()) anew.add(placement);
 				expect(new Map(ledger.counter(query).by(ZONE))).toEqual(new Map(anew.counter(query).by(ZONE)));

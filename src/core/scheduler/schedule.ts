@@ -20,7 +20,16 @@ import { type Placement, podRefOf, schedulingPodOf } from "./scheduling-pod.ts";
 import { unschedulableMessage } from "./unschedulable-message.ts";
 
 /** In kube-scheduler's order: a node is told off by the first that rejects it. */
-const FILTERS: readonly Filter[] = [nodeUnschedulable, nodeName, taintToleration, nodeAffinity, nodePorts, nodeResourcesFit, podTopologySpread, interPodAffinity];
+const FILTERS: readonly Filter[] = [
+	nodeUnschedulable,
+	nodeName,
+	taintToleration,
+	nodeAffinity,
+	nodePorts,
+	nodeResourcesFit,
+	podTopologySpread,
+	interPodAffinity,
+];
 
 /** Up to so many nodes are all looked at (minFeasibleNodesToFind). */
 export const FEASIBLE_NODES_MIN = 100;

@@ -20,7 +20,8 @@ const NO_DEADLINE = 2_147_483_647;
 export const hasProgressDeadline = (deployment: Deployment): boolean =>
 	deployment.spec?.progressDeadlineSeconds !== undefined && deployment.spec.progressDeadlineSeconds !== NO_DEADLINE;
 
-export const conditionOf = (status: DeploymentStatus | undefined, type: string): DeploymentCondition | undefined => status?.conditions?.find((c) => c.type === type);
+export const conditionOf = (status: DeploymentStatus | undefined, type: string): DeploymentCondition | undefined =>
+	status?.conditions?.find((c) => c.type === type);
 
 export function newCondition(type: string, status: "True" | "False" | "Unknown", reason: string, message: string, nowMs: number): DeploymentCondition {
 	const now = metaTime(nowMs);

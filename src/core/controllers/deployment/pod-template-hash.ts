@@ -1,6 +1,7 @@
 /** The label that tells a Deployment's ReplicaSets, and their pods, apart. */
 import type { PodTemplateSpec } from "../../schema/kubernetes.d.ts";
-import { canonicalJson, jsonEqual } from "../json-equal.ts";
+import { canonicalJson } from "../canonical-json.ts";
+import { semanticEqual } from "../../meta/equality.ts";
 
 export const POD_TEMPLATE_HASH = "pod-template-hash";
 /** rand.SafeEncodeString's alphabet: no vowels and no digits that read as one, so that no word comes about. */
@@ -27,7 +28,7 @@ export function podTemplateHash(template: PodTemplateSpec, collisionCount: numbe
 
 /** Whether two templates make the same pods: the hash label itself does not count (EqualIgnoreHash). */
 export function equalIgnoringHash(a: PodTemplateSpec | undefined, b: PodTemplateSpec | undefined): boolean {
-	return jsonEqual(withoutHash(a), withoutHash(b));
+	return semanticEqual(withoutHash(a), withoutHash(b));
 }
 
 function withoutHash(template: PodTemplateSpec | undefined): PodTemplateSpec {

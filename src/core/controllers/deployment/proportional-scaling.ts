@@ -75,4 +75,3 @@ function fraction({ deployment }: Rollout, rs: ReplicaSet): number {
 	const before = countAnnotation(rs, MAX_REPLICAS) || deployment.status?.replicas || replicasOf(rs);
 	return Math.round((replicasOf(rs) * (desired + maxSurge(deployment))) / before) - replicasOf(rs);
 }
-

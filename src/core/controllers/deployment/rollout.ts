@@ -5,7 +5,7 @@
 import type { Deployment, ReplicaSet } from "../../schema/kubernetes.d.ts";
 import type { Action, ReconcileContext, View } from "../controller.ts";
 import { draftOf, nameOf, uidOf } from "../identity.ts";
-import { jsonEqual } from "../json-equal.ts";
+import { semanticEqual } from "../../meta/equality.ts";
 import { replicasOf } from "./replica-bounds.ts";
 import { setReplicasAnnotations } from "./replica-set-annotations.ts";
 
@@ -66,8 +66,8 @@ export function scalingEvent(rollout: Rollout, rs: ReplicaSet, from: number, to:
 export function finish(rollout: Rollout): Action[] {
 	const actions = [...rollout.actions];
 	for (const rs of rollout.replicaSets) {
-		if (!jsonEqual(rs, rollout.storedSets.get(uidOf(rs)))) actions.push({ type: "update", resource: REPLICA_SETS, object: rs });
+		if (!semanticEqual(rs, rollout.storedSets.get(uidOf(rs)))) actions.push({ type: "update", resource: REPLICA_SETS, object: rs });
 	}
-	if (!jsonEqual(rollout.deployment, rollout.stored)) actions.push({ type: "updateStatus", resource: DEPLOYMENTS, object: rollout.deployment });
+	if (!semanticEqual(rollout.deployment, rollout.stored)) actions.push({ type: "updateStatus", resource: DEPLOYMENTS, object: rollout.deployment });
 	return actions;
 }

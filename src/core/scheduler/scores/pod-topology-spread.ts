@@ -66,7 +66,8 @@ function scoreBy(spreads: readonly WeighedSpread[], requireAll: boolean, feasibl
 	};
 }
 
-const domainCount = (key: string, nodes: readonly NodeState[]): number => new Set(nodes.map((node) => node.labels[key]).filter((value) => value !== undefined)).size;
+const domainCount = (key: string, nodes: readonly NodeState[]): number =>
+	new Set(nodes.map((node) => node.labels[key]).filter((value) => value !== undefined)).size;
 
 function emptierIsBetter(scores: number[]): void {
 	let min = Number.POSITIVE_INFINITY;
