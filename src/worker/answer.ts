@@ -21,14 +21,16 @@ function answerHeaders(representation: Representation, warnings: readonly string
 	return headers;
 }
 
-async function passThrough(response: Response, options: AnswerOptions, headers: Headers): Promise<Response> {
-	const body = response.body as ReadableStream<Uint8Array> | null;
-	if (options.verb !== "list" || !body || !acceptsGzip(options.headers)) return new Response(response.body, { status: response.status, headers });
+/** Lists alone grow big enough to be worth compressing. */
+async function send(answered: Response, options: AnswerOptions, headers: Headers): Promise<Response> {
+	const { status } = answered;
+	const body = answered.body as ReadableStream<Uint8Array> | null;
+	if (options.verb !== "list" || !body || !acceptsGzip(options.headers)) return new Response(answered.body, { status, headers });
 	headers.set("vary", "Accept-Encoding");
 	const { body: sent, gzip } = await compressIfLarge(body);
-	if (!gzip) return new Response(sent, { status: response.status, headers });
+	if (!gzip) return new Response(sent, { status, headers });
 	headers.set("content-encoding", "gzip");
-	return new Response(sent, { status: response.status, headers, encodeBody: "manual" });
+	return new Response(sent, { status, headers, encodeBody: "manual" });
 }
 
 /** An object's answer, as the client wants it. */
@@ -36,8 +38,8 @@ export async function answer(response: Response, options: AnswerOptions): Promis
 	const warnings = parseWarnings(response.headers.get(WARNINGS_HEADER));
 	const target = response.ok ? options : { ...options, kind: undefined, representation: { mediaType: options.representation.mediaType } };
 	const headers = answerHeaders(target.representation, warnings);
-	if (isPassThrough(target)) return passThrough(response, options, headers);
-	return new Response(represent(await response.text(), target), { status: response.status, headers });
+	if (isPassThrough(target)) return send(response, options, headers);
+	return send(new Response(represent(await response.text(), target), { status: response.status }), options, headers);
 }
 
 /** A value of the front door's own (a review, a token) as an answer. */
