@@ -73,6 +73,8 @@ describe("addresses", () => {
 		expect(cidr("10.0.0.0/33")).toEqual(["must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"]);
 		expect(cidr("10.0.0.0/8")).toEqual([]);
 		expect(nonSpecialAddress("127.0.0.1")).toEqual(["may not be in the loopback range (127.0.0.0/8, ::1/128)"]);
+		expect(nonSpecialAddress("127.128.0.1")).toHaveLength(1);
+		expect(nonSpecialAddress("127.64.0.1")).toEqual([]);
 		expect(nonSpecialAddress("0.0.0.0")).toEqual(['may not be unspecified ("0.0.0.0")']);
 		expect(nonSpecialAddress("10.0.0.1")).toEqual([]);
 	});
