@@ -176,7 +176,7 @@ class NodeAgent implements Agent {
 			view: this.#view,
 			log,
 			clock,
-			findPod: (uid) => this.#supervisor.find(uid)?.pod,
+			findPod: (uid) => this.#supervisor.find(uid)?.current,
 			dataDirectory: options.dataDir,
 		});
 	}

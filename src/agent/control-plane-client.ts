@@ -8,7 +8,10 @@ import { AGENT_VERSION } from "./version.ts";
 export const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 /** A request without an answer is given up after this long. */
 export const REQUEST_TIMEOUT_MS = 30_000;
+/** Idle connections go before the other side closes them (workerd does after 5 s). */
 const KEEP_ALIVE_MS = 4_000;
+/** Kept connections that may turn out closed before one is given up on. */
+const MAX_STALE_CONNECTIONS = 3;
 const MAX_SOCKETS = 16;
 
 export interface ApiAnswer {
@@ -53,7 +56,7 @@ export class ControlPlaneClient implements ApiClient {
 		this.server = new URL(server.endsWith("/") ? server : `${server}/`);
 		this.#credential = credential;
 		this.#ca = ca;
-		const options = { keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS, maxSockets: MAX_SOCKETS, scheduling: "lifo" as const };
+		const options = { keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS, timeout: KEEP_ALIVE_MS, maxSockets: MAX_SOCKETS, scheduling: "lifo" as const };
 		this.#agent = this.server.protocol === "https:" ? new HttpsAgent({ ...options, ...this.tlsOptions }) : new HttpAgent(options);
 	}
 
@@ -85,12 +88,15 @@ export class ControlPlaneClient implements ApiClient {
 	}
 
 	/** Sends JSON and collects the answer's text. */
-	send(method: string, path: string, body: unknown, tuning: RequestTuning = {}): Promise<{ code: number; text: string }> {
-		return this.#sendOnce(method, path, body, tuning).catch((error: unknown) => {
-			// A kept-alive connection that the server closed just then: nothing of the request was read.
-			if (error instanceof StaleConnectionError) return this.#sendOnce(method, path, body, tuning);
-			throw error;
-		});
+	async send(method: string, path: string, body: unknown, tuning: RequestTuning = {}): Promise<{ code: number; text: string }> {
+		for (let stale = 0; ; stale++) {
+			try {
+				return await this.#sendOnce(method, path, body, tuning);
+			} catch (error) {
+				// A kept-alive connection that the server closed just then: nothing of the request was read.
+				if (!(error instanceof StaleConnectionError) || stale >= MAX_STALE_CONNECTIONS) throw error;
+			}
+		}
 	}
 
 	#sendOnce(method: string, path: string, body: unknown, tuning: RequestTuning): Promise<{ code: number; text: string }> {

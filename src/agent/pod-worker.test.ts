@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { deletedPod, TestNode, testPod } from "../../test/support/agent-node.ts";
 import { until } from "../../test/support/fake-clock.ts";
@@ -87,6 +87,16 @@ describe("a pod that starts", () => {
 		await node.reported((s) => s.phase === "Running");
 	});
 
+	it("shows its address while an image is still being pulled", async () => {
+		node.runtime.pullImage = () => new Promise(() => undefined);
+		node.supervisor.upsert(testPod({ containers: [{ name: "app", image: "slow:1" }] }));
+		await node.event("Pulling");
+		await node.view.refresh();
+		await node.clock.advance(1_000);
+		const status = await node.reported((s) => s.podIP === "10.1.0.5");
+		expect(status).toMatchObject({ phase: "Pending", containerStatuses: [{ state: { waiting: { reason: "ContainerCreating" } } }] });
+	});
+
 	it("reports FailedMount and stays ContainerCreating while a token cannot be had", async () => {
 		node.tokenError = new Error("failed to fetch token: 503");
 		const volumes = [{ name: "token", projected: { sources: [{ serviceAccountToken: { path: "token" } }] } }];
@@ -164,7 +174,6 @@ describe("a container that ends", () => {
 		node.supervisor.upsert(testPod({ restartPolicy: "Never" }));
 		await node.reported((s) => s.phase === "Running");
 		const mount = [...node.runtime.configs.values()][0]?.mounts.find((m) => m.containerPath === "/dev/termination-log");
-		const { writeFile } = await import("node:fs/promises");
 		await writeFile(mount?.hostPath ?? "", "out of cheese");
 		node.runtime.exit("app", 1);
 		const status = await node.reported((s) => s.phase === "Failed");

@@ -27,6 +27,8 @@ export const RESYNC_MS = 60_000;
 const RETRY_INITIAL_MS = 1_000;
 const RETRY_MAX_MS = 30_000;
 
+/** A step that takes longer than this tells the pod's status now and then. */
+const PROGRESS_MS = 1_000;
 /** How long a stopping agent waits for a pod's present step. */
 const HALT_WAIT_MS = 3_000;
 
@@ -80,9 +82,9 @@ export class PodWorker {
 		return this.#pod;
 	}
 
-	/** The last status computed here, if any. */
-	get status(): PodStatus | undefined {
-		return this.#status;
+	/** The pod with its status as this node sees it. */
+	get current(): Pod {
+		return { ...this.#pod, status: this.#status ?? this.#pod.status };
 	}
 
 	/** The control plane has a newer version of the pod. */
@@ -179,12 +181,28 @@ export class PodWorker {
 		if (actions.killPod && !actions.createSandbox) return this.#finish(snapshot);
 		await this.#report(snapshot);
 		for (const c of snapshot.containers) if (c.state === "running" && !actions.containersToKill.some((k) => k.id === c.id)) this.#startFailures.delete(c.name);
-		const nextMs = await this.#start.execute(this.#pod, actions, snapshot, this.#status);
+		const nextMs = await this.#whileTelling(() => this.#start.execute(this.#pod, actions, snapshot, this.#status));
 		const after = await this.#context.view.pod(this.#pod.metadata.uid ?? "");
 		this.#probes.update(this.#pod, after.containers, latestSandbox(after.sandboxes)?.ips[0] ?? this.#context.node.hostIPs()[0] ?? "");
 		await this.#report(after);
 		await collectContainers(this.#context, this.#paths, after);
 		return Math.min(nextMs, RESYNC_MS);
+	}
+
+	/** Work that takes long (a pull) shows its progress: the pod's address, containers that run already. */
+	async #whileTelling<T>(work: () => Promise<T>): Promise<T> {
+		let told: Promise<void> = Promise.resolve();
+		const tell = () => {
+			told = this.#report(this.#context.view.lastSeen(this.#pod.metadata.uid ?? "")).catch(() => undefined);
+			cancel = this.#context.clock.after(PROGRESS_MS, tell);
+		};
+		let cancel = this.#context.clock.after(PROGRESS_MS, tell);
+		try {
+			return await work();
+		} finally {
+			cancel();
+			await told;
+		}
 	}
 
 	/** The pod ran to its end: stop what is left, free what it held, keep its containers for their logs. */

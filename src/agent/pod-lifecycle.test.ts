@@ -1,0 +1,113 @@
+import { describe, expect, it } from "vitest";
+import { testPod } from "../../test/support/agent-node.ts";
+import type { Container, Pod } from "../core/schema/kubernetes.d.ts";
+import { computePodActions, type ProbeVerdicts } from "./pod-lifecycle.ts";
+import { containerSpecHash } from "./pod-names.ts";
+import type { ContainerStateInfo, SandboxState } from "./runtime/runtime.ts";
+
+const HEALTHY: ProbeVerdicts = { started: () => true, failed: () => undefined };
+const sandbox = (extra: Partial<SandboxState> = {}): SandboxState => ({
+	id: "s1",
+	podUid: "uid-web",
+	podName: "web",
+	podNamespace: "default",
+	attempt: 0,
+	ready: true,
+	createdAtMs: 1,
+	ips: ["10.1.0.5"],
+	...extra,
+});
+
+function state(container: Container, what: "running" | number, extra: Partial<ContainerStateInfo> = {}): ContainerStateInfo {
+	return {
+		id: `${container.name}-${extra.attempt ?? 0}`,
+		sandboxId: "s1",
+		podUid: "uid-web",
+		name: container.name,
+		attempt: 0,
+		image: "app:1",
+		imageId: "",
+		state: what === "running" ? "running" : "exited",
+		createdAtMs: 1,
+		startedAtMs: 1,
+		finishedAtMs: 0,
+		exitCode: what === "running" ? 0 : what,
+		reason: "",
+		message: "",
+		specHash: containerSpecHash(container),
+		logPath: "",
+		...extra,
+	};
+}
+
+const app: Container = { name: "app", image: "app:1" };
+const side: Container = { name: "side", image: "app:1" };
+const init: Container = { name: "init", image: "app:1" };
+const proxy: Container = { name: "proxy", image: "app:1", restartPolicy: "Always" };
+
+/** The decision in one line. */
+function decide(pod: Pod, sandboxes: SandboxState[], containers: ContainerStateInfo[], verdicts = HEALTHY): string {
+	const a = computePodActions(pod, sandboxes, containers, verdicts);
+	const parts = [
+		a.killPod ? "kill pod" : "",
+		a.createSandbox ? `sandbox ${a.attempt}` : "",
+		a.containersToKill.map((k) => `kill ${k.name} (${k.cause})`).join(", "),
+		a.initContainersToStart.map((c) => `init ${c.name}`).join(", "),
+		a.containersToStart.map((c) => `start ${c.name}`).join(", "),
+	];
+	return parts.filter(Boolean).join("; ") || "nothing";
+}
+
+describe("computePodActions", () => {
+	const two = testPod({ containers: [app, side] });
+	const withInit = testPod({ initContainers: [init], containers: [app] });
+	const withProxy = testPod({ initContainers: [proxy, init], containers: [app] });
+	const never = (pod: Pod): Pod => ({ ...pod, spec: { ...pod.spec, restartPolicy: "Never" } as Pod["spec"] });
+	const onFailure = (pod: Pod): Pod => ({ ...pod, spec: { ...pod.spec, restartPolicy: "OnFailure" } as Pod["spec"] });
+	const dead = sandbox({ ready: false });
+
+	it.each<[string, Pod, SandboxState[], ContainerStateInfo[], string]>([
+		["a new pod", two, [], [], "kill pod; sandbox 0; start app, start side"],
+		["a new pod with init containers", withInit, [], [], "kill pod; sandbox 0; init init"],
+		["everything runs", two, [sandbox()], [state(app, "running"), state(side, "running")], "nothing"],
+		["one has ended, Always", two, [sandbox()], [state(app, 0), state(side, "running")], "start app"],
+		["one has failed, Never", never(two), [sandbox()], [state(app, 1), state(side, "running")], "nothing"],
+		["all have ended, Never", never(two), [sandbox()], [state(app, 1), state(side, 0)], "kill pod"],
+		["one of two has failed, OnFailure", onFailure(two), [sandbox()], [state(app, 1), state(side, 0)], "start app"],
+		["all have succeeded, OnFailure", onFailure(two), [sandbox()], [state(app, 0), state(side, 0)], "kill pod"],
+		["the sandbox died, Always", two, [dead], [state(app, 137), state(side, 137)], "kill pod; sandbox 1; start app, start side"],
+		["the sandbox died, Never", never(two), [dead], [state(app, 137), state(side, 137)], "kill pod"],
+		["the sandbox died, OnFailure, one had succeeded", onFailure(two), [dead], [state(app, 0), state(side, 137)], "kill pod; sandbox 1; start side"],
+		[
+			"in the new sandbox what had succeeded stays done",
+			onFailure(two),
+			[dead, sandbox({ id: "s2", attempt: 1 })],
+			[state(app, 0), state(side, "running", { sandboxId: "s2", attempt: 1 })],
+			"nothing",
+		],
+		["two sandboxes are ready", testPod(), [sandbox(), sandbox({ id: "s2", attempt: 1 })], [], "kill pod; sandbox 2; start app"],
+		["the init container runs", withInit, [sandbox()], [state(init, "running")], "nothing"],
+		["the init container has succeeded", withInit, [sandbox()], [state(init, 0)], "start app"],
+		["the init container has failed", withInit, [sandbox()], [state(init, 1)], "init init"],
+		["the init container has failed, Never", never(withInit), [sandbox()], [state(init, 1)], "kill pod"],
+		["the init container was collected after the start", withInit, [sandbox()], [state(app, "running")], "nothing"],
+		["a sidecar comes first", withProxy, [sandbox()], [], "init proxy"],
+		["a sidecar runs, then the init container", withProxy, [sandbox()], [state(proxy, "running")], "init init"],
+		["a sidecar dies later", withProxy, [sandbox()], [state(proxy, 1), state(init, 0), state(app, "running")], "init proxy"],
+		["only the sidecar is left, Never", never(withProxy), [sandbox()], [state(proxy, "running"), state(init, 0), state(app, 0)], "kill pod"],
+		["the image has changed", testPod({ containers: [{ ...app, image: "app:2" }] }), [sandbox()], [state(app, "running")], "kill app (definition); start app"],
+		["a container that was never started", testPod(), [sandbox()], [state(app, "running", { state: "created" })], "start app"],
+	])("%s", (_what, pod, sandboxes, containers, expected) => {
+		expect(decide(pod, sandboxes, containers)).toBe(expected);
+	});
+
+	it("waits with what follows until a sidecar has started", () => {
+		expect(decide(withProxy, [sandbox()], [state(proxy, "running")], { ...HEALTHY, started: () => false })).toBe("nothing");
+	});
+
+	it("restarts what fails its liveness probe, but under Never only stops it", () => {
+		const failing: ProbeVerdicts = { started: () => true, failed: () => "liveness" };
+		expect(decide(testPod(), [sandbox()], [state(app, "running")], failing)).toBe("kill app (liveness); start app");
+		expect(decide(never(two), [sandbox()], [state(app, "running"), state(side, 0)], failing)).toContain("kill app (liveness)");
+	});
+});
