@@ -14,6 +14,11 @@ import { sessionRequestOf } from "./session-request.ts";
 import { WatchStream } from "./watch-stream.ts";
 
 const NORMAL_CLOSURE = 1000;
+/**
+ * A gone client is noticed only by a write, and nothing but the log may be written into a log: one that stays silent for
+ * this long ends, in milliseconds (kubelet's --streaming-connection-idle-timeout).
+ */
+const LOG_IDLE_MS = 4 * 3_600_000;
 
 interface Place {
 	node: string;
@@ -94,7 +99,11 @@ function greeting(socket: WebSocket, stream: WatchStream): Promise<SessionHello>
 	socket.binaryType = "arraybuffer";
 	return new Promise((resolve) => {
 		const lost: SessionHello = { ok: false, code: 500, reason: "InternalError", message: "the session ended before it began" };
+		let idle = setTimeout(() => stream.end(), LOG_IDLE_MS);
+		stream.onEnd(() => clearTimeout(idle));
 		socket.addEventListener("message", ({ data }) => {
+			clearTimeout(idle);
+			if (!stream.ended) idle = setTimeout(() => stream.end(), LOG_IDLE_MS);
 			if (typeof data === "string") resolve(JSON.parse(data) as SessionHello);
 			else stream.write(new Uint8Array(data as ArrayBuffer));
 		});
