@@ -3,18 +3,31 @@ import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { ContainerdRuntime } from "../../src/agent/runtime/containerd/containerd-runtime.ts";
-import { describeRuntime, Harness, type RuntimeUnderTest } from "./runtime-contract.ts";
+import { containerdPaths } from "../../src/agent/runtime/containerd/daemon.ts";
+import { describeRuntime, Harness, processesNaming, type RuntimeUnderTest } from "./runtime-contract.ts";
 
-/** Shims, mounts, interfaces, namespaces, cgroups and rules that carry this runtime's mark or are new. */
-function leftovers(): string {
-	const script = `ip -o link | sed 's/^[0-9]*: //; s/[@:].*//' | sort; ip netns; nft list tables; grep -c petrel /proc/self/mountinfo
-find /sys/fs/cgroup -maxdepth 2 -name '*petrel*'; grep -lz 'containerd-shim' /proc/[0-9]*/cmdline 2>/dev/null | wc -l; ls /run | grep petrel`;
-	return execFileSync("sh", ["-c", `${script}; true`], { encoding: "utf8" });
+const POD_CIDR = "10.199.0.0/24";
+
+/** Processes, mounts, cgroups, rules, and routes to interfaces. */
+function leftovers(dataDir: string): string {
+	const { instance } = containerdPaths(dataDir);
+	const found = (command: string): string => execFileSync("sh", ["-c", `${command}; true`], { encoding: "utf8" });
+	const rules = found("nft list tables").split("\n");
+	const routes = found("ip route").split("\n");
+	return [
+		...processesNaming(dataDir),
+		...readFileSync("/proc/self/mountinfo", "utf8")
+			.split("\n")
+			.filter((line) => line.includes(dataDir)),
+		...rules.filter((line) => line.includes(instance)),
+		...routes.filter((line) => line.startsWith("10.199.0.")),
+		found(`find /sys/fs/cgroup -maxdepth 2 -name '*${instance}*'; ls /run | grep ${instance}`),
+	].join("\n");
 }
 
 const under: RuntimeUnderTest = {
 	create: (dataDir) => new ContainerdRuntime({ dataDir, containerd: "containerd", cniPluginDir: "/usr/lib/cni" }),
-	prepare: (runtime) => (runtime as ContainerdRuntime).setPodCidr("10.199.0.0/24"),
+	prepare: (runtime) => (runtime as ContainerdRuntime).setPodCidr(POD_CIDR),
 	leftovers,
 };
 

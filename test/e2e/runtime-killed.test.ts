@@ -53,7 +53,9 @@ describe.each<RuntimeKind>(["containerd", "process"])("the %s runtime", (kind) =
 		writeFileSync(join(volume, "go"), "");
 		await ended;
 		await expect.poll(() => runtime.listContainers(), { timeout: 10_000 }).toEqual([expect.objectContaining({ id, state: "exited", exitCode: 6 })]);
-		const lines = readFileSync(join(dataDir, "logs", "main.log"), "utf8").trim().split("\n");
+		const lines = readFileSync(join(dataDir, "logs", "main.log"), "utf8")
+			.trim()
+			.split("\n");
 		expect(lines.map((line) => line.split(" ").slice(1).join(" "))).toEqual(["stdout F before", "stdout F after"]);
 		await runtime.stop({ removeAll: true });
 		for (const directory of [dataDir, volume]) rmSync(directory, { recursive: true });

@@ -15,7 +15,16 @@ const CLUSTER_IP = "10.203.0.7";
 function service(pods: Running[], part: Partial<ServiceEntry> = {}): ServiceEntry {
 	const endpoints = pods.map((pod) => ({ ip: pod.sandbox.ips[0] ?? "", port: 8080 }));
 	const ports = [{ name: "http", protocol: "TCP" as const, port: 80, nodePort: NODE_PORT, endpoints }];
-	return { namespace: "default", name: "hello", type: "NodePort", clusterIP: CLUSTER_IP, sessionAffinity: "None", affinityTimeoutSeconds: 10_800, ports, ...part };
+	return {
+		namespace: "default",
+		name: "hello",
+		type: "NodePort",
+		clusterIP: CLUSTER_IP,
+		sessionAffinity: "None",
+		affinityTimeoutSeconds: 10_800,
+		ports,
+		...part,
+	};
 }
 
 /** The pod that answered. */
@@ -45,7 +54,7 @@ describe("Services by nftables", { timeout: 60_000 }, () => {
 		prepare: (runtime) => (runtime as ContainerdRuntime).setPodCidr("10.202.0.0/24"),
 		leftovers: () => "",
 	});
-	const proxy = new NftProxy({ instance: "test" });
+	const proxy = new NftProxy({ instance: "runtime-network-test" });
 	let pods: Running[];
 
 	beforeAll(async () => {
@@ -57,7 +66,7 @@ describe("Services by nftables", { timeout: 60_000 }, () => {
 	afterAll(async () => {
 		await proxy.stop();
 		await harness.runtime.stop({ removeAll: true });
-		expect(execFileSync("nft", ["list", "tables"], { encoding: "utf8" })).not.toMatch(/petrel-test-|petrel-[0-9a-f]{10}-pods/);
+		expect(execFileSync("nft", ["list", "tables"], { encoding: "utf8" })).not.toContain("petrel-runtime-network-test");
 	}, 60_000);
 
 	test("a cluster address and node ports lead to all endpoints, from the node and from pods", async () => {

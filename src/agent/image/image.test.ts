@@ -67,8 +67,7 @@ describe("unpackTar", () => {
 });
 
 test("an image is the same bytes each time and is named in its archive", async () => {
-	const build = (name: string) =>
-		buildImage({ ref: "hello", files: [{ path: "/a/b", content: "text" }], command: ["/a/b"], tarPath: join(directory, name) });
+	const build = (name: string) => buildImage({ ref: "hello", files: [{ path: "/a/b", content: "text" }], command: ["/a/b"], tarPath: join(directory, name) });
 	const [one, two] = [await build("1.tar"), await build("2.tar")];
 	expect(one.ref).toBe("docker.io/library/hello:latest");
 	expect(readFileSync(one.tarPath).equals(readFileSync(two.tarPath))).toBe(true);

@@ -15,6 +15,7 @@ const SIGACTION_BYTES = 32;
 const SIG_IGN = 1n;
 
 /** rt_sigaction(SIGCHLD, &action, NULL, 8); for (;;) pause(); with `action` right behind the code. */
+// biome-ignore format: one instruction a line
 const CODE_X64 = Buffer.from([
 	0xb8, 0x0d, 0x00, 0x00, 0x00, // mov eax, 13 (rt_sigaction)
 	0xbf, 0x11, 0x00, 0x00, 0x00, // mov edi, 17 (SIGCHLD)

@@ -4,7 +4,16 @@ import { changeStatements, serviceTable } from "./nft-rules.ts";
 
 function service(part: Partial<ServiceEntry>, endpoints: string[], nodePort?: number): ServiceEntry {
 	const ports = [{ name: "", protocol: "TCP" as const, port: 80, nodePort, endpoints: endpoints.map((ip) => ({ ip, port: 8080 })) }];
-	return { namespace: "default", name: "web", type: "ClusterIP", clusterIP: "10.96.0.20", sessionAffinity: "None", affinityTimeoutSeconds: 10_800, ports, ...part };
+	return {
+		namespace: "default",
+		name: "web",
+		type: "ClusterIP",
+		clusterIP: "10.96.0.20",
+		sessionAffinity: "None",
+		affinityTimeoutSeconds: 10_800,
+		ports,
+		...part,
+	};
 }
 
 const ignore = (): void => undefined;
@@ -24,7 +33,9 @@ describe("serviceTable", () => {
 
 	test("what is no address never reaches nft, and is named", () => {
 		const skipped: string[] = [];
-		const table = serviceTable([service({}, ["evil.example"]), service({ name: "ok", clusterIP: "10.96.0.21" }, ["10.1.0.2"])], (message) => skipped.push(message));
+		const table = serviceTable([service({}, ["evil.example"]), service({ name: "ok", clusterIP: "10.96.0.21" }, ["10.1.0.2"])], (message) =>
+			skipped.push(message),
+		);
 		expect(skipped).toEqual([expect.stringContaining("default/web port 80")]);
 		expect([...table.services.keys()]).toEqual(["10.96.0.21 . tcp . 80"]);
 	});

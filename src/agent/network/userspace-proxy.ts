@@ -137,7 +137,8 @@ export class UserspaceProxy implements ServiceProxy {
 		for (const service of services) {
 			for (const { nodePort, protocol, endpoints } of service.ports) {
 				if (nodePort === undefined || nodePort === 0) continue;
-				if (protocol !== "TCP") this.#tell(`node port ${nodePort} of ${service.namespace}/${service.name} is not served: the process runtime forwards TCP alone`);
+				if (protocol !== "TCP")
+					this.#tell(`node port ${nodePort} of ${service.namespace}/${service.name} is not served: the process runtime forwards TCP alone`);
 				else if (endpoints.length > 0) wanted.set(nodePort, { service, endpoints });
 			}
 		}

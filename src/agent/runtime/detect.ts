@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { access, constants, readdir } from "node:fs/promises";
 import { delimiter, isAbsolute, join } from "node:path";
 import { createInterface } from "node:readline";
+import { findStaticBusybox } from "../image/busybox.ts";
 import { ContainerdRuntime } from "./containerd/containerd-runtime.ts";
 import { ProcessRuntime } from "./process/process-runtime.ts";
 import type { ContainerRuntime } from "./runtime.ts";
@@ -57,12 +58,18 @@ async function findPluginFolder(): Promise<string | undefined> {
 	return undefined;
 }
 
-/** Debian packages that must be installed before the containerd runtime can run. */
-export async function missingPackages(): Promise<string[]> {
+/** Debian packages without which the containerd runtime cannot run. */
+async function requiredPackages(): Promise<string[]> {
 	const missing = new Set<string>();
 	for (const [program, name] of REQUIRED_PROGRAMS) if ((await findProgram(program)) === undefined) missing.add(name);
 	if ((await findPluginFolder()) === undefined) missing.add("containernetworking-plugins");
 	return [...missing];
+}
+
+/** Debian packages that are missing for the containerd runtime and the bundled example on it. */
+export async function missingPackages(): Promise<string[]> {
+	const required = await requiredPackages();
+	return (await findStaticBusybox()) === undefined ? [...required, "busybox-static"] : required;
 }
 
 function isRoot(): boolean {
@@ -76,8 +83,12 @@ export async function detectRuntime(options: { dataDir: string; prefer?: Runtime
 	if (options.prefer === "process") return { kind: "process", reason: `the process runtime was asked for: ${WITHOUT}` };
 	if (process.platform !== "linux") return { kind: "process", reason: `containerd needs Linux: ${WITHOUT}` };
 	if (!isRoot()) return { kind: "process", reason: `containerd needs root, and this is user ${process.getuid?.() ?? "?"}: ${WITHOUT}` };
-	const missing = await missingPackages();
-	if (missing.length > 0) return { kind: "process", reason: `not found on PATH: ${missing.join(", ")} (install ${missing.length === 1 ? "it" : "them"} for real containers): ${WITHOUT}` };
+	const missing = await requiredPackages();
+	if (missing.length > 0)
+		return {
+			kind: "process",
+			reason: `not found on PATH: ${missing.join(", ")} (install ${missing.length === 1 ? "it" : "them"} for real containers): ${WITHOUT}`,
+		};
 	return { kind: "containerd", reason: "containerd, runc and the network plugins are there" };
 }
 
@@ -121,10 +132,13 @@ export async function installPackages(onProgress: (line: string) => void = () =>
 }
 
 /** The runtime itself. Throws where `kind` cannot run. */
-export async function createRuntime(kind: RuntimeKind, options: { dataDir: string }): Promise<ContainerRuntime & { setPodCidr?(podCidr: string): Promise<void> }> {
+export async function createRuntime(
+	kind: RuntimeKind,
+	options: { dataDir: string },
+): Promise<ContainerRuntime & { setPodCidr?(podCidr: string): Promise<void> }> {
 	if (kind === "process") return new ProcessRuntime(options);
 	const containerd = await findProgram("containerd");
 	const cniPluginDir = await findPluginFolder();
-	if (containerd === undefined || cniPluginDir === undefined) throw new Error(`the containerd runtime lacks ${(await missingPackages()).join(", ")}`);
+	if (containerd === undefined || cniPluginDir === undefined) throw new Error(`the containerd runtime lacks ${(await requiredPackages()).join(", ")}`);
 	return new ContainerdRuntime({ dataDir: options.dataDir, containerd, cniPluginDir });
 }

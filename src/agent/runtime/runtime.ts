@@ -128,7 +128,7 @@ export interface ContainerRuntime {
 	info(): RuntimeInfo;
 	/** Starts what it needs (its private containerd), idempotent. */
 	start(): Promise<void>;
-	/** Stops the daemon it started, leaving containers running unless `removeAll`. */
+	/** Lets go of what runs, for a later agent to take over; with `removeAll` nothing is left: no pod, process, mount, rule. */
 	stop(options: { removeAll: boolean }): Promise<void>;
 
 	imageStatus(ref: string): Promise<ImageStatus | undefined>;

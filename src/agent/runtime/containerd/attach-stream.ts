@@ -5,7 +5,7 @@
 import { once } from "node:events";
 import { request } from "node:http";
 import type { Socket } from "node:net";
-import { Readable, Writable } from "node:stream";
+import { PassThrough, type Readable, type Writable } from "node:stream";
 import { HeaderEncoder } from "../../sessions/spdy-header-block.ts";
 import { type ExecOptions, RuntimeError } from "../runtime.ts";
 import { CRI } from "./cri-messages.ts";
@@ -149,7 +149,7 @@ export async function attachToContainer(client: GrpcClient, containerId: string,
 	const connection = new AttachConnection(socket, head);
 	const leave = (): void => connection.close();
 	const complaint: Buffer[] = [];
-	const errors = new Writable({ write: (chunk: Buffer, _encoding, done) => (complaint.push(chunk), done()) });
+	const errors = new PassThrough().on("data", (chunk: Buffer) => complaint.push(chunk));
 	try {
 		options.signal?.addEventListener("abort", leave);
 		options.signal?.throwIfAborted();

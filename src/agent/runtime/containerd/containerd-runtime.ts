@@ -155,16 +155,23 @@ export class ContainerdRuntime implements ContainerRuntime {
 		}
 	}
 
+	/** Without `removeAll` containerd stays too: the output of the containers that go on passes through it. */
 	async stop({ removeAll }: { removeAll: boolean }): Promise<void> {
 		this.#events?.abort();
 		this.#events = undefined;
-		if (removeAll) {
-			await this.#removeAllPods();
-			await this.#network.stop();
+		try {
+			if (removeAll) await this.#removeAllPods();
+		} finally {
+			if (removeAll) await this.#removeTraces();
+			this.#client.close();
+			for (const map of [this.#details, this.#statuses, this.#podOfContainer]) map.clear();
 		}
+	}
+
+	async #removeTraces(): Promise<void> {
+		await this.#network.stop();
 		await this.#daemon.stop();
-		if (removeAll) await removeLeftovers(this.#daemon.paths);
-		for (const map of [this.#details, this.#statuses, this.#podOfContainer]) map.clear();
+		await removeLeftovers(this.#daemon.paths);
 	}
 
 	async #removeAllPods(): Promise<void> {

@@ -11,7 +11,12 @@ export const LABELS = {
 	container: "io.kubernetes.container.name",
 } as const;
 
-export const ANNOTATIONS = { specHash: "petrel.dev/spec-hash", image: "petrel.dev/image", cgroupParent: "petrel.dev/cgroup-parent", hostPorts: "petrel.dev/host-ports" } as const;
+export const ANNOTATIONS = {
+	specHash: "petrel.dev/spec-hash",
+	image: "petrel.dev/image",
+	cgroupParent: "petrel.dev/cgroup-parent",
+	hostPorts: "petrel.dev/host-ports",
+} as const;
 
 /** NamespaceMode */
 const MODE_POD = 0;

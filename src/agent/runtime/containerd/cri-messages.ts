@@ -28,7 +28,12 @@ const SecurityProfile = messageOf("SecurityProfile", { 1: ["profileType", "enum"
 const Capability = messageOf("Capability", { 1: ["addCapabilities", ["string"]], 2: ["dropCapabilities", ["string"]] });
 const NamespaceOption = messageOf("NamespaceOption", { 1: ["network", "enum"], 2: ["pid", "enum"], 3: ["ipc", "enum"], 4: ["targetId", "string"] });
 const DNSConfig = messageOf("DNSConfig", { 1: ["servers", ["string"]], 2: ["searches", ["string"]], 3: ["options", ["string"]] });
-const PodSandboxMetadata = messageOf("PodSandboxMetadata", { 1: ["name", "string"], 2: ["uid", "string"], 3: ["namespace", "string"], 4: ["attempt", "uint32"] });
+const PodSandboxMetadata = messageOf("PodSandboxMetadata", {
+	1: ["name", "string"],
+	2: ["uid", "string"],
+	3: ["namespace", "string"],
+	4: ["attempt", "uint32"],
+});
 const PortMapping = messageOf("PortMapping", { 1: ["protocol", "enum"], 2: ["containerPort", "int32"], 3: ["hostPort", "int32"], 4: ["hostIp", "string"] });
 
 const LinuxSandboxSecurityContext = messageOf("LinuxSandboxSecurityContext", {
@@ -100,7 +105,10 @@ const LinuxContainerSecurityContext = messageOf("LinuxContainerSecurityContext",
 	14: ["readonlyPaths", ["string"]],
 	15: ["seccomp", SecurityProfile],
 });
-const LinuxContainerConfig = messageOf("LinuxContainerConfig", { 1: ["resources", LinuxContainerResources], 2: ["securityContext", LinuxContainerSecurityContext] });
+const LinuxContainerConfig = messageOf("LinuxContainerConfig", {
+	1: ["resources", LinuxContainerResources],
+	2: ["securityContext", LinuxContainerSecurityContext],
+});
 const ContainerConfig = messageOf("ContainerConfig", {
 	1: ["metadata", ContainerMetadata],
 	2: ["image", ImageSpec],

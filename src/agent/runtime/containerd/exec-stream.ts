@@ -195,9 +195,13 @@ export async function execInContainer(client: GrpcClient, containerId: string, d
 	const kill = (): void => execution.kill();
 	let timedOut = false;
 	let timer: NodeJS.Timeout | undefined;
+	const expire = (): void => {
+		timedOut = true;
+		kill();
+	};
 	try {
 		const code = await execution.run(() => {
-			if (options.timeoutMs !== undefined) timer = setTimeout(() => ((timedOut = true), kill()), options.timeoutMs);
+			if (options.timeoutMs !== undefined) timer = setTimeout(expire, options.timeoutMs);
 			options.signal?.addEventListener("abort", kill);
 			if (options.signal?.aborted === true) kill();
 		});

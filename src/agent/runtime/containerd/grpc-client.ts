@@ -3,7 +3,16 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants, ty
 import { connect as connectSocket } from "node:net";
 import { decodeMessage, encodeMessage, type Message, type MessageType } from "../../../core/codec/message.ts";
 
-export const GRPC_STATUS = { cancelled: 1, unknown: 2, deadlineExceeded: 4, notFound: 5, alreadyExists: 6, failedPrecondition: 9, unimplemented: 12, unavailable: 14 } as const;
+export const GRPC_STATUS = {
+	cancelled: 1,
+	unknown: 2,
+	deadlineExceeded: 4,
+	notFound: 5,
+	alreadyExists: 6,
+	failedPrecondition: 9,
+	unimplemented: 12,
+	unavailable: 14,
+} as const;
 
 const FRAME_HEADER_BYTES = 5;
 /** As containerd's own clients allow. */
@@ -75,7 +84,6 @@ export class GrpcClient {
 		if (this.#session !== undefined && !this.#session.closed && !this.#session.destroyed) return this.#session;
 		const session = connect("http://localhost", { createConnection: () => connectSocket({ path: this.#socketPath, timeout: CONNECT_TIMEOUT_MS }) });
 		session.on("error", () => session.destroy());
-		session.unref();
 		this.#session = session;
 		return session;
 	}

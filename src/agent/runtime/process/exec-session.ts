@@ -110,7 +110,11 @@ export async function execIn(container: ContainerProcess, directory: string, opt
 	const { child } = started;
 	const kill = (): void => signal(-(child.pid ?? 0), "SIGKILL");
 	let timedOut = false;
-	const timer = options.timeoutMs === undefined ? undefined : setTimeout(() => ((timedOut = true), kill()), options.timeoutMs);
+	const expire = (): void => {
+		timedOut = true;
+		kill();
+	};
+	const timer = options.timeoutMs === undefined ? undefined : setTimeout(expire, options.timeoutMs);
 	try {
 		await once(child, "spawn");
 		options.signal?.addEventListener("abort", kill);

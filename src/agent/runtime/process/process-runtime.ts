@@ -127,7 +127,10 @@ export class ProcessRuntime implements ContainerRuntime {
 	async pullImage(ref: string): Promise<ImageStatus> {
 		const status = await this.#images.status(ref);
 		if (status !== undefined) return status;
-		throw new RuntimeError("ErrImagePull", `failed to pull image ${JSON.stringify(ref)}: the process runtime has no registry client; it runs imported images only`);
+		throw new RuntimeError(
+			"ErrImagePull",
+			`failed to pull image ${JSON.stringify(ref)}: the process runtime has no registry client; it runs imported images only`,
+		);
 	}
 
 	importImage(tarPath: string): Promise<string[]> {
