@@ -194,6 +194,19 @@ describe("polling", () => {
 		await until(() => runtime.container("app")?.attempt === 1 && runtime.container("app")?.state === "running");
 	});
 
+	it("does not start a pod again that the control plane has dropped meanwhile", async () => {
+		const agent = await start();
+		(await plane.poll()).answer({ full: true, cursor: 1, pods: [testPod()] });
+		await reported((s) => s.phase === "Running");
+		await agent.stop({ removeAll: true });
+		const starts = runtime.calls.length;
+		await start();
+		const other = testPod({}, { name: "other" });
+		(await plane.poll()).answer({ full: true, cursor: 2, pods: [other] });
+		await until(() => runtime.container("app")?.podUid === "uid-other");
+		expect(runtime.calls.slice(starts).filter((c) => c.startsWith("runSandbox"))).toEqual(["runSandbox other"]);
+	});
+
 	it("leaves nothing running when it is told to remove all", async () => {
 		const agent = await start();
 		(await plane.poll()).answer({ full: true, cursor: 1, pods: [testPod()] });

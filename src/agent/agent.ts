@@ -34,6 +34,9 @@ export const NODE_STATUS_PERIOD_MS = 10_000;
 /** Kubelet's nodeStatusReportFrequency: told at least this often. */
 export const NODE_STATUS_REPORT_MS = 300_000;
 
+/** How long a starting agent waits for the control plane before it runs the pods that it remembers; a refused connection is no wait. */
+export const SAVED_PODS_WAIT_MS = 5_000;
+
 /** What kube-proxy does on a node: keeps its rules in step with the Services. */
 export interface ServiceNetwork {
 	start(): Promise<void>;
@@ -146,6 +149,9 @@ class NodeAgent implements Agent {
 	#nodeText = "";
 	#nodeToldAtMs = 0;
 	#cancelNodeTimer: () => void = () => undefined;
+	#cancelSavedTimer: () => void = () => undefined;
+	/** The saved pods run, or the control plane has said what should. */
+	#heard = false;
 	#stopping: Promise<void> | undefined;
 
 	constructor(parts: NodeAgentParts) {
@@ -164,6 +170,7 @@ class NodeAgent implements Agent {
 			instanceId,
 			bootId: randomUUID(),
 			onChange: (change) => this.#take(change),
+			onFailure: () => this.#runSavedPods(),
 			onCommand: (command) => this.#sessions.handle(command),
 			hasPods: () => this.#state.pods.some((p) => !p.metadata.deletionTimestamp),
 			onRefused: (code) => this.#rejoin(code),
@@ -195,14 +202,14 @@ class NodeAgent implements Agent {
 	}
 
 	async start(): Promise<void> {
-		const { options, log, runtime } = this.#parts;
+		const { options, log, clock, runtime } = this.#parts;
 		await this.#state.load();
 		this.#network = typeof options.network === "function" ? await options.network(this.cluster, runtime) : options.network;
 		await this.#network?.start();
 		this.#applyNetwork();
 		this.#view.start((uid) => this.#supervisor.runtimeChanged(uid));
 		await this.#tellNode();
-		for (const pod of this.#state.pods) this.#supervisor.upsert(pod);
+		this.#cancelSavedTimer = clock.after(SAVED_PODS_WAIT_MS, () => this.#runSavedPods());
 		this.#poll.start();
 		log.info("the agent runs", { node: this.nodeName, server: this.#parts.membership.server, runtime: runtime.info().version, pods: this.#state.pods.length });
 	}
@@ -222,6 +229,7 @@ class NodeAgent implements Agent {
 			}
 		};
 		this.#cancelNodeTimer();
+		this.#cancelSavedTimer();
 		this.#halt.abort();
 		await step("the poll", () => this.#poll.stop());
 		await step("the sessions", () => this.#sessions.stop());
@@ -272,7 +280,17 @@ class NodeAgent implements Agent {
 		return options.nodeIP ? [options.nodeIP] : nodeAddresses(membership.cluster.podCidr);
 	}
 
+	/** Without word from the control plane the pods of the last run go on; with it, only those it still wants. */
+	#runSavedPods(): void {
+		this.#cancelSavedTimer();
+		if (this.#heard || this.#stopping) return;
+		this.#heard = true;
+		for (const pod of this.#state.pods) this.#supervisor.upsert(pod);
+	}
+
 	#take(change: DesiredChange): void {
+		this.#heard = true;
+		this.#cancelSavedTimer();
 		if (change.full) this.#supervisor.replaceAll(this.#state.pods);
 		else {
 			for (const pod of change.pods) this.#supervisor.upsert(pod);

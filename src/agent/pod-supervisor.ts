@@ -23,6 +23,7 @@ export class PodSupervisor {
 	/** Pods whose worker is done and whose object is gone. */
 	readonly #removed = new Set<string>();
 	#stopped = false;
+	#cancelRetry: () => void = () => undefined;
 
 	constructor(context: PodContext) {
 		this.#context = context;
@@ -92,6 +93,7 @@ export class PodSupervisor {
 	/** Ends all workers; with `removeAll` every pod is stopped and removed first. */
 	async stop(options: { removeAll: boolean }): Promise<void> {
 		this.#stopped = true;
+		this.#cancelRetry();
 		await Promise.all([...this.#workers.values()].map((w) => w.halt()));
 		if (!options.removeAll) return;
 		await this.#takeDown(await this.#everything(), STOP_ALL_GRACE_SECONDS);
@@ -126,7 +128,8 @@ export class PodSupervisor {
 		} catch (error) {
 			this.#context.log.warn("pods that nobody wants could not be removed yet", { error });
 		}
-		this.#context.clock.after(ORPHAN_RETRY_MS, () => void this.#removeOrphans());
+		this.#cancelRetry();
+		if (!this.#stopped) this.#cancelRetry = this.#context.clock.after(ORPHAN_RETRY_MS, () => void this.#removeOrphans());
 	}
 
 	/** Removes directories of pods that are no more; returns whether the runtime still has something of one. */

@@ -29,6 +29,8 @@ export interface PollLoopOptions {
 	onCommand(command: AgentCommand): void;
 	/** Whether pods run here that the control plane wanted last. */
 	hasPods(): boolean;
+	/** A poll came to nothing; called every time. */
+	onFailure?(): void;
 	/** Called when the credential was refused; resolves when a new one may be tried. */
 	onRefused?(code: number): Promise<void>;
 }
@@ -96,6 +98,7 @@ export class PollLoop {
 		if (this.#connected !== false) log.warn("the control plane does not answer; pods go on as they are", { error, retryInMs: delayMs });
 		else log.debug("the control plane does not answer", { error, retryInMs: delayMs });
 		this.#connected = false;
+		this.#options.onFailure?.();
 		if (error instanceof PollRefused) await onRefused?.(error.code).catch((cause: unknown) => log.warn("joining again failed", { error: cause }));
 		await sleep(clock, delayMs, this.#halt.signal);
 	}
