@@ -2,6 +2,7 @@
 import { type Attributes, forbiddenRequest, type ResourceAttributes } from "../core/authz/attributes.ts";
 import { authorizeNode, nodeNameOf } from "../core/authz/node-authorizer.ts";
 import { authorize, buildRbacPolicy, checkBindingEscalation, checkRoleEscalation, type RbacObjects, type RbacPolicy } from "../core/authz/rbac.ts";
+import { semanticEqual } from "../core/meta/equality.ts";
 import type { KubeObject } from "../core/meta/object.ts";
 import type { UserInfo } from "../core/api/request.ts";
 import type { ClusterConfig } from "../core/protocol/messages.ts";
@@ -18,7 +19,7 @@ export interface Authorizer {
 	/** Throws the 403 of a refused request. */
 	check(user: UserInfo, attributes: Omit<ResourceAttributes, "namespace">): void;
 	/** Throws 403 when a role or binding would hand out more than the writer holds. */
-	checkGrant(user: UserInfo, resource: string, object: KubeObject): void;
+	checkGrant(user: UserInfo, resource: string, object: KubeObject, old?: KubeObject): void;
 	/** A role or binding was written: the policy is built again when it is next asked. */
 	changed(resource: string): void;
 }
@@ -35,6 +36,8 @@ function authorizerOf(namespace: string, objects: () => RbacObjects, references:
 			const graph = { references: (resource: string, where: string, name: string) => where === namespace && references(node, resource, name) };
 			const decision = authorizeNode(node, attributes, graph);
 			if (decision.allowed) return decision;
+			const { allowed, reason } = authorize(user, attributes, current());
+			return { allowed, reason: [decision.reason, reason].filter((text) => text !== "").join(", ") };
 		}
 		return authorize(user, attributes, current());
 	};
@@ -46,17 +49,20 @@ function authorizerOf(namespace: string, objects: () => RbacObjects, references:
 			const { allowed, reason } = decide(user, asked);
 			if (!allowed) throw forbiddenRequest(user, asked, reason);
 		},
-		checkGrant(user, resource, object) {
+		checkGrant(user, resource, object, old) {
 			const write = { resource: resource.slice(GROUP.length + 1), namespace, name: object.metadata.name ?? "" };
-			if (!ALL_RBAC.includes(resource)) return;
+			if (!ALL_RBAC.includes(resource) || (old !== undefined && semanticEqual(granted(object), granted(old)))) return;
 			if (resource.endsWith("bindings")) checkBindingEscalation(user, write, (object as RoleBinding).roleRef, current());
-			else checkRoleEscalation(user, write, (object as Role).rules ?? [], current());
+			else checkRoleEscalation(user, write, (object as Role).rules ?? [], current(), (object as ClusterRole).aggregationRule !== undefined);
 		},
 		changed(resource) {
 			if (resource === "" || ALL_RBAC.includes(resource)) policy = undefined;
 		},
 	};
 }
+
+/** The part of a role or binding that hands something out. */
+const granted = ({ rules, aggregationRule, roleRef }: KubeObject & Partial<ClusterRole & RoleBinding>) => ({ rules, aggregationRule, roleRef });
 
 export function namespaceAuthorizer(namespace: string, store: () => Store, config: () => ClusterConfig | undefined): Authorizer {
 	const objects = (): RbacObjects => ({

@@ -12,6 +12,7 @@ import type { KubeObject } from "../core/meta/object.ts";
 import type { JoinRequest } from "../core/protocol/agent-protocol.ts";
 import type { ClusterConfig, MessageBody, ObjectMessage } from "../core/protocol/messages.ts";
 import { Ledger } from "../core/scheduler/ledger.ts";
+import { SYSTEM_PRIORITY_CLASSES } from "../core/admission/plugins/priority.ts";
 import { schedule } from "../core/scheduler/schedule.ts";
 import { type Placement, podRefOf, schedulingPodOf } from "../core/scheduler/scheduling-pod.ts";
 import { applySchemaDefaults } from "../core/schema/decode.ts";
@@ -72,6 +73,7 @@ export class ClusterCore {
 		const admission = { get: () => undefined, list: () => [], namespaceObject: () => null, priorityClasses: () => this.core.server.store.list("scheduling.k8s.io/priorityclasses") };
 		this.core = new ResourceCore({ ports, kinds, schema, namespace: "", admission, authorizer }, { object: "cluster" }, controllers, (changes) => this.#observe(changes));
 		this.#bootstrap();
+		for (const { metadata } of this.core.server.store.list(NAMESPACES)) this.#ledger.setNamespace(metadata.name ?? "", metadata.labels ?? {});
 		for (const node of this.core.server.store.list<Node>(NODES)) this.#ledger.setNode(node);
 		for (const { body } of ports.sql.all<{ body: string }>("SELECT body FROM placements")) this.#ledger.add(JSON.parse(body) as Placement);
 	}
@@ -245,9 +247,15 @@ export class ClusterCore {
 	#observe(changes: readonly CommittedChange[]): void {
 		for (const change of changes) {
 			if (change.resource === NODES) this.#nodeChanged(change as CommittedChange & { object?: Node; old?: Node });
-			if (change.resource === NAMESPACES) this.#pushConfig([change.name]);
+			if (change.resource === NAMESPACES) this.#namespaceChanged(change);
 		}
 		if (changes.some((change) => REPLICATED.includes(change.resource))) this.#pushConfig(undefined);
+	}
+
+	#namespaceChanged({ name, object }: CommittedChange): void {
+		if (object === undefined) this.#ledger.deleteNamespace(name);
+		else this.#ledger.setNamespace(name, object.metadata.labels ?? {});
+		this.#pushConfig([name]);
 	}
 
 	/** Sends the replica to the Namespace objects that rely on being told: those with a lease, of `names` or of all. */
@@ -294,7 +302,7 @@ export class ClusterCore {
 		if (this.core.server.store.getText(NAMESPACES, "default") !== undefined) return;
 		const namespaces: KubeObject[] = SYSTEM_NAMESPACES.map((name) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name, labels: { "kubernetes.io/metadata.name": name } } }));
 		this.core.turn(() => {
-			for (const object of [...namespaces, ...bootstrapClusterRoles(), ...bootstrapClusterRoleBindings()]) this.#create(object);
+			for (const object of [...namespaces, ...bootstrapClusterRoles(), ...bootstrapClusterRoleBindings(), ...systemPriorityClasses()]) this.#create(object);
 		});
 	}
 
@@ -307,5 +315,7 @@ export class ClusterCore {
 		createObject(this.core.server, kind, structuredClone(object), systemWrite("kube-apiserver", ""));
 	}
 }
+
+const systemPriorityClasses = (): KubeObject[] => SYSTEM_PRIORITY_CLASSES.map((priorityClass) => structuredClone(priorityClass));
 
 const systemWrite = (manager: string, subresource: string): WriteOptions => ({ user: { name: "system:apiserver", groups: ["system:masters"] }, manager, subresource, dryRun: false, addWarning: () => {} });

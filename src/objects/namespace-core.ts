@@ -101,17 +101,23 @@ export class NamespaceCore {
 			case "retryPlacement":
 				return this.#enqueue("place");
 			case "bind":
-				return this.#perform("scheduler", applyBindings(view, message, nowMs));
+				for (const one of splitBind(message)) this.#perform("scheduler", () => applyBindings(view, one, nowMs));
+				return;
 			case "podStatus":
-				return this.#perform("kubelet", applyPodStatuses(view, message, nowMs));
+				for (const status of message.statuses) this.#perform("kubelet", () => applyPodStatuses(view, { ...message, statuses: [status] }, nowMs));
+				return;
 			case "podStopped":
-				return this.#perform("kubelet", applyPodStopped(view, message));
+				for (const pod of message.pods) this.#perform("kubelet", () => applyPodStopped(view, { ...message, pods: [pod] }));
+				return;
 			case "evictPods":
-				return this.#perform("taint-eviction", applyEviction(view, message, nowMs));
+				for (const pod of message.pods) this.#perform("taint-eviction", () => applyEviction(view, { ...message, pods: [pod] }, nowMs));
+				return;
 			case "nodeLost":
-				return this.#perform("node-lifecycle", applyNodeLost(view, message, nowMs));
+				for (const pod of message.pods) this.#perform("node-lifecycle", () => applyNodeLost(view, { ...message, pods: [pod] }, nowMs));
+				return;
 			case "nodeGone":
-				return this.#perform("pod-garbage-collector", applyNodeGone(view, message, nowMs));
+				for (const pod of message.pods) this.#perform("pod-garbage-collector", () => applyNodeGone(view, { ...message, pods: [pod] }, nowMs));
+				return;
 			case "recordEvent":
 				return this.core.turn(() => recordEvent(this.core.server, message));
 			default:
@@ -119,14 +125,12 @@ export class NamespaceCore {
 		}
 	}
 
-	#perform(controller: string, actions: readonly Action[]): void {
-		// Each on its own: one pod that has changed meanwhile must not hold up the others.
-		for (const action of actions) {
-			try {
-				this.core.perform(controller, [action]);
-			} catch (error) {
-				this.#ports.logError(`${controller}: ${action.type} in namespace ${this.namespace}`, error);
-			}
+	/** Decides about one pod and does it: what its reconciles change is seen by the next, and one that fails holds up no other. */
+	#perform(controller: string, decide: () => readonly Action[]): void {
+		try {
+			this.core.perform(controller, decide());
+		} catch (error) {
+			this.#ports.logError(`${controller}: a message about a pod of namespace ${this.namespace}`, error);
 		}
 	}
 
@@ -147,8 +151,10 @@ export class NamespaceCore {
 
 	#install(config: ClusterConfig): void {
 		if (this.#config !== undefined && config.version < this.#config.version) return;
+		const before = this.#phase();
 		this.#config = config;
 		this.#authorizer.changed("");
+		if (before !== undefined && before !== this.#phase()) this.#enqueue("namespace");
 	}
 
 	#namespaceObject(): Namespace | undefined {
@@ -168,4 +174,11 @@ export class NamespaceCore {
 			priorityClasses: () => (this.#config?.objects["scheduling.k8s.io/priorityclasses"] ?? []) as PriorityClass[],
 		};
 	}
+}
+
+type Bind = Extract<MessageBody, { type: "bind" }>;
+
+function splitBind(message: Bind): Bind[] {
+	const bound = message.bindings.map((binding): Bind => ({ type: "bind", bindings: [binding], unschedulable: [] }));
+	return [...bound, ...message.unschedulable.map((pod): Bind => ({ type: "bind", bindings: [], unschedulable: [pod] }))];
 }

@@ -66,13 +66,14 @@ export function createObject(server: ResourceServer, kind: KindDefinition, objec
 	fillSystemFields(server, kind, object);
 	kind.defaults?.(object);
 	admit({ operation: "CREATE", kind, subresource: "", object, old: undefined, namespace: server.namespace, user: options.user, dryRun: options.dryRun, addWarning: options.addWarning, ctx }, server.admission);
+	// As upstream: what the server fills in from here on (status, addresses) is nobody's field.
+	if (!options.applied) trackFields(server, kind, undefined, object, options);
 	kind.prepareCreate?.(object, ctx);
 	kind.defaults?.(object);
 	refuseInvalid(kind, object, [...validateObjectMeta(object.metadata, { namespaced: kind.scope === "Namespaced", nameRule: kind.nameRule ?? "subdomain" }), ...kind.validate(object)]);
 	server.authorizer.checkGrant(options.user, resourceOf(kind), object);
 	if (server.store.getText(resourceOf(kind), object.metadata.name ?? "") !== undefined) throw alreadyExists(groupResourceOf(kind), object.metadata.name ?? "");
 	allocate(server, kind, object, undefined, options.dryRun);
-	if (!options.applied) trackFields(server, kind, undefined, object, options);
 	for (const warning of kind.warnings?.(object, undefined) ?? []) options.addWarning(warning);
 	return options.dryRun ? object : server.commit(kind, object, undefined);
 }
@@ -144,7 +145,7 @@ export function updateObject(server: ResourceServer, kind: KindDefinition, next:
 	errors.push(...validateObjectMetaUpdate(next.metadata, old.metadata));
 	if (options.subresource === "" || options.subresource === "scale") errors.push(...kind.validate(next), ...(kind.validateUpdate?.(next, old) ?? []));
 	refuseInvalid(kind, next, errors);
-	if (options.subresource === "") server.authorizer.checkGrant(options.user, resourceOf(kind), next);
+	if (options.subresource === "") server.authorizer.checkGrant(options.user, resourceOf(kind), next, old);
 	if (options.subresource === "") allocate(server, kind, next, old, options.dryRun);
 	if (!options.applied) trackFields(server, kind, old, next, options);
 	for (const warning of kind.warnings?.(next, old) ?? []) options.addWarning(warning);

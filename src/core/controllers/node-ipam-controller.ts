@@ -22,11 +22,13 @@ function nodesInNeed({ object }: ObjectChange, view: View): string[] {
 	return candidates.filter(lacksRange).map(nameOf);
 }
 
-function reconcile(key: string, view: View, _ctx: ReconcileContext): ReconcileResult {
+function reconcile(key: string, view: View, ctx: ReconcileContext): ReconcileResult {
 	const node = view.get<Node>(NODES, key);
 	if (node === undefined || !lacksRange(node)) return NOTHING;
 	const taken = new Set(view.list<Node>(NODES).flatMap(({ spec }) => [...(spec?.podCIDRs ?? []), ...(spec?.podCIDR ? [spec.podCIDR] : [])]));
-	const free = Array.from({ length: RANGES }, (_, i) => `${RANGE_PREFIX}.${i}.0/24`).find((range) => !taken.has(range));
+	// From a random place on: two clusters with a node on one machine then rarely give out the same addresses.
+	const start = Math.floor(ctx.random() * RANGES);
+	const free = Array.from({ length: RANGES }, (_, i) => `${RANGE_PREFIX}.${(start + i) % RANGES}.0/24`).find((range) => !taken.has(range));
 	if (free === undefined) {
 		return {
 			actions: [{ type: "event", about: node, eventType: "Normal", reason: "CIDRNotAvailable", message: `Node ${key} status is now: CIDRNotAvailable` }],
