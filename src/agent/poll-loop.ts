@@ -11,8 +11,9 @@ import type { Report } from "./status-reporter.ts";
 export const POLL_SILENCE_MS = 3 * POLL_HEARTBEAT_MS;
 /** A report is answered as soon as it is stored; longer than this is a failure. */
 export const REPORT_TIMEOUT_MS = 15_000;
-/** A control plane that answers every poll at once without news must not make the agent spin. */
-export const MIN_EMPTY_POLL_MS = 250;
+/** A control plane that answers polls at once without moving their cursors must not make the agent spin: the wait, and the most it doubles to. */
+export const MIN_IDLE_POLL_MS = 250;
+export const MAX_IDLE_POLL_MS = 5_000;
 
 export interface PollLoopOptions {
 	client: ControlPlaneClient;
@@ -77,14 +78,17 @@ export class PollLoop {
 
 	async #loop(): Promise<void> {
 		const { clock, log, retry } = this.#options;
+		let idlePolls = 0;
 		while (!this.#halt.signal.aborted) {
 			const startedAtMs = clock.nowMs();
 			try {
-				const news = await this.#pollOnce();
+				const moved = await this.#pollOnce();
 				if (this.#connected === false) log.info("the control plane answers again");
 				this.#connected = true;
 				retry.reset();
-				if (!news && clock.nowMs() - startedAtMs < MIN_EMPTY_POLL_MS) await sleep(clock, MIN_EMPTY_POLL_MS, this.#halt.signal);
+				const idle = !moved && clock.nowMs() - startedAtMs < MIN_IDLE_POLL_MS;
+				idlePolls = idle ? idlePolls + 1 : 0;
+				if (idle) await sleep(clock, Math.min(MIN_IDLE_POLL_MS * 2 ** (idlePolls - 1), MAX_IDLE_POLL_MS), this.#halt.signal);
 			} catch (error) {
 				if (this.#halt.signal.aborted) return;
 				await this.#failed(error);
@@ -103,7 +107,7 @@ export class PollLoop {
 		await sleep(clock, delayMs, this.#halt.signal);
 	}
 
-	/** Returns whether the answer held anything. */
+	/** Returns whether the answer brought a command or moved a cursor. */
 	async #pollOnce(): Promise<boolean> {
 		const { state, log } = this.#options;
 		const request = this.#request(true);
@@ -118,7 +122,7 @@ export class PollLoop {
 		const news = change.full || change.pods.length > 0 || change.removed.length > 0 || change.namespaces.size > 0 || change.networkChanged;
 		if (news) await state.save().catch((error: unknown) => log.error("the desired state could not be written to disk", { error }));
 		if (news) this.#options.onChange(change);
-		return news || answer.commands.length > 0;
+		return answer.cursor !== request.cursor || answer.networkCursor !== request.networkCursor || answer.commands.length > 0;
 	}
 
 	/** An answer that would stop every pod is believed only when it comes twice running. */
