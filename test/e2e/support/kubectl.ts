@@ -2,6 +2,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { readdirSync, realpathSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
+import { FollowedCommand } from "./followed-command.ts";
 
 const TIMEOUT_MS = 60_000;
 
@@ -11,9 +12,20 @@ export interface Result {
 	stderr: string;
 }
 
-/** $KUBECTL, or the newest of `kubectl` and `kubectl.1.NN` on the PATH and beside what `kubectl` there is a link to. */
-function findKubectl(): string {
-	if (process.env["KUBECTL"]) return process.env["KUBECTL"];
+export interface Binary {
+	path: string;
+	minor: number;
+}
+
+let installed: Binary[] | undefined;
+
+/** `kubectl` and `kubectl.1.NN` on the PATH and beside what `kubectl` there is a link to: one of each minor version, the newest first. */
+export function installedKubectls(): Binary[] {
+	installed ??= findKubectls();
+	return installed;
+}
+
+function findKubectls(): Binary[] {
 	const onPath = (process.env["PATH"] ?? "").split(delimiter);
 	const linked = onPath.flatMap((directory) => {
 		try {
@@ -22,10 +34,19 @@ function findKubectl(): string {
 			return [];
 		}
 	});
-	const candidates = [...new Set([...onPath, ...linked])].flatMap((directory) => listKubectls(directory));
-	const newest = candidates.map((path) => ({ path, minor: minorVersion(path) })).sort((a, b) => b.minor - a.minor)[0];
-	if (newest === undefined || newest.minor < 0) throw new Error("These tests need kubectl on the PATH, or its path in $KUBECTL.");
-	return newest.path;
+	const found = new Map<number, Binary>();
+	for (const path of [...new Set([...onPath, ...linked])].flatMap((directory) => listKubectls(directory))) {
+		const minor = minorVersion(path);
+		if (minor >= 0 && !found.has(minor)) found.set(minor, { path, minor });
+	}
+	return [...found.values()].sort((a, b) => b.minor - a.minor);
+}
+
+/** $KUBECTL, or the newest that is installed. */
+function chosenKubectl(): string {
+	const path = process.env["KUBECTL"] || installedKubectls()[0]?.path;
+	if (path === undefined) throw new Error("These tests need kubectl on the PATH, or its path in $KUBECTL.");
+	return path;
 }
 
 function listKubectls(directory: string): string[] {
@@ -49,20 +70,42 @@ function minorVersion(path: string): number {
 	}
 }
 
-let found: string | undefined;
+interface Options {
+	/** Instead of the newest kubectl there is. */
+	path?: string;
+	environment?: Record<string, string>;
+}
 
 export class Kubectl {
 	readonly #kubeconfig: string;
+	readonly #options: Options;
 
-	constructor(kubeconfig: string) {
+	constructor(kubeconfig: string, options: Options = {}) {
 		this.#kubeconfig = kubeconfig;
+		this.#options = options;
+	}
+
+	/** The same cluster, another kubectl or environment. */
+	with(options: Options): Kubectl {
+		return new Kubectl(this.#kubeconfig, { ...this.#options, ...options });
+	}
+
+	get path(): string {
+		return this.#options.path ?? chosenKubectl();
+	}
+
+	get environment(): NodeJS.ProcessEnv {
+		return { ...process.env, KUBECONFIG: this.#kubeconfig, HOME: dirname(this.#kubeconfig), ...this.#options.environment };
 	}
 
 	/** Starts kubectl; the caller ends it. */
 	start(...args: string[]): ChildProcess {
-		found ??= findKubectl();
-		const env = { ...process.env, KUBECONFIG: this.#kubeconfig, HOME: dirname(this.#kubeconfig) };
-		return spawn(found, args, { env, stdio: ["pipe", "pipe", "pipe"] });
+		return spawn(this.path, args, { env: this.environment, stdio: ["pipe", "pipe", "pipe"] });
+	}
+
+	/** Starts kubectl to watch what it prints; the caller stops it. */
+	follow(...args: string[]): FollowedCommand {
+		return new FollowedCommand(this.start(...args));
 	}
 
 	/** Runs kubectl to its end, whatever that is. */
@@ -98,6 +141,18 @@ export class Kubectl {
 		const { code, stdout, stderr } = await this.try(args, input);
 		if (code !== 0) throw new Error(`kubectl ${args.join(" ")} ended with ${code}:\n${stderr}${stdout}`);
 		return stdout;
+	}
+
+	/** Runs kubectl, which must fail; answers what it complained of. */
+	async fails(args: string[], input = ""): Promise<string> {
+		const { code, stdout, stderr } = await this.try(args, input);
+		if (code === 0) throw new Error(`kubectl ${args.join(" ")} did not fail:\n${stdout}`);
+		return stderr;
+	}
+
+	/** Applies objects as a user's file. */
+	apply(object: unknown, ...args: string[]): Promise<string> {
+		return this.pipe(JSON.stringify(object), "apply", ...args, "-f", "-");
 	}
 
 	async json<T>(...args: string[]): Promise<T> {

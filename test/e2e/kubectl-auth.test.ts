@@ -1,0 +1,77 @@
+/** Who may do what: ServiceAccounts' tokens, roles, can-i. */
+import { beforeAll, describe, expect, it } from "vitest";
+import { useControlPlane } from "./support/cluster.ts";
+
+describe("kubectl and authorisation", () => {
+	const { kubectl } = useControlPlane();
+	let token: string;
+	/** With a kubeconfig user of no own credentials, --token alone speaks. */
+	const asRobot = (...args: string[]): string[] => [...args, `--token=${token}`, "-n", "team"];
+
+	beforeAll(async () => {
+		await kubectl.run("create", "namespace", "team");
+		await kubectl.run("create", "serviceaccount", "robot", "-n", "team");
+		token = (await kubectl.run("create", "token", "robot", "-n", "team", "--duration=1h")).trim();
+	});
+
+	it("whoami", async () => {
+		expect(await kubectl.run("auth", "whoami")).toMatch(/Username +kubernetes-admin\nGroups +\[system:masters system:authenticated\]/);
+		const text = await kubectl.run(...asRobot("auth", "whoami"));
+		expect(text).toMatch(/Username +system:serviceaccount:team:robot\n/);
+		expect(text).toMatch(/Groups +\[system:serviceaccounts system:serviceaccounts:team system:authenticated\]/);
+	});
+
+	it("forbids what no role allows, in upstream's words", async () => {
+		const forbidden = (rest: string): string => `Error from server (Forbidden): ${rest}\n`;
+		expect(await kubectl.fails(asRobot("get", "pods"))).toBe(
+			forbidden('pods is forbidden: User "system:serviceaccount:team:robot" cannot list resource "pods" in API group "" in the namespace "team"'),
+		);
+		expect(await kubectl.fails(asRobot("get", "nodes"))).toBe(
+			forbidden('nodes is forbidden: User "system:serviceaccount:team:robot" cannot list resource "nodes" in API group "" at the cluster scope'),
+		);
+		expect(await kubectl.fails(asRobot("delete", "deployment", "web"))).toBe(
+			forbidden('deployments.apps "web" is forbidden: User "system:serviceaccount:team:robot" cannot delete resource "deployments" in API group "apps" in the namespace "team"'),
+		);
+		expect(await kubectl.fails(["get", "pods", "--as=nobody"])).toBe(
+			forbidden('pods is forbidden: User "nobody" cannot list resource "pods" in API group "" in the namespace "default"'),
+		);
+		expect(await kubectl.fails(["get", "pods", "--token=wrong"])).toBe("error: You must be logged in to the server (Unauthorized)\n");
+	});
+
+	it("allows what a role allows, from the moment it is bound", async () => {
+		await kubectl.run("create", "role", "reader", "-n", "team", "--verb=get,list,watch", "--resource=configmaps");
+		await kubectl.run("create", "rolebinding", "robot-reads", "-n", "team", "--role=reader", "--serviceaccount=team:robot");
+		expect(await kubectl.run(...asRobot("get", "configmaps"))).toContain("kube-root-ca.crt");
+		expect(await kubectl.fails(asRobot("create", "configmap", "x"))).toContain('cannot create resource "configmaps" in API group "" in the namespace "team"');
+		await kubectl.run("create", "clusterrole", "node-reader", "--verb=get,list", "--resource=nodes");
+		await kubectl.run("create", "clusterrolebinding", "robot-nodes", "--clusterrole=node-reader", "--serviceaccount=team:robot");
+		expect((await kubectl.try(asRobot("get", "nodes"))).stderr).toBe("No resources found\n");
+		await kubectl.run("delete", "rolebinding", "robot-reads", "-n", "team");
+		expect(await kubectl.fails(asRobot("get", "configmaps"))).toContain("is forbidden");
+	});
+
+	it("keeps a robot from giving itself more than it has", async () => {
+		await kubectl.run("create", "role", "role-maker", "-n", "team", "--verb=create", "--resource=roles");
+		await kubectl.run("create", "rolebinding", "robot-makes-roles", "-n", "team", "--role=role-maker", "--serviceaccount=team:robot");
+		const refused = await kubectl.fails(asRobot("create", "role", "more", "--verb=delete", "--resource=secrets"));
+		expect(refused).toContain('roles.rbac.authorization.k8s.io "more" is forbidden: user "system:serviceaccount:team:robot"');
+		expect(refused).toContain("is attempting to grant RBAC permissions not currently held");
+	});
+
+	it("can-i", async () => {
+		expect(await kubectl.run("auth", "can-i", "create", "pods")).toBe("yes\n");
+		expect(await kubectl.try(["auth", "can-i", "delete", "pods", "--as=nobody"])).toMatchObject({ code: 1, stdout: "no\n" });
+		expect(await kubectl.run("auth", "can-i", "--list")).toMatch(/^\*\.\* +\[\] +\[\] +\[\*\]$/m);
+		expect(await kubectl.run(...asRobot("auth", "can-i", "--list"))).toMatch(/^selfsubjectreviews\.authentication\.k8s\.io +\[\] +\[\] +\[create\]$/m);
+	});
+
+	it("ends a token with its ServiceAccount", async () => {
+		await kubectl.run("create", "serviceaccount", "brief");
+		const brief = (await kubectl.run("create", "token", "brief")).trim();
+		expect(await kubectl.run("auth", "whoami", `--token=${brief}`)).toContain("system:serviceaccount:default:brief");
+		await kubectl.run("delete", "serviceaccount", "brief");
+		expect(await kubectl.fails(["auth", "whoami", `--token=${brief}`])).toContain("Unauthorized");
+		expect(await kubectl.fails(["create", "token", "brief"])).toBe('error: failed to create token: serviceaccounts "brief" not found\n');
+		expect(await kubectl.fails(["create", "token", "default", "--duration=1m"])).toContain("may not specify a duration less than 10 minutes");
+	});
+});
