@@ -3,6 +3,8 @@
  * it says and hears goes through requests that it makes itself.
  */
 import { randomUUID } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import type { JoinResponse, ServiceEntry } from "../core/protocol/agent-protocol.ts";
 import type { NodeStatus } from "../core/schema/kubernetes.d.ts";
 import { AgentError } from "./agent-error.ts";
@@ -203,6 +205,8 @@ class NodeAgent implements Agent {
 
 	async start(): Promise<void> {
 		const { options, log, clock, runtime } = this.#parts;
+		// Volumes hold Secrets: nobody else on the machine may look in.
+		await mkdir(join(options.dataDir, "pods"), { recursive: true, mode: 0o700 });
 		await this.#state.load();
 		this.#network = typeof options.network === "function" ? await options.network(this.cluster, runtime) : options.network;
 		await this.#network?.start();
