@@ -15,7 +15,10 @@ const BUSYBOX_SERVER = `#!/bin/sh
 # Answers every request for / with one line that names this pod.
 # PORT (8080) and POD_IP (all addresses) say where to listen.
 name=\${HOSTNAME:-$(hostname)}
-mkdir -p www || exit 1
+for folder in . /tmp; do
+	mkdir -p "$folder/www" 2>/dev/null && [ -w "$folder/www" ] && break
+done
+cd "$folder" || exit 1
 echo "Hello from $name, running on Petrel." >www/index.html
 httpd -f -p "\${POD_IP:+$POD_IP:}\${PORT:-${EXAMPLE_PORT}}" -h www &
 server=$!

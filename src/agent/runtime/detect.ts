@@ -1,7 +1,7 @@
 /** Which runtime this machine can carry, and installing what the better one needs. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { access, constants, readdir } from "node:fs/promises";
+import { access, constants, readdir, readFile } from "node:fs/promises";
 import { delimiter, isAbsolute, join } from "node:path";
 import { createInterface } from "node:readline";
 import { findStaticBusybox } from "../image/busybox.ts";
@@ -76,6 +76,17 @@ function isRoot(): boolean {
 	return process.getuid?.() === 0;
 }
 
+/** Capabilities by bit (capabilities(7)): root in someone else's container may lack them. */
+const REQUIRED_CAPABILITIES = { CAP_NET_ADMIN: 12, CAP_SYS_CHROOT: 18, CAP_SYS_ADMIN: 21 };
+
+async function missingCapabilities(): Promise<string[]> {
+	const status = await readFile("/proc/self/status", "utf8").catch(() => "");
+	const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1];
+	if (effective === undefined) return [];
+	const bits = BigInt(`0x${effective}`);
+	return Object.entries(REQUIRED_CAPABILITIES).flatMap(([name, bit]) => (((bits >> BigInt(bit)) & 1n) === 1n ? [] : [name]));
+}
+
 const WITHOUT = "pods run as ordinary processes, without isolation";
 
 /** Prefers containerd where it can run; `prefer: "process"` takes the other even there. */
@@ -83,6 +94,8 @@ export async function detectRuntime(options: { dataDir: string; prefer?: Runtime
 	if (options.prefer === "process") return { kind: "process", reason: `the process runtime was asked for: ${WITHOUT}` };
 	if (process.platform !== "linux") return { kind: "process", reason: `containerd needs Linux: ${WITHOUT}` };
 	if (!isRoot()) return { kind: "process", reason: `containerd needs root, and this is user ${process.getuid?.() ?? "?"}: ${WITHOUT}` };
+	const capabilities = await missingCapabilities();
+	if (capabilities.length > 0) return { kind: "process", reason: `containerd needs ${capabilities.join(", ")}, which this root has not: ${WITHOUT}` };
 	const missing = await requiredPackages();
 	if (missing.length > 0)
 		return {

@@ -60,6 +60,9 @@ root = ${text(join(paths.base, "root"))}
 state = ${text(join(paths.base, "state"))}
 disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.internal.v1.tracing", "io.containerd.tracing.processor.v1.otlp", "io.containerd.nri.v1.nri"]
 
+[debug]
+  level = "warn"
+
 [grpc]
   address = ${text(paths.socket)}
 

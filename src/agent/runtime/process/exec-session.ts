@@ -18,6 +18,8 @@ import { hostEnvironment, launchScript, shellQuote } from "./shim.ts";
 const run = promisify(execFile);
 /** How long output may still come when a command has ended but left processes behind that hold its streams, in milliseconds. */
 const DRAIN_TIMEOUT_MS = 2000;
+const TERMINAL_TIMEOUT_MS = 2000;
+const TERMINAL_POLL_MS = 20;
 const SIGNAL_BASE = 128;
 const SIGNAL_NUMBERS: Record<string, number> = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGABRT: 6, SIGKILL: 9, SIGSEGV: 11, SIGPIPE: 13, SIGALRM: 14, SIGTERM: 15 };
 
@@ -43,6 +45,16 @@ async function startPlain(container: ContainerProcess, command: string[]): Promi
 	return { child, resize: async () => undefined, tidy: async () => undefined };
 }
 
+/** What the command's shell wrote down; it may not have come to it yet. */
+async function terminalName(path: string, child: ChildProcess): Promise<string> {
+	const deadline = Date.now() + TERMINAL_TIMEOUT_MS;
+	for (;;) {
+		const name = (await readFile(path, "utf8").catch(() => "")).trim();
+		if (name !== "" || child.exitCode !== null || Date.now() > deadline) return name;
+		await new Promise((done) => setTimeout(done, TERMINAL_POLL_MS));
+	}
+}
+
 async function startTerminal(container: ContainerProcess, command: string[], directory: string): Promise<Started> {
 	await requireScript();
 	const { rootPath, workingDirectory, searchPath, env } = container.record;
@@ -55,7 +67,7 @@ async function startTerminal(container: ContainerProcess, command: string[], dir
 	return {
 		child,
 		async resize({ width, height }) {
-			const terminal = (await readFile(`${base}-tty`, "utf8").catch(() => "")).trim();
+			const terminal = await terminalName(`${base}-tty`, child);
 			if (!terminal.startsWith("/dev/")) return;
 			await run("stty", ["-F", terminal, "rows", String(height), "cols", String(width)], { env: hostEnvironment() }).catch(() => undefined);
 		},
@@ -67,7 +79,6 @@ async function startTerminal(container: ContainerProcess, command: string[], dir
 
 async function followSizes(sizes: ExecOptions["resize"], started: Started): Promise<void> {
 	if (sizes === undefined) return;
-	if (started.child.stdout !== null) await Promise.race([once(started.child.stdout, "readable"), once(started.child, "exit")]);
 	for await (const size of sizes) {
 		if (started.child.exitCode !== null) return;
 		await started.resize(size);
