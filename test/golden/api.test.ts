@@ -1,0 +1,85 @@
+/**
+ * Requests and answers, as scripts: each file of test/golden/api is a list of steps against a fresh cluster. A step names a
+ * request (`do`, kubectl-like: "create pods", "patch deployments/web", "status pods/a"), who asks, what is sent, and what is
+ * expected of the answer: the parts that stand there must match; `null` means the field must be absent.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import type { ApiRequest, PatchType } from "../../src/core/api/request.ts";
+import { StatusError } from "../../src/core/errors/status-error.ts";
+import { builtinKinds } from "../../src/core/kinds/registry.ts";
+import { World } from "../sim/world.ts";
+
+interface Step {
+	do: string;
+	send?: unknown;
+	/** The body's text, where it is not to be well-formed. */
+	text?: string;
+	query?: Partial<ApiRequest["query"]>;
+	patch?: PatchType;
+	user?: { name: string; groups?: string[] };
+	namespace?: string;
+	expect: { code: number; warnings?: string[]; body?: unknown };
+}
+
+const DIRECTORY = new URL("./api/", import.meta.url);
+const ADMIN = { name: "admin", groups: ["system:masters", "system:authenticated"] };
+
+function requestOf(step: Step): ApiRequest {
+	const [verb = "", target = ""] = step.do.split(" ");
+	const [resource = "", name = "", subresource = ""] = target.split("/");
+	const kind = builtinKinds.all().find(({ plural }) => plural === resource);
+	if (kind === undefined) throw new Error(`no kind ${resource} (step "${step.do}")`);
+	return {
+		verb: verb as ApiRequest["verb"],
+		group: kind.group,
+		version: kind.version,
+		resource,
+		name,
+		subresource,
+		namespace: kind.scope === "Cluster" ? "" : (step.namespace ?? "default"),
+		query: { raw: [], ...step.query },
+		user: step.user ? { groups: ["system:authenticated"], ...step.user } : ADMIN,
+		userAgent: "golden/1",
+		body: step.text ?? (step.send === undefined ? "" : JSON.stringify(step.send)),
+		...(step.patch ? { patchType: step.patch } : {}),
+	};
+}
+
+async function answerOf(world: World, step: Step): Promise<{ code: number; warnings: string[]; body: unknown }> {
+	const request = requestOf(step);
+	try {
+		const { code, body, warnings } = request.namespace === "" ? world.cluster().serve(request) : await world.namespace(request.namespace).serve(request, false);
+		return { code, warnings, body: JSON.parse(body) };
+	} catch (error) {
+		if (!(error instanceof StatusError)) throw error;
+		return { code: error.code, warnings: [], body: error.status };
+	} finally {
+		await world.settle(request.namespace === "" ? { object: "cluster" } : { object: "namespace", name: request.namespace });
+		await world.run(100);
+	}
+}
+
+/** `actual` cut down to what `wanted` speaks of. */
+function partOf(actual: unknown, wanted: unknown): unknown {
+	if (Array.isArray(wanted)) return Array.isArray(actual) && actual.length === wanted.length ? wanted.map((item, i) => partOf(actual[i], item)) : actual;
+	if (wanted === null || typeof wanted !== "object" || actual === null || typeof actual !== "object") return actual === undefined ? null : actual;
+	return Object.fromEntries(Object.entries(wanted).map(([key, value]) => [key, partOf((actual as Record<string, unknown>)[key], value)]));
+}
+
+describe("the API, by scripts", () => {
+	for (const file of readdirSync(DIRECTORY).sort()) {
+		it(file.replace(".yaml", ""), async () => {
+			const world = new World(1);
+			world.cluster();
+			await world.settle({ object: "cluster" });
+			await world.run(1_000);
+			for (const [i, step] of (parse(readFileSync(new URL(file, DIRECTORY), "utf8")) as Step[]).entries()) {
+				const answer = await answerOf(world, step);
+				expect(partOf(answer, step.expect), `step ${i + 1}: ${step.do}`).toEqual(step.expect);
+			}
+			expect(world.logged).toEqual([]);
+		});
+	}
+});
