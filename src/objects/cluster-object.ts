@@ -16,12 +16,14 @@ import { impersonations } from "./impersonation.ts";
 import type { Delivery } from "./ports.ts";
 import { openWatch, resumeWatches, streamList } from "./resource-object.ts";
 import type { ClusterRpc, Refusal } from "./rpc.ts";
+import { countAlarm, countWake } from "./wake-count.ts";
 
 export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRpc {
 	readonly #core: ClusterCore;
 
 	constructor(ctx: DurableObjectState, env: WorkerEnv) {
 		super(ctx, env);
+		countWake("Cluster");
 		this.#core = new ClusterCore({ ...durablePorts(ctx, env, ctx.id.name ?? ""), rootCa: env.PETREL_CA }, builtinKinds, builtinSchema);
 		resumeWatches(ctx, this.#core.core);
 		this.#settle();
@@ -88,6 +90,7 @@ export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRp
 	}
 
 	override async alarm(): Promise<void> {
+		countAlarm("Cluster");
 		try {
 			await this.#core.core.wake();
 		} finally {

@@ -16,6 +16,7 @@ import { openWatch, resumeWatches, streamList } from "./resource-object.ts";
 import { AUTHORIZED_HEADER, type NamespaceRpc, type Refusal, type ServiceAccountGrant } from "./rpc.ts";
 import { connectTarget } from "./verbs/connect.ts";
 import { serviceAccountGrant } from "./verbs/token.ts";
+import { countAlarm, countWake } from "./wake-count.ts";
 
 /** What a Namespace object asks of the Cluster object. */
 interface ClusterInternals {
@@ -28,6 +29,7 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 
 	constructor(ctx: DurableObjectState, env: WorkerEnv) {
 		super(ctx, env);
+		countWake("Namespace");
 		const [cluster = "", namespace = ""] = (ctx.id.name ?? "").split("/");
 		const internals = (): ClusterInternals => clusterObject(env, cluster) as unknown as ClusterInternals;
 		const ports = {
@@ -70,6 +72,7 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 	}
 
 	override async alarm(): Promise<void> {
+		countAlarm("Namespace");
 		try {
 			await this.#core.wake();
 		} finally {

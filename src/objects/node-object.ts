@@ -6,6 +6,7 @@ import { durablePorts } from "./durable-ports.ts";
 import { type HeldPoll, NodeCore } from "./node-core.ts";
 import type { Delivery } from "./ports.ts";
 import { CLIENT_GONE_CODE, type NodeRpc, POLL_HEADER } from "./rpc.ts";
+import { countAlarm, countWake } from "./wake-count.ts";
 
 const HOLD_TAG = "hold";
 const ABNORMAL_CLOSURE = 1006;
@@ -16,6 +17,7 @@ export class NodeObject extends DurableObject<WorkerEnv> implements NodeRpc {
 
 	constructor(ctx: DurableObjectState, env: WorkerEnv) {
 		super(ctx, env);
+		countWake("Node");
 		const [cluster = "", node = ""] = (ctx.id.name ?? "").split("/");
 		this.#core = new NodeCore(node, durablePorts(ctx, env, cluster));
 		for (const socket of ctx.getWebSockets(HOLD_TAG)) {
@@ -53,6 +55,7 @@ export class NodeObject extends DurableObject<WorkerEnv> implements NodeRpc {
 	}
 
 	override async alarm(): Promise<void> {
+		countAlarm("Node");
 		try {
 			await this.#core.wake();
 		} finally {

@@ -8,6 +8,7 @@ import { type Status, StatusError } from "../core/errors/status-error.ts";
 import type { SessionHello, SessionRequest } from "../core/protocol/agent-protocol.ts";
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
 import { NODE_HEADER, SESSION_KIND_HEADER, SESSION_SIDE_HEADER } from "./rpc.ts";
+import { countAlarm, countWake } from "./wake-count.ts";
 
 /** How long the agent may take to dial, in milliseconds. */
 export const AGENT_DIAL_MS = 30_000;
@@ -69,6 +70,11 @@ function errorFrame(status: Status): Uint8Array {
 const helloOf = (status: Status): SessionHello => ({ ok: false, code: status.code, reason: status.reason ?? "", message: status.message ?? "" });
 
 export class SessionObject extends DurableObject<WorkerEnv> {
+	constructor(ctx: DurableObjectState, env: WorkerEnv) {
+		super(ctx, env);
+		countWake("Session");
+	}
+
 	/** /session takes in a socket (SESSION_SIDE_HEADER); POST /refuse ends a session whose agent cannot be told, with the Status in its body. */
 	override async fetch(request: Request): Promise<Response> {
 		if (new URL(request.url).pathname === "/refuse") {
@@ -125,6 +131,7 @@ export class SessionObject extends DurableObject<WorkerEnv> {
 	}
 
 	override async alarm(): Promise<void> {
+		countAlarm("Session");
 		const state = this.#state();
 		if (!state || state.greeted) return;
 		this.#refuse(new StatusError(504, "Timeout", `the node's agent did not take up the session within ${AGENT_DIAL_MS / 1000}s`).status);

@@ -1,4 +1,5 @@
-/** Request counts and latencies of this isolate, as Prometheus reads them. */
+/** Request counts and latencies of this isolate, and its Durable Objects' wakes, as Prometheus reads them. */
+import { wakeCounts } from "../objects/wake-count.ts";
 
 /** Upper bounds in seconds: a part of upstream's apiserver_request_duration_seconds. */
 const BUCKETS_SECONDS = [0.005, 0.025, 0.1, 0.5, 1, 5, 30] as const;
@@ -58,6 +59,12 @@ export function metricsText(inFlight: number): string {
 		"# HELP apiserver_current_inflight_requests Requests being served.",
 		"# TYPE apiserver_current_inflight_requests gauge",
 		`apiserver_current_inflight_requests ${inFlight}`,
+		"# HELP petrel_object_wakes_total Durable Objects that came into memory, by class.",
+		"# TYPE petrel_object_wakes_total counter",
+		...wakeCounts().map(([objectClass, { wakes }]) => `petrel_object_wakes_total{${labels({ class: objectClass })}} ${wakes}`),
+		"# HELP petrel_object_alarms_total Alarms of Durable Objects, by class.",
+		"# TYPE petrel_object_alarms_total counter",
+		...wakeCounts().map(([objectClass, { alarms }]) => `petrel_object_alarms_total{${labels({ class: objectClass })}} ${alarms}`),
 	];
 	return `${lines.join("\n")}\n`;
 }
