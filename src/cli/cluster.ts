@@ -8,12 +8,12 @@ import { agentProcess, cleanNode } from "./agent-process.ts";
 import { ApiClient, type ApiServer } from "./api-client.ts";
 import { CliError } from "./cli-error.ts";
 import { controlPlane, serverUrl, waitUntilReady, writeControlPlane } from "./control-plane.ts";
-import { prepareCredentials } from "./credentials.ts";
+import { type Credentials, prepareCredentials } from "./credentials.ts";
 import type { DataDirectory, RunState } from "./data-directory.ts";
 import { applyExample, askExample, waitForExample } from "./example.ts";
 import { kubeconfigText } from "./kubeconfig-file.ts";
 import { endLeftovers } from "./leftovers.ts";
-import { choosePort } from "./ports.ts";
+import { choosePort, isFree } from "./ports.ts";
 import { identify } from "./process-identity.ts";
 import type { Progress } from "./progress.ts";
 import type { RuntimeChoice } from "./runtime-choice.ts";
@@ -23,6 +23,7 @@ const NODE_READY_TIMEOUT_MS = 90_000;
 const POLL_INTERVAL_MS = 100;
 const AGENT_GRACE_MS = 60_000;
 const CONTROL_PLANE_GRACE_MS = 3_000;
+const PORT_ATTEMPTS = 3;
 
 export interface ClusterOptions {
 	port: number | undefined;
@@ -93,25 +94,43 @@ export class Cluster {
 	}
 
 	async #startControlPlane(): Promise<ApiServer> {
-		const port = await choosePort(this.#options.port, this.#data.marker()?.port);
 		return this.#progress.step("Control plane", async (note) => {
 			const credentials = await prepareCredentials(this.#data, Date.now());
-			await this.#data.complete(port);
-			await writeControlPlane(this.#data, port);
+			const port = await this.#serve(credentials);
 			const server = { url: serverUrl(port), ca: credentials.ca, token: credentials.adminToken };
-			this.#setState({ server: server.url, startedAt: new Date().toISOString(), supervisor: identify(process.pid) });
-			this.#controlPlane = controlPlane(this.#data, {
-				onChange: (identity) => this.#setState({ controlPlane: identity }),
-				onCrash: (outcome, ms) => this.#tellCrash("control plane", outcome, ms),
-			});
-			this.#client = new ApiClient(server);
-			this.#throwIfStopping();
-			await this.#controlPlane.start();
-			await waitUntilReady(this.#controlPlane, this.#client, this.#data.file("logs", "control-plane.log"));
 			this.#data.write("kubeconfig", kubeconfigText(server));
 			note(server.url);
 			return server;
 		});
+	}
+
+	/** Answers the port. One that was free may be taken before workerd listens on it: then another one is chosen. */
+	async #serve(credentials: Credentials): Promise<number> {
+		for (let attempt = 1; ; attempt++) {
+			const port = await choosePort(this.#options.port, this.#data.marker()?.port);
+			try {
+				await this.#serveOn(port, credentials);
+				return port;
+			} catch (error) {
+				await this.#controlPlane?.stop(CONTROL_PLANE_GRACE_MS);
+				if (attempt === PORT_ATTEMPTS || this.#options.port !== undefined || (await isFree(port))) throw error;
+			}
+		}
+	}
+
+	async #serveOn(port: number, credentials: Credentials): Promise<void> {
+		this.#data.complete(port);
+		await writeControlPlane(this.#data, port);
+		const url = serverUrl(port);
+		this.#setState({ server: url, startedAt: new Date().toISOString(), supervisor: identify(process.pid) });
+		this.#throwIfStopping();
+		this.#client = new ApiClient({ url, ca: credentials.ca, token: credentials.adminToken });
+		this.#controlPlane = controlPlane(this.#data, {
+			onChange: (identity) => this.#setState({ controlPlane: identity }),
+			onCrash: (outcome, ms) => this.#tellCrash("control plane", outcome, ms),
+		});
+		await this.#controlPlane.start();
+		await waitUntilReady(this.#controlPlane, this.#client, this.#data.file("logs", "control-plane.log"));
 	}
 
 	/** Real containers need some programs; where they can be installed, they are. */
