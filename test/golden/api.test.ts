@@ -4,6 +4,7 @@
  * expected of the answer: the parts that stand there must match; `null` means the field must be absent.
  */
 import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import type { ApiRequest, PatchType } from "../../src/core/api/request.ts";
@@ -23,7 +24,7 @@ interface Step {
 	expect: { code: number; warnings?: string[]; body?: unknown };
 }
 
-const DIRECTORY = new URL("./api/", import.meta.url);
+const DIRECTORY = join(import.meta.dirname, "api");
 const ADMIN = { name: "admin", groups: ["system:masters", "system:authenticated"] };
 
 function requestOf(step: Step): ApiRequest {
@@ -75,7 +76,7 @@ describe("the API, by scripts", () => {
 			world.cluster();
 			await world.settle({ object: "cluster" });
 			await world.run(1_000);
-			for (const [i, step] of (parse(readFileSync(new URL(file, DIRECTORY), "utf8")) as Step[]).entries()) {
+			for (const [i, step] of (parse(readFileSync(join(DIRECTORY, file), "utf8")) as Step[]).entries()) {
 				const answer = await answerOf(world, step);
 				expect(partOf(answer, step.expect), `step ${i + 1}: ${step.do}`).toEqual(step.expect);
 			}
