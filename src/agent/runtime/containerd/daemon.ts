@@ -95,6 +95,7 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.internal.v1.
 export class ContainerdDaemon {
 	readonly paths: ContainerdPaths;
 	readonly client: GrpcClient;
+	#starting: Promise<string> | undefined;
 	#programs: { containerd: string; cniPluginDir: string };
 
 	constructor(dataDir: string, programs: { containerd: string; cniPluginDir: string }) {
@@ -145,8 +146,15 @@ export class ContainerdDaemon {
 		return new RuntimeError("Unavailable", `containerd did not start; the end of ${this.paths.logFile} is:\n${log.slice(-LOG_TAIL_BYTES)}`);
 	}
 
-	/** Starts containerd, or takes over the one that an earlier agent started; resolves to its version. */
-	async start(): Promise<string> {
+	/** Starts containerd, or takes over the one that an earlier agent started; resolves to its version. Calls are joined. */
+	start(): Promise<string> {
+		this.#starting ??= this.#start().finally(() => {
+			this.#starting = undefined;
+		});
+		return this.#starting;
+	}
+
+	async #start(): Promise<string> {
 		const running = await this.probe();
 		if (running !== undefined) return running;
 		await this.#prepare();
@@ -163,6 +171,7 @@ export class ContainerdDaemon {
 
 	/** Containers go on without it. */
 	async stop(): Promise<void> {
+		await this.#starting?.catch(() => undefined);
 		this.client.close();
 		const pid = await this.#runningPid();
 		if (pid === undefined) return;

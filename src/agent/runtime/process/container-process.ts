@@ -1,5 +1,4 @@
 /** One container of the process runtime: what is known of it on disk, and the shim that stands over its processes. */
-import { once } from "node:events";
 import { EventEmitter } from "node:events";
 import { type FSWatcher, watch } from "node:fs";
 import { readFile, rm, stat } from "node:fs/promises";
@@ -20,6 +19,15 @@ const KILL_TIMEOUT_MS = 10_000;
 const EXIT_CODE_START_ERROR = 128;
 const EXIT_CODE_UNKNOWN = 255;
 const REAP_INTERVAL_MS = 25;
+const REAP_INTERVAL_MAX_MS = 400;
+
+async function raceAgainst(event: Promise<void>, timeoutMs: number): Promise<void> {
+	let timer: NodeJS.Timeout | undefined;
+	const timeout = new Promise<void>((resolve) => {
+		timer = setTimeout(resolve, timeoutMs);
+	});
+	await Promise.race([event, timeout]).finally(() => clearTimeout(timer));
+}
 
 export interface ContainerRecord {
 	id: string;
@@ -221,19 +229,17 @@ export class ContainerProcess extends EventEmitter<{ started: []; ended: [] }> {
 		for (const pid of await pids) signal(pid, "SIGKILL");
 	}
 
-	/** Resolves to whether it ended within the time. */
+	/** Resolves to whether it ended within the time. It looks as well as listens: a watch on a directory may miss something. */
 	async #ended(timeoutMs: number): Promise<boolean> {
-		if (!this.running) return true;
-		const signalOfEnd = once(this, "ended", { signal: AbortSignal.timeout(timeoutMs) });
-		await this.check();
-		if (!this.running) {
-			signalOfEnd.catch(() => undefined);
-			return true;
+		const deadline = Date.now() + timeoutMs;
+		const ended = new Promise<void>((resolve) => this.once("ended", resolve));
+		for (let waitMs = REAP_INTERVAL_MS; ; waitMs = Math.min(2 * waitMs, REAP_INTERVAL_MAX_MS)) {
+			await this.check();
+			if (!this.running) return true;
+			const leftMs = deadline - Date.now();
+			if (leftMs <= 0) return false;
+			await raceAgainst(ended, Math.min(waitMs, leftMs));
 		}
-		return signalOfEnd.then(
-			() => true,
-			() => !this.running,
-		);
 	}
 
 	async stop(timeoutMs: number): Promise<void> {
