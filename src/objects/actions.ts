@@ -11,7 +11,10 @@ import type { Outbox } from "./outbox.ts";
 import type { ResourceServer } from "./resource-server.ts";
 import { createObject, deleteObject, updateObject, type WriteOptions } from "./write.ts";
 
-const controllerUser = (controller: string): UserInfo => ({ name: `system:serviceaccount:kube-system:${controller}-controller`, groups: ["system:masters", "system:serviceaccounts", "system:authenticated"] });
+const controllerUser = (controller: string): UserInfo => ({
+	name: `system:serviceaccount:kube-system:${controller}-controller`,
+	groups: ["system:masters", "system:serviceaccounts", "system:authenticated"],
+});
 
 const optionsOf = (controller: string, subresource: string): WriteOptions => ({
 	user: controllerUser(controller),
@@ -75,7 +78,8 @@ export class Actor {
 		const kind = this.#kind(action.resource);
 		const object = this.#server.store.get(action.resource, action.name);
 		if (object === undefined) return;
-		if (object.metadata.uid !== action.uid) throw conflict({ group: kind.group, resource: kind.plural }, action.name, `the object is another one now (uid ${object.metadata.uid})`);
+		if (object.metadata.uid !== action.uid)
+			throw conflict({ group: kind.group, resource: kind.plural }, action.name, `the object is another one now (uid ${object.metadata.uid})`);
 		deleteObject(this.#server, kind, object, {
 			user: controllerUser(controller),
 			dryRun: false,
@@ -88,7 +92,11 @@ export class Actor {
 	/** An Event never fails what it tells of: a namespace that is going away takes no new ones. */
 	#event(controller: string, { about, eventType, reason, message }: Extract<Action, { type: "event" }>): void {
 		const source = controller === "scheduler" ? "default-scheduler" : `${controller}-controller`;
-		if (this.#server.namespace === "") return this.#outbox.post({ to: { object: "namespace", name: "default" }, body: { type: "recordEvent", source, about: withoutBody(about), eventType, reason, message } });
+		if (this.#server.namespace === "")
+			return this.#outbox.post({
+				to: { object: "namespace", name: "default" },
+				body: { type: "recordEvent", source, about: withoutBody(about), eventType, reason, message },
+			});
 		try {
 			this.#server.transaction(() => recordEvent(this.#server, { source, about, eventType, reason, message }));
 		} catch (error) {
@@ -98,4 +106,8 @@ export class Actor {
 }
 
 /** What an Event needs of the object it is about. */
-const withoutBody = ({ apiVersion, kind, metadata: { name, namespace, uid, resourceVersion } }: KubeObject): KubeObject => ({ apiVersion, kind, metadata: { name, namespace, uid, resourceVersion } });
+const withoutBody = ({ apiVersion, kind, metadata: { name, namespace, uid, resourceVersion } }: KubeObject): KubeObject => ({
+	apiVersion,
+	kind,
+	metadata: { name, namespace, uid, resourceVersion },
+});

@@ -46,30 +46,51 @@ export class Allocator {
 	}
 
 	#held(holder: string, prefix: string): string | undefined {
-		return this.#sql.all<{ item: string }>("SELECT item FROM allocations WHERE holder = ?", holder).find(({ item }) => item.startsWith(prefix))?.item.slice(prefix.length);
+		return this.#sql
+			.all<{ item: string }>("SELECT item FROM allocations WHERE holder = ?", holder)
+			.find(({ item }) => item.startsWith(prefix))
+			?.item.slice(prefix.length);
 	}
 
 	#address(holder: string, wanted: string): string {
 		const taken = (address: string) => (RESERVED_ADDRESSES[address] ?? this.#holderOf(`ip/${address}`) ?? holder) !== holder;
 		if (wanted !== "") {
-			if (!/^10\.96\.\d+\.\d+$/.test(wanted)) throw refusal(holder, "spec.clusterIPs", wanted, `failed to allocate IP ${wanted}: the provided IP (${wanted}) is not in the valid range. The range of valid IPs is ${SERVICE_CIDR}`);
+			if (!/^10\.96\.\d+\.\d+$/.test(wanted))
+				throw refusal(
+					holder,
+					"spec.clusterIPs",
+					wanted,
+					`failed to allocate IP ${wanted}: the provided IP (${wanted}) is not in the valid range. The range of valid IPs is ${SERVICE_CIDR}`,
+				);
 			if (taken(wanted)) throw refusal(holder, "spec.clusterIPs", wanted, `failed to allocate IP ${wanted}: provided IP is already allocated`);
 			return wanted;
 		}
 		const held = this.#held(holder, "ip/");
 		if (held !== undefined) return held;
-		return probe(SERVICE_ADDRESSES, this.#random, (offset) => `10.96.${(offset + 1) >> 8}.${(offset + 1) & 255}`, taken) ?? fail(holder, "spec.clusterIPs", "range is full");
+		return (
+			probe(SERVICE_ADDRESSES, this.#random, (offset) => `10.96.${(offset + 1) >> 8}.${(offset + 1) & 255}`, taken) ??
+			fail(holder, "spec.clusterIPs", "range is full")
+		);
 	}
 
 	#nodePort(holder: string, { protocol, nodePort }: AllocationRequest["nodePorts"][number]): number {
 		const taken = (port: number) => (this.#holderOf(`port/${protocol}/${port}`) ?? holder) !== holder;
 		if (nodePort !== 0) {
-			if (nodePort < NODE_PORT_MIN || nodePort > NODE_PORT_MAX) throw refusal(holder, "spec.ports[0].nodePort", nodePort, `provided port is not in the valid range. The range of valid ports is ${NODE_PORT_MIN}-${NODE_PORT_MAX}`);
+			if (nodePort < NODE_PORT_MIN || nodePort > NODE_PORT_MAX)
+				throw refusal(
+					holder,
+					"spec.ports[0].nodePort",
+					nodePort,
+					`provided port is not in the valid range. The range of valid ports is ${NODE_PORT_MIN}-${NODE_PORT_MAX}`,
+				);
 			if (taken(nodePort)) throw refusal(holder, "spec.ports[0].nodePort", nodePort, "provided port is already allocated");
 			return nodePort;
 		}
 		const free = (port: number) => this.#holderOf(`port/${protocol}/${port}`) !== undefined;
-		return probe(NODE_PORT_MAX - NODE_PORT_MIN + 1, this.#random, (offset) => NODE_PORT_MIN + offset, free) ?? fail(holder, "spec.ports[0].nodePort", "range is full");
+		return (
+			probe(NODE_PORT_MAX - NODE_PORT_MIN + 1, this.#random, (offset) => NODE_PORT_MIN + offset, free) ??
+			fail(holder, "spec.ports[0].nodePort", "range is full")
+		);
 	}
 }
 

@@ -32,4 +32,5 @@ export async function requestOf(http: Request): Promise<ApiRequest> {
 	return { ...request, body: http.body === null ? "" : await http.text() };
 }
 
-export const describe = ({ verb, resource, subresource, namespace, name }: ApiRequest): string => `${verb} ${resource}${subresource ? `/${subresource}` : ""} ${namespace}/${name}`;
+export const describe = ({ verb, resource, subresource, namespace, name }: ApiRequest): string =>
+	`${verb} ${resource}${subresource ? `/${subresource}` : ""} ${namespace}/${name}`;

@@ -60,7 +60,9 @@ export class ClusterCore {
 	constructor(ports: ClusterPorts, kinds: KindRegistry, schema: Schema) {
 		this.#ports = ports;
 		this.#allocator = new Allocator(ports.sql, () => ports.random());
-		for (const { key, value } of ports.sql.all<{ key: string; value: string }>("SELECT key, value FROM meta WHERE key LIKE 'liveness/%' OR key LIKE 'waiting/%'")) {
+		for (const { key, value } of ports.sql.all<{ key: string; value: string }>(
+			"SELECT key, value FROM meta WHERE key LIKE 'liveness/%' OR key LIKE 'waiting/%'",
+		)) {
 			if (key.startsWith("waiting/")) this.#waiting.add(key.slice(8));
 			else this.#liveness.set(key.slice(9), JSON.parse(value) as Liveness);
 		}
@@ -70,8 +72,15 @@ export class ClusterCore {
 			lastSeenMs: (node) => this.#liveness.get(node)?.lastSeenMs,
 		});
 		const authorizer = clusterAuthorizer(() => this.core.server.store);
-		const admission = { get: () => undefined, list: () => [], namespaceObject: () => null, priorityClasses: () => this.core.server.store.list("scheduling.k8s.io/priorityclasses") };
-		this.core = new ResourceCore({ ports, kinds, schema, namespace: "", admission, authorizer }, { object: "cluster" }, controllers, (changes) => this.#observe(changes));
+		const admission = {
+			get: () => undefined,
+			list: () => [],
+			namespaceObject: () => null,
+			priorityClasses: () => this.core.server.store.list("scheduling.k8s.io/priorityclasses"),
+		};
+		this.core = new ResourceCore({ ports, kinds, schema, namespace: "", admission, authorizer }, { object: "cluster" }, controllers, (changes) =>
+			this.#observe(changes),
+		);
 		this.#bootstrap();
 		for (const { metadata } of this.core.server.store.list(NAMESPACES)) this.#ledger.setNamespace(metadata.name ?? "", metadata.labels ?? {});
 		for (const node of this.core.server.store.list<Node>(NODES)) this.#ledger.setNode(node);
@@ -111,7 +120,11 @@ export class ClusterCore {
 		const old = this.core.server.store.get<Node>(NODES, nodeName);
 		const holder = old?.metadata.annotations?.[INSTANCE_ANNOTATION];
 		if (old && holder !== undefined && holder !== instanceId)
-			throw conflict({ group: "", resource: NODES }, nodeName, "the node's name is taken by another agent; choose another name, or delete the Node first if that agent is gone for good");
+			throw conflict(
+				{ group: "", resource: NODES },
+				nodeName,
+				"the node's name is taken by another agent; choose another name, or delete the Node first if that agent is gone for good",
+			);
 		this.core.turn(() => this.#takeNode(nodeName, instanceId, old));
 		return { podCidr: this.core.server.store.get<Node>(NODES, nodeName)?.spec?.podCIDR ?? "" };
 	}
@@ -151,7 +164,10 @@ export class ClusterCore {
 			this.#waiting.add(namespace);
 			this.#ports.sql.run("INSERT OR REPLACE INTO meta VALUES (?, '')", `waiting/${namespace}`);
 		}
-		this.#post({ to: { object: "namespace", name: namespace }, body: { type: "bind", bindings: bindings.map(({ ref, node }) => ({ pod: ref, node })), unschedulable } });
+		this.#post({
+			to: { object: "namespace", name: namespace },
+			body: { type: "bind", bindings: bindings.map(({ ref, node }) => ({ pod: ref, node })), unschedulable },
+		});
 	}
 
 	#record(placement: Placement): void {
@@ -161,7 +177,13 @@ export class ClusterCore {
 	}
 
 	#persist(placement: Placement): void {
-		this.#ports.sql.run("INSERT OR REPLACE INTO placements (uid, namespace, node, body) VALUES (?, ?, ?, ?)", placement.ref.uid, placement.ref.namespace, placement.node, JSON.stringify(placement));
+		this.#ports.sql.run(
+			"INSERT OR REPLACE INTO placements (uid, namespace, node, body) VALUES (?, ?, ?, ?)",
+			placement.ref.uid,
+			placement.ref.namespace,
+			placement.node,
+			JSON.stringify(placement),
+		);
 	}
 
 	#release(uids: readonly string[]): void {
@@ -197,7 +219,13 @@ export class ClusterCore {
 		const labelled = structuredClone(old);
 		labelled.metadata.labels = { ...labelled.metadata.labels, ...labels };
 		const current = updateObject(this.core.server, kind, labelled, old, systemWrite("kubelet", "")) as Node;
-		updateObject(this.core.server, kind, { ...structuredClone(current), status: { ...current.status, ...status } } as Node, current, systemWrite("kubelet", "status"));
+		updateObject(
+			this.core.server,
+			kind,
+			{ ...structuredClone(current), status: { ...current.status, ...status } } as Node,
+			current,
+			systemWrite("kubelet", "status"),
+		);
 	}
 
 	#services({ namespace, services }: Extract<MessageBody, { type: "services" }>): void {
@@ -206,13 +234,17 @@ export class ClusterCore {
 		if (old?.body === body || (old === undefined && services.length === 0)) return;
 		const sequence = this.core.server.store.clock.next(this.#ports.nowMs());
 		this.#ports.sql.run("INSERT OR REPLACE INTO networks (namespace, sequence, body) VALUES (?, ?, ?)", namespace, sequence, body);
-		for (const { name } of this.core.server.store.names(NODES)) this.#post({ to: { object: "node", name }, body: { type: "network", namespace, sequence, services } });
+		for (const { name } of this.core.server.store.names(NODES))
+			this.#post({ to: { object: "node", name }, body: { type: "network", namespace, sequence, services } });
 	}
 
 	/** A new node gets the whole network table. */
 	#sendNetwork(node: string): void {
 		for (const row of this.#ports.sql.all<{ namespace: string; sequence: number; body: string }>("SELECT namespace, sequence, body FROM networks"))
-			this.#post({ to: { object: "node", name: node }, body: { type: "network", namespace: row.namespace, sequence: row.sequence, services: JSON.parse(row.body) } });
+			this.#post({
+				to: { object: "node", name: node },
+				body: { type: "network", namespace: row.namespace, sequence: row.sequence, services: JSON.parse(row.body) },
+			});
 	}
 
 	#namespaceEmptied(message: Extract<MessageBody, { type: "namespaceEmptied" }>): void {
@@ -229,7 +261,12 @@ export class ClusterCore {
 			updateObject(this.core.server, kind, next, old, systemWrite("kubelet", ""));
 			return;
 		}
-		const node: Node = { apiVersion: "v1", kind: "Node", metadata: { name, annotations: { [INSTANCE_ANNOTATION]: instanceId }, labels: { "kubernetes.io/hostname": name } }, spec: {} };
+		const node: Node = {
+			apiVersion: "v1",
+			kind: "Node",
+			metadata: { name, annotations: { [INSTANCE_ANNOTATION]: instanceId }, labels: { "kubernetes.io/hostname": name } },
+			spec: {},
+		};
 		createObject(this.core.server, kind, node, systemWrite("kubelet", ""));
 	}
 
@@ -272,7 +309,16 @@ export class ClusterCore {
 		if (object === undefined) this.#ledger.deleteNode(name);
 		else this.#ledger.setNode(object);
 		if (object === undefined || old === undefined || taints(object) !== taints(old))
-			this.#post({ to: { object: "node", name }, body: { type: "nodeTaints", node: name, exists: object !== undefined, taints: object?.spec?.taints ?? [], nodeUid: (object ?? old)?.metadata.uid ?? "" } });
+			this.#post({
+				to: { object: "node", name },
+				body: {
+					type: "nodeTaints",
+					node: name,
+					exists: object !== undefined,
+					taints: object?.spec?.taints ?? [],
+					nodeUid: (object ?? old)?.metadata.uid ?? "",
+				},
+			});
 		if (old === undefined) this.#sendNetwork(name);
 		if (object === undefined) this.#nodeGone(name);
 		this.#retryWaiting();
@@ -282,7 +328,8 @@ export class ClusterCore {
 	#nodeGone(node: string): void {
 		const rows = this.#ports.sql.all<{ namespace: string; body: string }>("SELECT namespace, body FROM placements WHERE node = ?", node);
 		const byNamespace = Map.groupBy(rows, (row) => row.namespace);
-		for (const [name, placed] of byNamespace) this.#post({ to: { object: "namespace", name }, body: { type: "nodeGone", node, pods: placed.map((row) => (JSON.parse(row.body) as Placement).ref) } });
+		for (const [name, placed] of byNamespace)
+			this.#post({ to: { object: "namespace", name }, body: { type: "nodeGone", node, pods: placed.map((row) => (JSON.parse(row.body) as Placement).ref) } });
 		this.#ports.sql.run("DELETE FROM meta WHERE key = ?", `liveness/${node}`);
 		this.#liveness.delete(node);
 	}
@@ -300,7 +347,11 @@ export class ClusterCore {
 	/** What every new cluster has. */
 	#bootstrap(): void {
 		if (this.core.server.store.getText(NAMESPACES, "default") !== undefined) return;
-		const namespaces: KubeObject[] = SYSTEM_NAMESPACES.map((name) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name, labels: { "kubernetes.io/metadata.name": name } } }));
+		const namespaces: KubeObject[] = SYSTEM_NAMESPACES.map((name) => ({
+			apiVersion: "v1",
+			kind: "Namespace",
+			metadata: { name, labels: { "kubernetes.io/metadata.name": name } },
+		}));
 		this.core.turn(() => {
 			for (const object of [...namespaces, ...bootstrapClusterRoles(), ...bootstrapClusterRoleBindings(), ...systemPriorityClasses()]) this.#create(object);
 		});
@@ -318,4 +369,10 @@ export class ClusterCore {
 
 const systemPriorityClasses = (): KubeObject[] => SYSTEM_PRIORITY_CLASSES.map((priorityClass) => structuredClone(priorityClass));
 
-const systemWrite = (manager: string, subresource: string): WriteOptions => ({ user: { name: "system:apiserver", groups: ["system:masters"] }, manager, subresource, dryRun: false, addWarning: () => {} });
+const systemWrite = (manager: string, subresource: string): WriteOptions => ({
+	user: { name: "system:apiserver", groups: ["system:masters"] },
+	manager,
+	subresource,
+	dryRun: false,
+	addWarning: () => {},
+});

@@ -31,14 +31,19 @@ export class ControllerRunner {
 	/** Keys that have a row in the queue table. */
 	readonly #rows = new Map<string, number>();
 
-	constructor(server: ResourceServer, controllers: readonly Controller[], act: (controller: string, actions: ReturnType<Controller["reconcile"]>["actions"]) => void) {
+	constructor(
+		server: ResourceServer,
+		controllers: readonly Controller[],
+		act: (controller: string, actions: ReturnType<Controller["reconcile"]>["actions"]) => void,
+	) {
 		this.#server = server;
 		this.#sql = server.ports.sql;
 		this.#controllers = new Map(controllers.map((controller) => [controller.name, controller]));
 		this.#watches = watchesByResource(controllers);
 		this.#view = viewOf(server);
 		this.#act = act;
-		for (const row of this.#sql.all<{ controller: string; key: string; due_ms: number }>("SELECT controller, key, due_ms FROM queue")) this.#rows.set(id(row.controller, row.key), row.due_ms);
+		for (const row of this.#sql.all<{ controller: string; key: string; due_ms: number }>("SELECT controller, key, due_ms FROM queue"))
+			this.#rows.set(id(row.controller, row.key), row.due_ms);
 	}
 
 	get view(): View {
@@ -74,7 +79,11 @@ export class ControllerRunner {
 	/** Queues the keys whose time has come. */
 	takeDue(): void {
 		const nowMs = this.#server.ports.nowMs();
-		for (const row of this.#sql.all<{ controller: string; key: string; failures: number }>("SELECT controller, key, failures FROM queue WHERE due_ms <= ? ORDER BY due_ms LIMIT ?", nowMs, RECONCILES_PER_TURN_MAX)) {
+		for (const row of this.#sql.all<{ controller: string; key: string; failures: number }>(
+			"SELECT controller, key, failures FROM queue WHERE due_ms <= ? ORDER BY due_ms LIMIT ?",
+			nowMs,
+			RECONCILES_PER_TURN_MAX,
+		)) {
 			this.#pending.set(id(row.controller, row.key), row);
 		}
 	}
@@ -141,7 +150,9 @@ export function viewOf({ store }: ResourceServer): View {
 		list: <T extends KubeObject>(resource: ResourceName, labels?: Record<string, string>) => {
 			if (labels === undefined) return store.list<T>(resource);
 			const pairs = Object.entries(labels);
-			return store.list<T>(resource, { matcher: { requiredLabels: pairs, matches: (_name, summary) => pairs.every(([key, value]) => summary.labels[key] === value) } });
+			return store.list<T>(resource, {
+				matcher: { requiredLabels: pairs, matches: (_name, summary) => pairs.every(([key, value]) => summary.labels[key] === value) },
+			});
 		},
 		controlledBy: <T extends KubeObject>(resource: ResourceName, uid: string) => store.ownedBy(uid, resource).map((found) => found.object as T),
 		ownedBy: (uid) => store.ownedBy(uid),

@@ -35,7 +35,13 @@ export function recordEvent(server: ResourceServer, recorded: RecordedEvent): vo
 	if (kind === undefined) return;
 	const { about, eventType, reason, message, source } = recorded;
 	const name = `${about.metadata.name}.${fingerprint([about.metadata.uid ?? "", eventType, reason, message, source])}`;
-	const options: WriteOptions = { user: { name: "system:apiserver", groups: ["system:masters"] }, manager: source, subresource: "", dryRun: false, addWarning: () => {} };
+	const options: WriteOptions = {
+		user: { name: "system:apiserver", groups: ["system:masters"] },
+		manager: source,
+		subresource: "",
+		dryRun: false,
+		addWarning: () => {},
+	};
 	const old = server.store.get<Event>(EVENTS, name);
 	if (old === undefined) createObject(server, kind, newEvent(server, name, recorded), options);
 	else updateObject(server, kind, { ...structuredClone(old), count: (old.count ?? 1) + 1, lastTimestamp: server.nowIso() } as Event, old, options);
@@ -47,7 +53,14 @@ function newEvent(server: ResourceServer, name: string, { about, eventType, reas
 		apiVersion: "v1",
 		kind: "Event",
 		metadata: { name, namespace: server.namespace },
-		involvedObject: { kind: about.kind, namespace: about.metadata.namespace, name: about.metadata.name, uid: about.metadata.uid, apiVersion: about.apiVersion, resourceVersion: about.metadata.resourceVersion },
+		involvedObject: {
+			kind: about.kind,
+			namespace: about.metadata.namespace,
+			name: about.metadata.name,
+			uid: about.metadata.uid,
+			apiVersion: about.apiVersion,
+			resourceVersion: about.metadata.resourceVersion,
+		},
 		type: eventType,
 		reason,
 		message,

@@ -39,9 +39,23 @@ export class NamespaceCore {
 	constructor(namespace: string, ports: NamespacePorts, kinds: KindRegistry, schema: Schema) {
 		this.namespace = namespace;
 		this.#ports = ports;
-		this.#authorizer = namespaceAuthorizer(namespace, () => this.core.server.store, () => this.#config);
-		const controllers = namespaceControllers({ registry: kinds, namespaceActive: () => this.#phase() === "Active", namespaceTerminating: () => this.#phase() === "Terminating", namespaceUid: () => this.#namespaceObject()?.metadata.uid ?? "", rootCa: () => this.#config?.rootCa ?? "" });
-		this.core = new ResourceCore({ ports, kinds, schema, namespace, admission: this.#admissionView(), authorizer: this.#authorizer }, { object: "namespace", name: namespace }, controllers);
+		this.#authorizer = namespaceAuthorizer(
+			namespace,
+			() => this.core.server.store,
+			() => this.#config,
+		);
+		const controllers = namespaceControllers({
+			registry: kinds,
+			namespaceActive: () => this.#phase() === "Active",
+			namespaceTerminating: () => this.#phase() === "Terminating",
+			namespaceUid: () => this.#namespaceObject()?.metadata.uid ?? "",
+			rootCa: () => this.#config?.rootCa ?? "",
+		});
+		this.core = new ResourceCore(
+			{ ports, kinds, schema, namespace, admission: this.#admissionView(), authorizer: this.#authorizer },
+			{ object: "namespace", name: namespace },
+			controllers,
+		);
 	}
 
 	/** Makes the configuration replica current; await before anything that authorises or admits. */

@@ -36,7 +36,8 @@ export class NodeCore {
 	readonly #ports: CorePorts;
 	readonly #clock: RevisionClock;
 	readonly #held = new Set<HeldPoll>();
-	readonly #commands = new Map<string, { command: AgentCommand; atMs: number }>();
+	/** Kept for a while after they are sent, for the poll that took them may be a dead agent's: an agent ignores an id it serves. */
+	readonly #commands = new Map<string, { command: AgentCommand; atMs: number; sent: boolean }>();
 	readonly #alarm: Alarm;
 	#connected: boolean;
 	#taints: Taint[];
@@ -46,7 +47,9 @@ export class NodeCore {
 	constructor(node: string, ports: CorePorts) {
 		this.node = node;
 		this.#ports = ports;
-		const newest = ports.sql.all<{ newest: number | null }>("SELECT max(sequence) AS newest FROM (SELECT sequence FROM desired UNION ALL SELECT sequence FROM referenced)")[0]?.newest;
+		const newest = ports.sql.all<{ newest: number | null }>(
+			"SELECT max(sequence) AS newest FROM (SELECT sequence FROM desired UNION ALL SELECT sequence FROM referenced)",
+		)[0]?.newest;
 		this.#clock = new RevisionClock(Math.max(newest ?? 0, Number(this.#meta("cursor") ?? 0)));
 		this.outbox = new Outbox(ports, { object: "node", name: node }, this.#clock);
 		this.#alarm = new Alarm(ports);
@@ -59,8 +62,10 @@ export class NodeCore {
 	/** Stores what the agent reports for delivery to whom it concerns. Call `settle` afterwards. */
 	report({ statuses = [], stopped = [], node, cursor }: PollRequest): void {
 		this.#ports.sql.transaction(() => {
-			for (const [name, group] of Map.groupBy(statuses, ({ pod }) => pod.namespace)) this.#post({ to: { object: "namespace", name }, body: { type: "podStatus", node: this.node, statuses: group } });
-			for (const [name, pods] of Map.groupBy(stopped, (pod) => pod.namespace)) this.#post({ to: { object: "namespace", name }, body: { type: "podStopped", node: this.node, pods } });
+			for (const [name, group] of Map.groupBy(statuses, ({ pod }) => pod.namespace))
+				this.#post({ to: { object: "namespace", name }, body: { type: "podStatus", node: this.node, statuses: group } });
+			for (const [name, pods] of Map.groupBy(stopped, (pod) => pod.namespace))
+				this.#post({ to: { object: "namespace", name }, body: { type: "podStopped", node: this.node, pods } });
 			if (node !== undefined) {
 				this.#connect();
 				this.#post({ to: { object: "cluster" }, body: { type: "nodeStatus", node: this.node, connected: true, status: node.status, labels: node.labels } });
@@ -75,10 +80,12 @@ export class NodeCore {
 		const since = full ? 0 : cursor;
 		const desired = this.#ports.sql.all<DesiredRow>("SELECT * FROM desired WHERE sequence > ?", since);
 		const referenced = this.#ports.sql.all<ReferencedRow>("SELECT * FROM referenced WHERE sequence > ?", since);
-		const networks = this.#ports.sql.all<{ namespace: string; sequence: number; body: string }>("SELECT * FROM networks WHERE sequence > ? ORDER BY sequence", networkCursor);
+		const networks = this.#ports.sql.all<{ namespace: string; sequence: number; body: string }>(
+			"SELECT * FROM networks WHERE sequence > ? ORDER BY sequence",
+			networkCursor,
+		);
 		const parsed = (resource: string) => referenced.filter((row) => row.resource === resource).map((row) => JSON.parse(row.body));
-		const commands = [...this.#commands.values()].map(({ command }) => command);
-		this.#commands.clear();
+		const commands = this.#takeCommands();
 		return {
 			version: AGENT_PROTOCOL_VERSION,
 			cursor: Math.max(cursor > this.#clock.cut() ? 0 : cursor, this.#clock.cut()),
@@ -97,6 +104,8 @@ export class NodeCore {
 	hold(held: HeldPoll): void {
 		this.#connect();
 		this.#pollDueMs = undefined;
+		// An agent keeps one held poll: an older one is a dead connection, and what it was answered would be lost.
+		for (const older of this.#held) this.#held.delete(older);
 		if (this.#hasNews(held)) held.answer(this.poll(held));
 		else this.#held.add(held);
 	}
@@ -118,11 +127,23 @@ export class NodeCore {
 	/** Hands a command to the agent; false when no agent is connected. */
 	command(command: AgentCommand): boolean {
 		const nowMs = this.#ports.nowMs();
-		for (const [id, { atMs }] of this.#commands) if (atMs < nowMs - COMMAND_TTL_MS) this.#commands.delete(id);
+		this.#forgetOldCommands();
 		if (!this.#connected || this.#commands.size >= COMMANDS_MAX) return false;
-		this.#commands.set(command.id, { command, atMs: nowMs });
+		this.#commands.set(command.id, { command, atMs: nowMs, sent: false });
 		this.#announce();
 		return true;
+	}
+
+	#takeCommands(): AgentCommand[] {
+		this.#forgetOldCommands();
+		return [...this.#commands.values()].map((entry) => {
+			entry.sent = true;
+			return entry.command;
+		});
+	}
+
+	#forgetOldCommands(): void {
+		for (const [id, { atMs }] of this.#commands) if (atMs < this.#ports.nowMs() - COMMAND_TTL_MS) this.#commands.delete(id);
 	}
 
 	/** Takes in a delivery from another object. */
@@ -166,7 +187,12 @@ export class NodeCore {
 				for (const pod of message.pods) this.#unwant(pod);
 				return;
 			case "network":
-				this.#ports.sql.run("INSERT OR REPLACE INTO networks (namespace, sequence, body) VALUES (?, ?, ?)", message.namespace, message.sequence, JSON.stringify(message.services));
+				this.#ports.sql.run(
+					"INSERT OR REPLACE INTO networks (namespace, sequence, body) VALUES (?, ?, ?)",
+					message.namespace,
+					message.sequence,
+					JSON.stringify(message.services),
+				);
 				return;
 			case "nodeTaints":
 				return this.#taint(message.taints);
@@ -179,7 +205,14 @@ export class NodeCore {
 		const body = JSON.stringify(pod);
 		const uid = pod.metadata.uid ?? "";
 		if (this.#ports.sql.all<{ body: string }>("SELECT body FROM desired WHERE uid = ?", uid)[0]?.body === body) return;
-		this.#ports.sql.run("INSERT OR REPLACE INTO desired (uid, namespace, name, sequence, body) VALUES (?, ?, ?, ?, ?)", uid, pod.metadata.namespace ?? "", pod.metadata.name ?? "", this.#next(), body);
+		this.#ports.sql.run(
+			"INSERT OR REPLACE INTO desired (uid, namespace, name, sequence, body) VALUES (?, ?, ?, ?, ?)",
+			uid,
+			pod.metadata.namespace ?? "",
+			pod.metadata.name ?? "",
+			this.#next(),
+			body,
+		);
 	}
 
 	#unwant(pod: PodRef): void {
@@ -191,9 +224,21 @@ export class NodeCore {
 	#refer(resource: keyof typeof REFERENCED_RESOURCES, object: ConfigMap | Secret): void {
 		const body = JSON.stringify(object);
 		const { namespace = "", name = "" } = object.metadata;
-		const old = this.#ports.sql.all<{ body: string }>("SELECT body FROM referenced WHERE resource = ? AND namespace = ? AND name = ?", resource, namespace, name)[0];
+		const old = this.#ports.sql.all<{ body: string }>(
+			"SELECT body FROM referenced WHERE resource = ? AND namespace = ? AND name = ?",
+			resource,
+			namespace,
+			name,
+		)[0];
 		if (old?.body === body) return;
-		this.#ports.sql.run("INSERT OR REPLACE INTO referenced (resource, namespace, name, sequence, body) VALUES (?, ?, ?, ?, ?)", resource, namespace, name, this.#next(), body);
+		this.#ports.sql.run(
+			"INSERT OR REPLACE INTO referenced (resource, namespace, name, sequence, body) VALUES (?, ?, ?, ?, ?)",
+			resource,
+			namespace,
+			name,
+			this.#next(),
+			body,
+		);
 	}
 
 	#taint(taints: Taint[]): void {
@@ -215,7 +260,10 @@ export class NodeCore {
 		const { evict, nextAtMs } = evictions(this.#pods(), this.#taints, this.#ports.nowMs());
 		this.#evictionDueMs = nextAtMs;
 		for (const [name, pods] of Map.groupBy(evict, (pod) => pod.namespace))
-			this.#post({ to: { object: "namespace", name }, body: { type: "evictPods", node: this.node, pods, reason: "DeletionByTaintManager", message: "Taint manager: deleting due to NoExecute taint" } });
+			this.#post({
+				to: { object: "namespace", name },
+				body: { type: "evictPods", node: this.node, pods, reason: "DeletionByTaintManager", message: "Taint manager: deleting due to NoExecute taint" },
+			});
 	}
 
 	#pods(): Pod[] {
@@ -223,8 +271,9 @@ export class NodeCore {
 	}
 
 	#hasNews({ cursor, networkCursor }: Pick<HeldPoll, "cursor" | "networkCursor">): boolean {
-		if (cursor === 0 || cursor > this.#clock.cut() || this.#commands.size > 0) return true;
-		const query = "SELECT 1 FROM desired WHERE sequence > ?1 UNION ALL SELECT 1 FROM referenced WHERE sequence > ?1 UNION ALL SELECT 1 FROM networks WHERE sequence > ?2 LIMIT 1";
+		if (cursor === 0 || cursor > this.#clock.cut() || [...this.#commands.values()].some(({ sent }) => !sent)) return true;
+		const query =
+			"SELECT 1 FROM desired WHERE sequence > ?1 UNION ALL SELECT 1 FROM referenced WHERE sequence > ?1 UNION ALL SELECT 1 FROM networks WHERE sequence > ?2 LIMIT 1";
 		return this.#ports.sql.all(query, cursor, networkCursor).length > 0;
 	}
 

@@ -30,7 +30,12 @@ export class ResourceCore {
 	#eventSweepDueMs: number | undefined;
 
 	/** `observe` sees every turn's changes before they are published; what it posts leaves with them. */
-	constructor(options: ResourceServerOptions, self: ObjectAddress, controllers: readonly Controller[], observe: (changes: readonly CommittedChange[]) => void = () => {}) {
+	constructor(
+		options: ResourceServerOptions,
+		self: ObjectAddress,
+		controllers: readonly Controller[],
+		observe: (changes: readonly CommittedChange[]) => void = () => {},
+	) {
 		this.#ports = options.ports;
 		this.#observe = observe;
 		this.#alarm = new Alarm(options.ports);

@@ -136,9 +136,25 @@ export class ResourceServer {
 		return { labels: object.metadata.labels ?? {}, fields };
 	}
 
-	#note(resource: ResourceName, object: KubeObject | undefined, shown: KubeObject, old: KubeObject | undefined, summary: Summary, previous: Summary | null): void {
+	#note(
+		resource: ResourceName,
+		object: KubeObject | undefined,
+		shown: KubeObject,
+		old: KubeObject | undefined,
+		summary: Summary,
+		previous: Summary | null,
+	): void {
 		const name = shown.metadata.name ?? "";
 		this.authorizer.changed(resource);
-		this.#committed.push({ resource, name, revision: Number(shown.metadata.resourceVersion), summary, previous, shown, ...(old ? { old } : {}), ...(object ? { object } : {}) });
+		this.#committed.push({
+			resource,
+			name,
+			revision: Number(shown.metadata.resourceVersion),
+			summary,
+			previous,
+			shown,
+			...(old ? { old } : {}),
+			...(object ? { object } : {}),
+		});
 	}
 }

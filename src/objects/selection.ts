@@ -12,7 +12,9 @@ export function matcherOf(kind: KindDefinition, query: Pick<ApiQuery, "labelSele
 	const labels = query.labelSelector ? parseLabelSelector(query.labelSelector) : undefined;
 	const supported = new Set([...everyKindHas.slice(0, kind.scope === "Namespaced" ? 2 : 1), ...Object.keys(kind.selectableFields ?? {})]);
 	const fields = query.fieldSelector ? parseFieldSelector(query.fieldSelector, supported) : undefined;
-	const requiredLabels = labels?.requirements.flatMap((r): [string, string][] => (r.operator === "in" && r.values.length === 1 ? [[r.key, r.values[0] ?? ""]] : []));
+	const requiredLabels = labels?.requirements.flatMap((r): [string, string][] =>
+		r.operator === "in" && r.values.length === 1 ? [[r.key, r.values[0] ?? ""]] : [],
+	);
 	return {
 		matches(name, summary) {
 			if (labels && !labels.matches(summary.labels)) return false;

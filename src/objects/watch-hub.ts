@@ -36,7 +36,13 @@ export const INITIAL_EVENTS_END = "k8s.io/initial-events-end";
 const line = (type: string, objectText: string): string => `{"type":"${type}","object":${objectText}}\n`;
 
 /** The event that a watcher is shown for a change, or undefined: what enters a selection is ADDED, what leaves it DELETED. */
-export function eventType(matcher: Matcher | undefined, name: string, type: "ADDED" | "MODIFIED" | "DELETED", summary: Summary, previous: Summary | null): "ADDED" | "MODIFIED" | "DELETED" | undefined {
+export function eventType(
+	matcher: Matcher | undefined,
+	name: string,
+	type: "ADDED" | "MODIFIED" | "DELETED",
+	summary: Summary,
+	previous: Summary | null,
+): "ADDED" | "MODIFIED" | "DELETED" | undefined {
 	if (matcher === undefined) return type;
 	const matched = previous !== null && matcher.matches(name, previous);
 	const matches = type !== "DELETED" && matcher.matches(name, summary);
@@ -112,7 +118,8 @@ export class WatchHub {
 		if (sendInitialEvents || resourceVersion === "" || resourceVersion === "0") return undefined;
 		const revision = Number(resourceVersion);
 		const { clock, log } = this.#server.store;
-		if (revision > revisionAt(this.#server.ports.nowMs() + RESUME_OVERLAP_MS)) throw new StatusError(504, "Timeout", `Too large resource version: ${revision}, current: ${clock.cut()}`, { retryAfterSeconds: 1 });
+		if (revision > revisionAt(this.#server.ports.nowMs() + RESUME_OVERLAP_MS))
+			throw new StatusError(504, "Timeout", `Too large resource version: ${revision}, current: ${clock.cut()}`, { retryAfterSeconds: 1 });
 		// An event's revision is exact only in the object that made it: the others look further back.
 		const foreign = namespace === "" && this.#server.namespace !== "" && isEvent(revision) && log.at(revision) === undefined;
 		return foreign ? revision - RESUME_OVERLAP_MS * REVISIONS_PER_MS : revision;
@@ -123,7 +130,8 @@ export class WatchHub {
 		const resource = resourceOf(kind);
 		const names = store.names(resource, matcher ? { matcher } : {});
 		const events = names.map(({ name }) => line("ADDED", store.getText(resource, name)?.body ?? "null"));
-		if (request.query.sendInitialEvents && request.query.allowWatchBookmarks) events.push(line("BOOKMARK", bookmark(kind, store.clock.cut(), { [INITIAL_EVENTS_END]: "true" })));
+		if (request.query.sendInitialEvents && request.query.allowWatchBookmarks)
+			events.push(line("BOOKMARK", bookmark(kind, store.clock.cut(), { [INITIAL_EVENTS_END]: "true" })));
 		return events.join("");
 	}
 
@@ -149,7 +157,10 @@ export class WatchHub {
 	}
 }
 
-const selectorsOf = ({ labelSelector, fieldSelector }: ApiQuery): WatchSpec["query"] => ({ ...(labelSelector ? { labelSelector } : {}), ...(fieldSelector ? { fieldSelector } : {}) });
+const selectorsOf = ({ labelSelector, fieldSelector }: ApiQuery): WatchSpec["query"] => ({
+	...(labelSelector ? { labelSelector } : {}),
+	...(fieldSelector ? { fieldSelector } : {}),
+});
 
 const bookmark = (kind: KindDefinition, revision: number, annotations: Record<string, string>): string =>
 	JSON.stringify({ kind: kind.kind, apiVersion: apiVersionOf(kind), metadata: { resourceVersion: String(revision), creationTimestamp: null, annotations } });

@@ -65,12 +65,29 @@ export function createObject(server: ResourceServer, kind: KindDefinition, objec
 	const ctx = server.hookContext(options.user);
 	fillSystemFields(server, kind, object);
 	kind.defaults?.(object);
-	admit({ operation: "CREATE", kind, subresource: "", object, old: undefined, namespace: server.namespace, user: options.user, dryRun: options.dryRun, addWarning: options.addWarning, ctx }, server.admission);
+	admit(
+		{
+			operation: "CREATE",
+			kind,
+			subresource: "",
+			object,
+			old: undefined,
+			namespace: server.namespace,
+			user: options.user,
+			dryRun: options.dryRun,
+			addWarning: options.addWarning,
+			ctx,
+		},
+		server.admission,
+	);
 	// As upstream: what the server fills in from here on (status, addresses) is nobody's field.
 	if (!options.applied) trackFields(server, kind, undefined, object, options);
 	kind.prepareCreate?.(object, ctx);
 	kind.defaults?.(object);
-	refuseInvalid(kind, object, [...validateObjectMeta(object.metadata, { namespaced: kind.scope === "Namespaced", nameRule: kind.nameRule ?? "subdomain" }), ...kind.validate(object)]);
+	refuseInvalid(kind, object, [
+		...validateObjectMeta(object.metadata, { namespaced: kind.scope === "Namespaced", nameRule: kind.nameRule ?? "subdomain" }),
+		...kind.validate(object),
+	]);
 	server.authorizer.checkGrant(options.user, resourceOf(kind), object);
 	if (server.store.getText(resourceOf(kind), object.metadata.name ?? "") !== undefined) throw alreadyExists(groupResourceOf(kind), object.metadata.name ?? "");
 	allocate(server, kind, object, undefined, options.dryRun);
@@ -92,10 +109,13 @@ function trackFields(server: ResourceServer, kind: KindDefinition, old: KubeObje
 function checkPreconditions(kind: KindDefinition, next: KubeObject, old: KubeObject): void {
 	const name = old.metadata.name ?? "";
 	const { uid, resourceVersion } = next.metadata;
-	if (uid && uid !== old.metadata.uid) throw conflict(groupResourceOf(kind), name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`);
+	if (uid && uid !== old.metadata.uid)
+		throw conflict(groupResourceOf(kind), name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`);
 	if (resourceVersion && resourceVersion !== old.metadata.resourceVersion) throw staleObject(groupResourceOf(kind), name);
 	if (!resourceVersion && kind.allowUnconditionalUpdate === false) {
-		throw invalidObject(kind.group, kind.kind, name, [{ type: "FieldValueInvalid", field: "metadata.resourceVersion", message: "Invalid value: 0x0: must be specified for an update" }]);
+		throw invalidObject(kind.group, kind.kind, name, [
+			{ type: "FieldValueInvalid", field: "metadata.resourceVersion", message: "Invalid value: 0x0: must be specified for an update" },
+		]);
 	}
 }
 
@@ -141,7 +161,21 @@ export function updateObject(server: ResourceServer, kind: KindDefinition, next:
 	kind.defaults?.(next);
 	const ctx = server.hookContext(options.user);
 	const errors = prepareUpdate(server, kind, next, old, options);
-	admit({ operation: "UPDATE", kind, subresource: options.subresource, object: next, old, namespace: server.namespace, user: options.user, dryRun: options.dryRun, addWarning: options.addWarning, ctx }, server.admission);
+	admit(
+		{
+			operation: "UPDATE",
+			kind,
+			subresource: options.subresource,
+			object: next,
+			old,
+			namespace: server.namespace,
+			user: options.user,
+			dryRun: options.dryRun,
+			addWarning: options.addWarning,
+			ctx,
+		},
+		server.admission,
+	);
 	errors.push(...validateObjectMetaUpdate(next.metadata, old.metadata));
 	if (options.subresource === "" || options.subresource === "scale") errors.push(...kind.validate(next), ...(kind.validateUpdate?.(next, old) ?? []));
 	refuseInvalid(kind, next, errors);
@@ -166,27 +200,50 @@ export interface RemovalOptions {
 
 function deletionFinalizers(kind: KindDefinition, object: KubeObject, propagation: RemovalOptions["propagation"]): string[] {
 	const had = object.metadata.finalizers ?? [];
-	const chosen = propagation ?? (had.includes("orphan") ? "Orphan" : had.includes("foregroundDeletion") ? "Foreground" : (kind.defaultPropagation ?? "Background"));
+	const chosen =
+		propagation ?? (had.includes("orphan") ? "Orphan" : had.includes("foregroundDeletion") ? "Foreground" : (kind.defaultPropagation ?? "Background"));
 	const others = had.filter((finalizer) => finalizer !== "orphan" && finalizer !== "foregroundDeletion");
 	return chosen === "Orphan" ? [...others, "orphan"] : chosen === "Foreground" ? [...others, "foregroundDeletion"] : others;
 }
 
 function checkDeletePreconditions(kind: KindDefinition, object: KubeObject, wanted: RemovalOptions["preconditions"]): void {
 	const { uid, resourceVersion, name = "" } = object.metadata;
-	if (wanted?.uid && wanted.uid !== uid) throw conflict(groupResourceOf(kind), name, `Precondition failed: UID in precondition: ${wanted.uid}, UID in object meta: ${uid}`);
+	if (wanted?.uid && wanted.uid !== uid)
+		throw conflict(groupResourceOf(kind), name, `Precondition failed: UID in precondition: ${wanted.uid}, UID in object meta: ${uid}`);
 	if (wanted?.resourceVersion && wanted.resourceVersion !== resourceVersion)
-		throw conflict(groupResourceOf(kind), name, `Precondition failed: ResourceVersion in precondition: ${wanted.resourceVersion}, ResourceVersion in object meta: ${resourceVersion}`);
+		throw conflict(
+			groupResourceOf(kind),
+			name,
+			`Precondition failed: ResourceVersion in precondition: ${wanted.resourceVersion}, ResourceVersion in object meta: ${resourceVersion}`,
+		);
 }
 
 /** Marks the object as being deleted, or removes it when nothing holds it. Returns its state then. */
-export function deleteObject(server: ResourceServer, kind: KindDefinition, object: KubeObject, options: RemovalOptions): { object: KubeObject; removed: boolean } {
+export function deleteObject(
+	server: ResourceServer,
+	kind: KindDefinition,
+	object: KubeObject,
+	options: RemovalOptions,
+): { object: KubeObject; removed: boolean } {
 	checkDeletePreconditions(kind, object, options.preconditions);
 	admit(
-		{ operation: "DELETE", kind, subresource: "", object, old: object, namespace: server.namespace, user: options.user, dryRun: options.dryRun, addWarning: () => {}, ctx: server.hookContext(options.user) },
+		{
+			operation: "DELETE",
+			kind,
+			subresource: "",
+			object,
+			old: object,
+			namespace: server.namespace,
+			user: options.user,
+			dryRun: options.dryRun,
+			addWarning: () => {},
+			ctx: server.hookContext(options.user),
+		},
 		server.admission,
 	);
 	const next = markDeleted(server, kind, object, options);
-	if ((next.metadata.deletionGracePeriodSeconds ?? 0) === 0 && isFree(kind, next)) return { object: options.dryRun ? next : server.remove(kind, next), removed: true };
+	if ((next.metadata.deletionGracePeriodSeconds ?? 0) === 0 && isFree(kind, next))
+		return { object: options.dryRun ? next : server.remove(kind, next), removed: true };
 	if (options.dryRun || unchanged(next, object)) return { object: next, removed: false };
 	return { object: server.commit(kind, next, object), removed: false };
 }

@@ -95,7 +95,8 @@ export class ChangeLog {
 
 	#horizon(nowMs: number): number {
 		const byAge = revisionAt(nowMs - LOG_RETENTION_MS);
-		const bySize = this.#sql.all<{ revision: number }>("SELECT revision FROM changes ORDER BY revision DESC LIMIT 1 OFFSET ?", LOG_ENTRIES_MAX)[0]?.revision ?? 0;
+		const bySize =
+			this.#sql.all<{ revision: number }>("SELECT revision FROM changes ORDER BY revision DESC LIMIT 1 OFFSET ?", LOG_ENTRIES_MAX)[0]?.revision ?? 0;
 		return Math.max(byAge, bySize);
 	}
 }

@@ -60,7 +60,11 @@ export class Store {
 
 	/** The object's JSON text: what a GET answers, without parsing. */
 	getText(resource: ResourceName, name: string): StoredObject | undefined {
-		return this.#sql.all<{ name: string; revision: number; body: string }>("SELECT name, revision, body FROM objects WHERE resource = ? AND name = ?", resource, name)[0];
+		return this.#sql.all<{ name: string; revision: number; body: string }>(
+			"SELECT name, revision, body FROM objects WHERE resource = ? AND name = ?",
+			resource,
+			name,
+		)[0];
 	}
 
 	/** Creates or replaces; sets metadata.resourceVersion and returns the object. `old` is what it replaces. */
@@ -123,7 +127,12 @@ export class Store {
 
 	/** Objects last written before a moment. */
 	expiredBefore<T extends KubeObject>(resource: ResourceName, beforeMs: number, limit: number): T[] {
-		const rows = this.#sql.all<{ name: string; revision: number }>("SELECT name, revision FROM objects WHERE resource = ? AND revision < ? LIMIT ?", resource, revisionAt(beforeMs), limit);
+		const rows = this.#sql.all<{ name: string; revision: number }>(
+			"SELECT name, revision FROM objects WHERE resource = ? AND revision < ? LIMIT ?",
+			resource,
+			revisionAt(beforeMs),
+			limit,
+		);
 		return rows.map((row) => this.#load(resource, row.name, row.revision) as T);
 	}
 
@@ -137,7 +146,11 @@ export class Store {
 		const rows =
 			controlled === undefined
 				? this.#sql.all<{ resource: string; name: string }>("SELECT resource, name FROM owners WHERE owner_uid = ?", uid)
-				: this.#sql.all<{ resource: string; name: string }>("SELECT resource, name FROM owners WHERE owner_uid = ? AND resource = ? AND controller = 1", uid, controlled);
+				: this.#sql.all<{ resource: string; name: string }>(
+						"SELECT resource, name FROM owners WHERE owner_uid = ? AND resource = ? AND controller = 1",
+						uid,
+						controlled,
+					);
 		return rows.flatMap(({ resource, name }) => {
 			const object = this.get(resource, name);
 			return object === undefined ? [] : [{ resource, object }];
@@ -160,7 +173,8 @@ export class Store {
 	#summaries(resource: ResourceName, { matcher, after = "", limit }: ListOptions): SummaryRow[] {
 		const pairs = (matcher?.requiredLabels ?? []).slice(0, 16).map(pairText);
 		const query = `SELECT name, revision, labels, fields FROM objects WHERE resource = ? AND name > ?${" AND instr(labels, ?) > 0".repeat(pairs.length)} ORDER BY name`;
-		if (matcher === undefined) return limit === undefined ? this.#sql.all<SummaryRow>(query, resource, after) : this.#sql.all<SummaryRow>(`${query} LIMIT ?`, resource, after, limit);
+		if (matcher === undefined)
+			return limit === undefined ? this.#sql.all<SummaryRow>(query, resource, after) : this.#sql.all<SummaryRow>(`${query} LIMIT ?`, resource, after, limit);
 		const found: SummaryRow[] = [];
 		for (const row of this.#sql.iterate<SummaryRow>(query, resource, after, ...pairs)) {
 			if (!matcher.matches(row.name, { labels: JSON.parse(row.labels), fields: JSON.parse(row.fields) })) continue;
@@ -174,7 +188,8 @@ export class Store {
 		const before = new Map((old?.metadata.ownerReferences ?? []).map((owner) => [owner.uid, owner.controller === true]));
 		for (const owner of next?.metadata.ownerReferences ?? []) {
 			const controller = owner.controller === true;
-			if (before.get(owner.uid) !== controller) this.#sql.run("INSERT OR REPLACE INTO owners VALUES (?, ?, ?, ?)", owner.uid, resource, name, controller ? 1 : 0);
+			if (before.get(owner.uid) !== controller)
+				this.#sql.run("INSERT OR REPLACE INTO owners VALUES (?, ?, ?, ?)", owner.uid, resource, name, controller ? 1 : 0);
 			before.delete(owner.uid);
 		}
 		for (const uid of before.keys()) this.#sql.run("DELETE FROM owners WHERE owner_uid = ? AND resource = ? AND name = ?", uid, resource, name);

@@ -121,7 +121,8 @@ export class Agent {
 
 	#reportPod(uid: string): void {
 		const entry = this.running.get(uid);
-		if (entry !== undefined && entry.phase === "Running") this.#deliver({ statuses: [{ pod: refOf(entry.pod), status: runningStatus(entry.pod, this.world.nowMs) }] });
+		if (entry !== undefined && entry.phase === "Running")
+			this.#deliver({ statuses: [{ pod: refOf(entry.pod), status: runningStatus(entry.pod, this.world.nowMs) }] });
 	}
 
 	#reportAll(): void {
@@ -135,7 +136,9 @@ export class Agent {
 	}
 
 	async #report(report: Report): Promise<void> {
-		this.world.node(this.name).report({ version: 1, instanceId: this.name, bootId: "1", hold: false, cursor: this.#cursor, networkCursor: this.#networkCursor, ...report });
+		this.world
+			.node(this.name)
+			.report({ version: 1, instanceId: this.name, bootId: "1", hold: false, cursor: this.#cursor, networkCursor: this.#networkCursor, ...report });
 		await this.world.settle({ object: "node", name: this.name });
 	}
 }
@@ -145,12 +148,41 @@ const iso = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z
 
 function nodeStatus(nowMs: number): NonNullable<Node["status"]> {
 	const resources = { cpu: "64", memory: "256Gi", pods: "500" };
-	return { capacity: resources, allocatable: resources, conditions: [{ type: "Ready", status: "True", reason: "KubeletReady", message: "kubelet is posting ready status", lastHeartbeatTime: iso(nowMs), lastTransitionTime: iso(nowMs) }] };
+	return {
+		capacity: resources,
+		allocatable: resources,
+		conditions: [
+			{
+				type: "Ready",
+				status: "True",
+				reason: "KubeletReady",
+				message: "kubelet is posting ready status",
+				lastHeartbeatTime: iso(nowMs),
+				lastTransitionTime: iso(nowMs),
+			},
+		],
+	};
 }
 
 function runningStatus(pod: Pod, nowMs: number): PodStatus {
 	const started = iso(nowMs);
 	const conditions = ["Initialized", "Ready", "ContainersReady"].map((type) => ({ type, status: "True", lastTransitionTime: started }));
-	const containerStatuses = (pod.spec?.containers ?? []).map(({ name, image = "" }) => ({ name, image, imageID: image, ready: true, started: true, restartCount: 0, state: { running: { startedAt: started } } }));
-	return { phase: "Running", conditions, containerStatuses, podIP: "10.244.0.9", podIPs: [{ ip: "10.244.0.9" }], hostIP: "127.0.0.1", startTime: started } as PodStatus;
+	const containerStatuses = (pod.spec?.containers ?? []).map(({ name, image = "" }) => ({
+		name,
+		image,
+		imageID: image,
+		ready: true,
+		started: true,
+		restartCount: 0,
+		state: { running: { startedAt: started } },
+	}));
+	return {
+		phase: "Running",
+		conditions,
+		containerStatuses,
+		podIP: "10.244.0.9",
+		podIPs: [{ ip: "10.244.0.9" }],
+		hostIP: "127.0.0.1",
+		startTime: started,
+	} as PodStatus;
 }

@@ -23,7 +23,11 @@ async function world(seed: number): Promise<World> {
 	return made;
 }
 
-const gone = (made: World) => made.api({ verb: "get", resource: "namespaces", name: "team" }).then(() => false, (error) => error instanceof StatusError && error.code === 404);
+const gone = (made: World) =>
+	made.api({ verb: "get", resource: "namespaces", name: "team" }).then(
+		() => false,
+		(error) => error instanceof StatusError && error.code === 404,
+	);
 
 describe("namespaces under faults", () => {
 	it.each([1, 2, 3, 4, 5, 6])("seed %d: a deleted namespace is emptied and goes", async (seed) => {

@@ -47,13 +47,25 @@ export class Watcher {
 
 	#request(): ApiRequest {
 		const query = { raw: [] as [string, string][], ...(this.#lastVersion ? { resourceVersion: this.#lastVersion } : {}) };
-		return { verb: "watch", version: "v1", subresource: "", namespace: this.#namespace, name: "", query, user: { name: "sim", groups: ["system:masters"] }, body: "", userAgent: "sim", ...this.#resource };
+		return {
+			verb: "watch",
+			version: "v1",
+			subresource: "",
+			namespace: this.#namespace,
+			name: "",
+			query,
+			user: { name: "sim", groups: ["system:masters"] },
+			body: "",
+			userAgent: "sim",
+			...this.#resource,
+		};
 	}
 
 	#take({ type, object }: WatchEvent): void {
 		const { uid = "", resourceVersion = "", name } = object.metadata;
 		const known = this.cache.get(uid);
-		if (known && Number(known.metadata.resourceVersion) >= Number(resourceVersion)) this.violations.push(`${type} ${name} went back from ${known.metadata.resourceVersion} to ${resourceVersion}`);
+		if (known && Number(known.metadata.resourceVersion) >= Number(resourceVersion))
+			this.violations.push(`${type} ${name} went back from ${known.metadata.resourceVersion} to ${resourceVersion}`);
 		if (type === "ADDED" && known) this.violations.push(`${name} was added twice`);
 		if (type !== "ADDED" && type !== "BOOKMARK" && !known) this.violations.push(`${type} of ${name}, which was never added`);
 		if (type === "DELETED") this.cache.delete(uid);

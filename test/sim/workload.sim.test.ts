@@ -19,7 +19,14 @@ const deployment = (name: string, replicas: number, image: string) => ({
 	apiVersion: "apps/v1",
 	kind: "Deployment",
 	metadata: { name, namespace: NAMESPACE },
-	spec: { replicas, selector: { matchLabels: { app: name } }, template: { metadata: { labels: { app: name } }, spec: { tolerations: [{ operator: "Exists", effect: "NoExecute", tolerationSeconds: 10 }], containers: [{ name: "c", image }] } } },
+	spec: {
+		replicas,
+		selector: { matchLabels: { app: name } },
+		template: {
+			metadata: { labels: { app: name } },
+			spec: { tolerations: [{ operator: "Exists", effect: "NoExecute", tolerationSeconds: 10 }], containers: [{ name: "c", image }] },
+		},
+	},
 });
 
 class Storm {
@@ -57,7 +64,15 @@ class Storm {
 	async act(): Promise<void> {
 		const { random } = this.world;
 		const agent = random.pick(this.agents) as Agent;
-		const deeds = [() => this.deploy(), () => this.deploy(), () => this.deletePod(), () => agent.cut(), () => agent.heal(), () => agent.restart(), () => this.world.crashOne()];
+		const deeds = [
+			() => this.deploy(),
+			() => this.deploy(),
+			() => this.deletePod(),
+			() => agent.cut(),
+			() => agent.heal(),
+			() => agent.restart(),
+			() => this.world.crashOne(),
+		];
 		await random.pick(deeds)?.();
 	}
 
@@ -66,7 +81,10 @@ class Storm {
 		const name = `d${random.between(1, 3)}`;
 		const wanted = { replicas: random.between(0, 6), image: `image:${random.between(1, 3)}` };
 		const patch = deployment(name, wanted.replicas, wanted.image);
-		await this.world.api({ verb: "patch", ...APPS, version: "v1", namespace: NAMESPACE, name, patchType: "apply", query: { raw: [], fieldManager: "sim", force: true } }, patch);
+		await this.world.api(
+			{ verb: "patch", ...APPS, version: "v1", namespace: NAMESPACE, name, patchType: "apply", query: { raw: [], fieldManager: "sim", force: true } },
+			patch,
+		);
 		this.acknowledged.set(name, wanted);
 	}
 
@@ -101,14 +119,21 @@ class Storm {
 		const { store } = this.world.namespace(NAMESPACE).core.server;
 		for (const [name, { replicas, image }] of this.acknowledged) {
 			const { status } = store.get<Deployment>("apps/deployments", name) as Deployment;
-			expect({ available: status?.availableReplicas ?? 0, updated: status?.updatedReplicas ?? 0 }, `deployment ${name}`).toEqual({ available: replicas, updated: replicas });
+			expect({ available: status?.availableReplicas ?? 0, updated: status?.updatedReplicas ?? 0 }, `deployment ${name}`).toEqual({
+				available: replicas,
+				updated: replicas,
+			});
 			const pods = this.pods().filter((pod) => pod.metadata.labels?.app === name);
 			expect(pods.map((pod) => pod.spec?.containers[0]?.image)).toEqual(Array.from({ length: replicas }, () => image));
 		}
 		const bound = this.pods().map((pod) => `${pod.spec?.nodeName}/${pod.metadata.uid}`);
 		const running = this.agents.flatMap((agent) => [...agent.running.keys()].map((uid) => `${agent.name}/${uid}`));
 		expect(running.sort()).toEqual(bound.sort());
-		expect([...this.watcher.cache.values()].map((pod) => pod.metadata.resourceVersion).sort()).toEqual(this.pods().map((pod) => pod.metadata.resourceVersion).sort());
+		expect([...this.watcher.cache.values()].map((pod) => pod.metadata.resourceVersion).sort()).toEqual(
+			this.pods()
+				.map((pod) => pod.metadata.resourceVersion)
+				.sort(),
+		);
 		expect(this.watcher.violations).toEqual([]);
 		expect(store.list<EndpointSlice>("discovery.k8s.io/endpointslices")).toEqual([]);
 	}

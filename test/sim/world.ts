@@ -60,14 +60,21 @@ export class World {
 	}
 
 	cluster(): ClusterCore {
-		return this.#core({ object: "cluster" }, (ports) => new ClusterCore({ ...ports, rootCa: "-----BEGIN CERTIFICATE-----" }, builtinKinds, builtinSchema)) as ClusterCore;
+		return this.#core(
+			{ object: "cluster" },
+			(ports) => new ClusterCore({ ...ports, rootCa: "-----BEGIN CERTIFICATE-----" }, builtinKinds, builtinSchema),
+		) as ClusterCore;
 	}
 
 	namespace(name: string): NamespaceCore {
 		const make = (ports: CorePorts) =>
 			new NamespaceCore(
 				name,
-				{ ...ports, fetchConfig: async () => this.cluster().config(name), allocate: async (holder, request, dryRun) => this.cluster().allocate(holder, request, dryRun) },
+				{
+					...ports,
+					fetchConfig: async () => this.cluster().config(name),
+					allocate: async (holder, request, dryRun) => this.cluster().allocate(holder, request, dryRun),
+				},
 				builtinKinds,
 				builtinSchema,
 			);

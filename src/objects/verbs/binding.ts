@@ -10,14 +10,19 @@ export function bind(call: VerbCall): VerbResult {
 	const node = binding.target?.name;
 	if (!node) throw badRequest('Binding "" is invalid: target.name: Required value');
 	const pod = existing(call) as Pod;
-	if (pod.metadata.deletionTimestamp) throw conflict(groupResource(call.kind), call.request.name, `pod ${call.request.name} is being deleted, cannot be assigned to a host`);
-	if (pod.spec?.nodeName) throw conflict(groupResource(call.kind), call.request.name, `pod ${call.request.name} is already assigned to node ${JSON.stringify(pod.spec.nodeName)}`);
+	if (pod.metadata.deletionTimestamp)
+		throw conflict(groupResource(call.kind), call.request.name, `pod ${call.request.name} is being deleted, cannot be assigned to a host`);
+	if (pod.spec?.nodeName)
+		throw conflict(groupResource(call.kind), call.request.name, `pod ${call.request.name} is already assigned to node ${JSON.stringify(pod.spec.nodeName)}`);
 	updateObject(call.server, boundKind(call), boundPod(call, pod, node, binding), pod, { ...writeOptions(call), subresource: "binding" });
 	return { code: 201, object: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 } };
 }
 
 /** The binding subresource may write what a pod update may not: the node's name. */
-const boundKind = ({ kind }: VerbCall) => ({ ...kind, subresources: { ...kind.subresources, object: { ...kind.subresources?.object, binding: { prepareUpdate: () => {} } } } });
+const boundKind = ({ kind }: VerbCall) => ({
+	...kind,
+	subresources: { ...kind.subresources, object: { ...kind.subresources?.object, binding: { prepareUpdate: () => {} } } },
+});
 
 function boundPod({ server }: VerbCall, pod: Pod, node: string, binding: Binding): Pod {
 	const next = structuredClone(pod);

@@ -1,6 +1,6 @@
 /** From a request's body to an object of its kind: decoding, strictness, and the checks of apiVersion, kind, name and namespace. */
 import type { ApiRequest } from "../../core/api/request.ts";
-import { badRequest, StatusError } from "../../core/errors/status-error.ts";
+import { badRequest, type StatusError } from "../../core/errors/status-error.ts";
 import { apiVersionOf, type KindDefinition } from "../../core/kinds/define-kind.ts";
 import type { Json, JsonObject, KubeObject } from "../../core/meta/object.ts";
 import { decodeObject, duplicateFields, strictErrors } from "../../core/schema/decode.ts";
@@ -14,7 +14,10 @@ export function parseJson(body: string, into: string): JsonObject {
 	} catch (error) {
 		throw badRequest(`couldn't get version/kind; json parse error: ${(error as Error).message}`);
 	}
-	if (value === null || typeof value !== "object" || Array.isArray(value)) throw badRequest(`couldn't get version/kind; json parse error: json: cannot unmarshal ${Array.isArray(value) ? "array" : typeof value} into Go value of type ${into}`);
+	if (value === null || typeof value !== "object" || Array.isArray(value))
+		throw badRequest(
+			`couldn't get version/kind; json parse error: json: cannot unmarshal ${Array.isArray(value) ? "array" : typeof value} into Go value of type ${into}`,
+		);
 	return value;
 }
 
@@ -22,11 +25,21 @@ export function checkTypeMeta(kind: KindDefinition, value: JsonObject): void {
 	if (!value.kind) throw badRequest(`Object 'Kind' is missing in '${JSON.stringify(value).slice(0, 256)}'`);
 	const given = `${value.apiVersion ?? ""}, Kind=${value.kind}`;
 	const wanted = `${apiVersionOf(kind)}, Kind=${kind.kind}`;
-	if (given !== wanted) throw badRequest(`the API version in the data (${value.apiVersion ?? ""}) does not match the expected API version (${apiVersionOf(kind)})${value.kind === kind.kind ? "" : `: got kind ${JSON.stringify(value.kind)}, want ${JSON.stringify(kind.kind)}`}`);
+	if (given !== wanted)
+		throw badRequest(
+			`the API version in the data (${value.apiVersion ?? ""}) does not match the expected API version (${apiVersionOf(kind)})${value.kind === kind.kind ? "" : `: got kind ${JSON.stringify(value.kind)}, want ${JSON.stringify(kind.kind)}`}`,
+		);
 }
 
 /** Decodes what a client sent (or a patch made) into an object; complaints go where fieldValidation says. */
-export function decodeBody(schema: Schema, kind: KindDefinition, value: JsonObject, text: string | undefined, request: ApiRequest, addWarning: (text: string) => void): KubeObject {
+export function decodeBody(
+	schema: Schema,
+	kind: KindDefinition,
+	value: JsonObject,
+	text: string | undefined,
+	request: ApiRequest,
+	addWarning: (text: string) => void,
+): KubeObject {
 	checkTypeMeta(kind, value);
 	const { object, unknownFields } = decodeObject(schema, kind.schema, value);
 	const mode = request.query.fieldValidation ?? "Warn";

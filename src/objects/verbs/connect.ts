@@ -36,8 +36,14 @@ function checkStarted(pod: Pod, container: string, request: ApiRequest): void {
 	if (request.subresource !== "log") return;
 	const previous = request.query.raw.some(([key, value]) => key === "previous" && value === "true");
 	const name = pod.metadata.name ?? "";
-	if (previous && !state?.lastState?.terminated) throw badRequest(`previous terminated container ${JSON.stringify(container)} in pod ${JSON.stringify(name)} not found`);
-	const waiting = state === undefined ? "ContainerCreating" : state.state?.waiting && !state.lastState?.terminated ? (state.state.waiting.reason ?? "ContainerCreating") : undefined;
+	if (previous && !state?.lastState?.terminated)
+		throw badRequest(`previous terminated container ${JSON.stringify(container)} in pod ${JSON.stringify(name)} not found`);
+	const waiting =
+		state === undefined
+			? "ContainerCreating"
+			: state.state?.waiting && !state.lastState?.terminated
+				? (state.state.waiting.reason ?? "ContainerCreating")
+				: undefined;
 	if (waiting !== undefined) throw badRequest(`container ${JSON.stringify(container)} in pod ${JSON.stringify(name)} is waiting to start: ${waiting}`);
 }
 

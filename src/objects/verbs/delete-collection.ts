@@ -9,5 +9,8 @@ export function deleteCollection({ server, kind, request }: VerbCall): VerbResul
 	const matcher = matcherOf(kind, request.query, server.namespace);
 	const options = removalOptions(request);
 	const items = server.store.list(resourceOf(kind), matcher ? { matcher } : {}).map((object) => deleteObject(server, kind, object, options).object);
-	return { code: 200, object: { kind: `${kind.kind}List`, apiVersion: apiVersionOf(kind), metadata: { resourceVersion: String(server.store.clock.cut()) }, items } };
+	return {
+		code: 200,
+		object: { kind: `${kind.kind}List`, apiVersion: apiVersionOf(kind), metadata: { resourceVersion: String(server.store.clock.cut()) }, items },
+	};
 }

@@ -15,7 +15,8 @@ export function removalOptions(request: ApiRequest): RemovalOptions {
 	const body = (request.body === "" ? {} : parseJson(request.body, "v1.DeleteOptions")) as Partial<DeleteOptions>;
 	const policy = body.propagationPolicy ?? request.query.propagationPolicy;
 	const orphan = body.orphanDependents ?? request.query.orphanDependents;
-	if (policy !== undefined && !PROPAGATIONS.includes(policy as "Orphan")) throw badRequest(`invalid propagationPolicy ${JSON.stringify(policy)}: must be one of Foreground, Background, Orphan`);
+	if (policy !== undefined && !PROPAGATIONS.includes(policy as "Orphan"))
+		throw badRequest(`invalid propagationPolicy ${JSON.stringify(policy)}: must be one of Foreground, Background, Orphan`);
 	const grace = body.gracePeriodSeconds ?? request.query.gracePeriodSeconds;
 	if (grace !== undefined && (!Number.isInteger(grace) || grace < 0)) throw badRequest(`invalid gracePeriodSeconds ${grace}: must be a non-negative integer`);
 	const propagation = (policy as RemovalOptions["propagation"]) ?? (orphan === undefined ? undefined : orphan ? "Orphan" : "Background");

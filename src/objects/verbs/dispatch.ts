@@ -35,7 +35,13 @@ function handlerOf(server: ResourceServer, kind: KindDefinition, request: ApiReq
 		return handler;
 	}
 	const isObject = subresource === "status" ? kind.subresources?.status !== undefined : kind.subresources?.object?.[subresource] !== undefined;
-	const handler = isObject ? OBJECT_SUBRESOURCE_VERBS[verb] : subresource === "scale" && kind.subresources?.scale ? scale : verb === "create" && kind.subresources?.connect?.[subresource] ? CONNECT_CREATES[subresource] : undefined;
+	const handler = isObject
+		? OBJECT_SUBRESOURCE_VERBS[verb]
+		: subresource === "scale" && kind.subresources?.scale
+			? scale
+			: verb === "create" && kind.subresources?.connect?.[subresource]
+				? CONNECT_CREATES[subresource]
+				: undefined;
 	if (handler === undefined) throw pathNotFound();
 	return handler;
 }

@@ -10,7 +10,9 @@ export function evict(call: VerbCall): VerbResult {
 	const eviction = parseJson(request.body, "v1.Eviction") as unknown as Eviction;
 	const pod = existing(call) as Pod;
 	const options = removalOptions({ ...request, body: JSON.stringify(eviction.deleteOptions ?? {}) });
-	const marked = options.dryRun ? pod : (updateObject(server, kind, disrupted(pod, server.nowIso()), pod, { ...writeOptions(call), subresource: "status" }) as Pod);
+	const marked = options.dryRun
+		? pod
+		: (updateObject(server, kind, disrupted(pod, server.nowIso()), pod, { ...writeOptions(call), subresource: "status" }) as Pod);
 	deleteObject(server, kind, marked, options);
 	return { code: 201, object: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 } };
 }
@@ -19,7 +21,13 @@ export function evict(call: VerbCall): VerbResult {
 function disrupted(pod: Pod, nowIso: string): Pod {
 	const next = structuredClone(pod);
 	const others = (next.status?.conditions ?? []).filter((condition) => condition.type !== "DisruptionTarget");
-	const condition = { type: "DisruptionTarget", status: "True", reason: "EvictionByEvictionAPI", message: "Eviction API: evicting", lastTransitionTime: nowIso };
+	const condition = {
+		type: "DisruptionTarget",
+		status: "True",
+		reason: "EvictionByEvictionAPI",
+		message: "Eviction API: evicting",
+		lastTransitionTime: nowIso,
+	};
 	next.status = { ...next.status, conditions: [...others, condition] };
 	return next;
 }

@@ -71,7 +71,14 @@ export function* listText(server: ResourceServer, kind: KindDefinition, plan: Li
 }
 
 function pageText(server: ResourceServer, kind: KindDefinition, page: ListPlan["items"]): string {
-	const found = new Map(server.store.texts(resourceOf(kind), page.map((item) => item.name)).map((row) => [row.name, row]));
+	const found = new Map(
+		server.store
+			.texts(
+				resourceOf(kind),
+				page.map((item) => item.name),
+			)
+			.map((row) => [row.name, row]),
+	);
 	const texts = page.map((item) => {
 		const row = found.get(item.name);
 		return row?.revision === item.revision ? row.body : server.store.log.at(item.revision);
@@ -81,4 +88,5 @@ function pageText(server: ResourceServer, kind: KindDefinition, page: ListPlan["
 }
 
 /** The whole answer, for callers that do not stream. */
-export const listBody = (server: ResourceServer, kind: KindDefinition, request: ApiRequest): string => [...listText(server, kind, planList(server, kind, request))].join("");
+export const listBody = (server: ResourceServer, kind: KindDefinition, request: ApiRequest): string =>
+	[...listText(server, kind, planList(server, kind, request))].join("");

@@ -46,7 +46,7 @@ function change(call: VerbCall): VerbResult {
 
 function apply(call: VerbCall): VerbResult {
 	const { server, kind, request } = call;
-	if (!request.query.fieldManager) throw badRequest("PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch");
+	if (!request.query.fieldManager) throw badRequest('PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch');
 	const options = { ...writeOptions(call), applied: true };
 	// The configuration is taken as it was written: it owns what it says, not what decoding or defaults add.
 	const sent = parseJson(request.body, "map[string]interface {}");

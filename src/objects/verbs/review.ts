@@ -3,7 +3,14 @@ import type { UserInfo } from "../../core/api/request.ts";
 import { badRequest, invalidObject } from "../../core/errors/status-error.ts";
 import type { Attributes } from "../../core/authz/attributes.ts";
 import { rulesFor } from "../../core/authz/rbac.ts";
-import type { LocalSubjectAccessReview, ResourceAttributes, SelfSubjectAccessReview, SelfSubjectReview, SelfSubjectRulesReview, SubjectAccessReview } from "../../core/schema/kubernetes.d.ts";
+import type {
+	LocalSubjectAccessReview,
+	ResourceAttributes,
+	SelfSubjectAccessReview,
+	SelfSubjectReview,
+	SelfSubjectRulesReview,
+	SubjectAccessReview,
+} from "../../core/schema/kubernetes.d.ts";
 import type { Authorizer } from "../authorizer.ts";
 import { decodeBody, parseJson } from "./body.ts";
 import { type VerbCall, type VerbResult, writeOptions } from "./verb.ts";
@@ -21,7 +28,9 @@ function access(authorizer: Authorizer, review: AccessReview, asker: UserInfo): 
 	const { resourceAttributes, nonResourceAttributes } = review.spec ?? {};
 	const subject = review.spec as SubjectAccessReview["spec"] | undefined;
 	const user: UserInfo = review.kind === "SelfSubjectAccessReview" ? asker : { name: subject?.user ?? "", groups: subject?.groups ?? [] };
-	const asked: Attributes = resourceAttributes ? attributesOf(resourceAttributes) : { verb: nonResourceAttributes?.verb ?? "", path: nonResourceAttributes?.path ?? "" };
+	const asked: Attributes = resourceAttributes
+		? attributesOf(resourceAttributes)
+		: { verb: nonResourceAttributes?.verb ?? "", path: nonResourceAttributes?.path ?? "" };
 	const { allowed, reason } = authorizer.decide(user, asked);
 	return { ...review, status: { allowed, ...(reason ? { reason } : {}) } };
 }
@@ -30,7 +39,9 @@ function rules(authorizer: Authorizer, review: SelfSubjectRulesReview, asker: Us
 	const namespace = review.spec?.namespace ?? "";
 	if (namespace === "") throw badRequest("no namespace on request");
 	const found = rulesFor(asker, namespace, authorizer.policy());
-	const resourceRules = found.filter((rule) => rule.resources?.length).map(({ verbs, apiGroups, resources, resourceNames }) => ({ verbs, apiGroups, resources, ...(resourceNames?.length ? { resourceNames } : {}) }));
+	const resourceRules = found
+		.filter((rule) => rule.resources?.length)
+		.map(({ verbs, apiGroups, resources, resourceNames }) => ({ verbs, apiGroups, resources, ...(resourceNames?.length ? { resourceNames } : {}) }));
 	const nonResourceRules = found.filter((rule) => rule.nonResourceURLs?.length).map(({ verbs, nonResourceURLs }) => ({ verbs, nonResourceURLs }));
 	return { ...review, status: { resourceRules, nonResourceRules, incomplete: false } };
 }

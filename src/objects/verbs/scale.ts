@@ -16,13 +16,16 @@ export function scale(call: VerbCall): VerbResult {
 	const { server, kind, request } = call;
 	const old = existing(call);
 	if (request.verb === "get") return { code: 200, object: scaleOf(kind, old) };
-	const sent = request.verb === "update" ? parseJson(request.body, "v1.Scale") : patched(server.schema, SCALE_TYPE, call, scaleOf(kind, old) as unknown as JsonObject);
+	const sent =
+		request.verb === "update" ? parseJson(request.body, "v1.Scale") : patched(server.schema, SCALE_TYPE, call, scaleOf(kind, old) as unknown as JsonObject);
 	const wanted = decodeObject(server.schema, SCALE_TYPE, sent).object as unknown as Scale;
-	if (wanted.metadata?.name && wanted.metadata.name !== request.name) throw badRequest(`the name of the object (${wanted.metadata.name}) does not match the name on the URL (${request.name})`);
+	if (wanted.metadata?.name && wanted.metadata.name !== request.name)
+		throw badRequest(`the name of the object (${wanted.metadata.name}) does not match the name on the URL (${request.name})`);
 	const next = structuredClone(old);
 	applyScale(kind, next, wanted);
 	next.metadata.resourceVersion = wanted.metadata?.resourceVersion ?? "";
 	return { code: 200, object: scaleOf(kind, updateObject(server, kind, next, old, writeOptions(call))) };
 }
 
-export const hasScale = (kind: KindDefinition): kind is KindDefinition & { subresources: { scale: ScaleSubresource<KubeObject> } } => kind.subresources?.scale !== undefined;
+export const hasScale = (kind: KindDefinition): kind is KindDefinition & { subresources: { scale: ScaleSubresource<KubeObject> } } =>
+	kind.subresources?.scale !== undefined;

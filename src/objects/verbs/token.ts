@@ -15,7 +15,12 @@ const EXPIRATION_MAX_SECONDS = 2 ** 32;
 
 function expirationOf(spec: TokenRequest["spec"]): number {
 	const seconds = spec?.expirationSeconds ?? EXPIRATION_DEFAULT_SECONDS;
-	const problem = seconds < EXPIRATION_MIN_SECONDS ? "may not specify a duration less than 10 minutes" : seconds > EXPIRATION_MAX_SECONDS ? "may not specify a duration larger than 2^32 seconds" : undefined;
+	const problem =
+		seconds < EXPIRATION_MIN_SECONDS
+			? "may not specify a duration less than 10 minutes"
+			: seconds > EXPIRATION_MAX_SECONDS
+				? "may not specify a duration larger than 2^32 seconds"
+				: undefined;
 	if (problem !== undefined) throw invalidObject("authentication.k8s.io", "TokenRequest", "", [invalid("spec.expirationSeconds", seconds, problem)]);
 	return seconds;
 }
@@ -26,13 +31,27 @@ function boundObject(server: ResourceServer, account: ServiceAccount, spec: Toke
 	// Null when the body left it out: Go prints the field all the same.
 	if (!bound) return {};
 	const resource = bound.kind === "Pod" ? "pods" : bound.kind === "Secret" ? "secrets" : undefined;
-	if (resource === undefined) throw invalidObject("authentication.k8s.io", "TokenRequest", "", [invalid("spec.boundObjectRef.kind", bound.kind ?? "", "cannot bind token to this type of object")]);
+	if (resource === undefined)
+		throw invalidObject("authentication.k8s.io", "TokenRequest", "", [
+			invalid("spec.boundObjectRef.kind", bound.kind ?? "", "cannot bind token to this type of object"),
+		]);
 	const found = server.store.get(resource, bound.name ?? "");
 	if (found === undefined) throw notFound({ group: "", resource }, bound.name ?? "");
 	const uid = found.metadata.uid ?? "";
-	if (bound.uid && bound.uid !== uid) throw conflict({ group: "", resource }, bound.name ?? "", `the UID in the bound object reference (${bound.uid}) does not match the UID in record. The object might have been deleted and then recreated`);
+	if (bound.uid && bound.uid !== uid)
+		throw conflict(
+			{ group: "", resource },
+			bound.name ?? "",
+			`the UID in the bound object reference (${bound.uid}) does not match the UID in record. The object might have been deleted and then recreated`,
+		);
 	if (resource === "pods" && ((found as Pod).spec?.serviceAccountName ?? "default") !== account.metadata.name)
-		throw invalidObject("authentication.k8s.io", "TokenRequest", "", [invalid("spec.boundObjectRef", bound.name ?? "", `cannot bind token for serviceaccount ${JSON.stringify(account.metadata.name)} to pod running with different serviceaccount name.`)]);
+		throw invalidObject("authentication.k8s.io", "TokenRequest", "", [
+			invalid(
+				"spec.boundObjectRef",
+				bound.name ?? "",
+				`cannot bind token for serviceaccount ${JSON.stringify(account.metadata.name)} to pod running with different serviceaccount name.`,
+			),
+		]);
 	return resource === "pods" ? { pod: { name: bound.name ?? "", uid } } : {};
 }
 
@@ -46,7 +65,11 @@ export function serviceAccountGrant(server: ResourceServer, request: ApiRequest)
 		claims: {
 			sub: `system:serviceaccount:${server.namespace}:${request.name}`,
 			aud: spec?.audiences?.length ? spec.audiences : [SERVICE_ACCOUNT_ISSUER],
-			"kubernetes.io": { namespace: server.namespace, serviceaccount: { name: request.name, uid: account.metadata.uid ?? "" }, ...boundObject(server, account, spec) },
+			"kubernetes.io": {
+				namespace: server.namespace,
+				serviceaccount: { name: request.name, uid: account.metadata.uid ?? "" },
+				...boundObject(server, account, spec),
+			},
 		},
 	};
 }

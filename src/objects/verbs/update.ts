@@ -15,7 +15,12 @@ export function update(call: VerbCall): VerbResult {
 	return { code: 200, object: updateObject(server, kind, next, existing(call), options) };
 }
 
-function createOnUpdate(call: VerbCall, kind: KindDefinition, next: Parameters<typeof createObject>[2], options: Parameters<typeof createObject>[3]): VerbResult {
+function createOnUpdate(
+	call: VerbCall,
+	kind: KindDefinition,
+	next: Parameters<typeof createObject>[2],
+	options: Parameters<typeof createObject>[3],
+): VerbResult {
 	if (!kind.allowCreateOnUpdate || call.request.subresource !== "") throw notFound(groupResource(kind), call.request.name);
 	return { code: 201, object: createObject(call.server, kind, next, options) };
 }
