@@ -50,8 +50,7 @@ const sourceFile = process.argv[2];
 if (sourceFile === undefined) throw new Error("usage: node tools/generate-types.ts <api-types-1.36.json>");
 const source = JSON.parse(readFileSync(sourceFile, "utf8")) as GroupVersions;
 const owners = new Map<string, string[]>();
-for (const [group, { types }] of Object.entries(source))
-	for (const name of Object.keys(types)) owners.set(name, [...(owners.get(name) ?? []), group]);
+for (const [group, { types }] of Object.entries(source)) for (const name of Object.keys(types)) owners.set(name, [...(owners.get(name) ?? []), group]);
 
 /** A short name, prefixed by its group where two groups declare the same one. */
 function tsName(group: string, name: string): string {
@@ -80,14 +79,15 @@ function tsType(goType: string, group: string): string {
 
 function declaration(group: string, name: string, type: GoType): string {
 	const tsname = tsName(group, name);
-	if (type.alias) return `export type ${tsname} = ${type.values?.length ? `${type.values.map((v) => JSON.stringify(v)).join(" | ")} | (string & {})` : tsType(type.alias, group)};`;
+	if (type.alias)
+		return `export type ${tsname} = ${type.values?.length ? `${type.values.map((v) => JSON.stringify(v)).join(" | ")} | (string & {})` : tsType(type.alias, group)};`;
 	if (!type.fields) return `export type ${tsname} = unknown;`;
 	const topLevel = type.fields.some((f) => f.inline && f.type === "metav1.TypeMeta");
 	const parts: string[] = [];
 	const inherits: string[] = [];
 	if (topLevel) parts.push("apiVersion: string", "kind: string");
 	for (const field of type.fields) {
-		if (field.inline) {
+		if (field.inline && field.json === "") {
 			if (field.type !== "metav1.TypeMeta") inherits.push(tsType(field.type, group));
 			continue;
 		}

@@ -745,7 +745,7 @@ export interface StorageClassList { apiVersion: string; kind: string; metadata: 
 export interface StorageV1TokenRequest { audience: string; expirationSeconds?: number }
 export interface VolumeAttachment { apiVersion: string; kind: string; metadata: ObjectMeta; spec: VolumeAttachmentSpec; status?: VolumeAttachmentStatus }
 export interface VolumeAttachmentList { apiVersion: string; kind: string; metadata: ListMeta; items: VolumeAttachment[] }
-export type VolumeAttachmentSource = PersistentVolumeSpec & { persistentVolumeName?: string };
+export interface VolumeAttachmentSource { persistentVolumeName?: string; inlineVolumeSpec?: PersistentVolumeSpec }
 export interface VolumeAttachmentSpec { attacher: string; source: VolumeAttachmentSource; nodeName: string }
 export interface VolumeAttachmentStatus { attached: boolean; attachmentMetadata?: Record<string, string>; attachError?: VolumeError; detachError?: VolumeError }
 export interface VolumeAttributesClass { apiVersion: string; kind: string; metadata: ObjectMeta; driverName: string; parameters?: Record<string, string> }
