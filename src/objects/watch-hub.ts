@@ -31,6 +31,9 @@ interface Watcher {
 	matcher: Matcher | undefined;
 }
 
+/** A message of a watch's start is at most about this long: the platform bounds a message's size. */
+const START_MESSAGE_CHARACTERS = 256 * 1024;
+
 export const INITIAL_EVENTS_END = "k8s.io/initial-events-end";
 
 const line = (type: string, objectText: string): string => `{"type":"${type}","object":${objectText}}\n`;
@@ -101,13 +104,12 @@ export class WatchHub {
 		const spec: WatchSpec = { group: request.group, version: request.version, resource: request.resource, query: selectorsOf(request.query) };
 		const matcher = matcherOf(kind, request.query, this.#server.namespace);
 		const since = this.#startRevision(request);
-		const text = since === undefined ? this.#initialState(kind, matcher, request) : this.#missed(kind, matcher, since);
-		if (text === "expired") {
+		const lines = since === undefined ? this.#initialState(kind, matcher, request) : this.#missed(kind, matcher, since);
+		if (lines === "expired") {
 			socket.close(WATCH_EXPIRED_CODE, "too old resource version");
 			return spec;
 		}
-		// A watch across namespaces waits for the first message of each object.
-		socket.send(text === "" ? "\n" : text);
+		for (const message of messagesOf(lines)) socket.send(message);
 		this.add(spec, socket);
 		return spec;
 	}
@@ -125,20 +127,20 @@ export class WatchHub {
 		return foreign ? revision - RESUME_OVERLAP_MS * REVISIONS_PER_MS : revision;
 	}
 
-	#initialState(kind: KindDefinition, matcher: Matcher | undefined, request: ApiRequest): string {
+	#initialState(kind: KindDefinition, matcher: Matcher | undefined, request: ApiRequest): string[] {
 		const { store } = this.#server;
 		const resource = resourceOf(kind);
 		const names = store.names(resource, matcher ? { matcher } : {});
 		const events = names.map(({ name }) => line("ADDED", store.getText(resource, name)?.body ?? "null"));
 		if (request.query.sendInitialEvents && request.query.allowWatchBookmarks)
 			events.push(line("BOOKMARK", bookmark(kind, store.clock.cut(), { [INITIAL_EVENTS_END]: "true" })));
-		return events.join("");
+		return events;
 	}
 
-	#missed(kind: KindDefinition, matcher: Matcher | undefined, revision: number): string | "expired" {
+	#missed(kind: KindDefinition, matcher: Matcher | undefined, revision: number): string[] | "expired" {
 		const changes = this.#server.store.log.since(resourceOf(kind), revision);
 		if (changes === "expired") return "expired";
-		return changes.map((change) => this.#missedLine(kind, matcher, change)).join("");
+		return changes.map((change) => this.#missedLine(kind, matcher, change));
 	}
 
 	#missedLine(kind: KindDefinition, matcher: Matcher | undefined, change: Change): string {
@@ -155,6 +157,17 @@ export class WatchHub {
 			this.remove(watcher.socket);
 		}
 	}
+}
+
+/** The lines in messages of a bounded size; at least one, for a watch across namespaces waits for the first of each object. */
+function messagesOf(lines: readonly string[]): string[] {
+	const messages = [""];
+	for (const text of lines) {
+		const last = messages.length - 1;
+		if (messages[last] !== "" && (messages[last] ?? "").length + text.length > START_MESSAGE_CHARACTERS) messages.push(text);
+		else messages[last] += text;
+	}
+	return messages.map((message) => message || "\n");
 }
 
 const selectorsOf = ({ labelSelector, fieldSelector }: ApiQuery): WatchSpec["query"] => ({
