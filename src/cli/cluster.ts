@@ -22,7 +22,8 @@ import type { SupervisedProcess } from "./supervised-process.ts";
 const NODE_READY_TIMEOUT_MS = 90_000;
 const POLL_INTERVAL_MS = 100;
 const AGENT_GRACE_MS = 60_000;
-const CONTROL_PLANE_GRACE_MS = 3_000;
+/** workerd waits for its clients to hang up, watches among them; every answered write is on disk by then, so it need not. */
+const CONTROL_PLANE_GRACE_MS = 500;
 const PORT_ATTEMPTS = 3;
 
 export interface ClusterOptions {
@@ -83,14 +84,18 @@ export class Cluster {
 		return this.#stopped;
 	}
 
+	/** The directory is given free whatever fails on the way. */
 	async #stop(): Promise<void> {
 		if (!this.#locked) return;
-		const agentRan = this.#agent?.running === true;
-		await this.#agent?.stop(AGENT_GRACE_MS);
-		if (this.#agent !== undefined && !agentRan) await cleanNode(this.#data);
-		await this.#controlPlane?.stop(CONTROL_PLANE_GRACE_MS);
-		this.#data.remove("run.json");
-		this.#data.unlock();
+		try {
+			const agentRan = this.#agent?.running === true;
+			await this.#agent?.stop(AGENT_GRACE_MS);
+			if (this.#agent !== undefined && !agentRan) await cleanNode(this.#data);
+		} finally {
+			await this.#controlPlane?.stop(CONTROL_PLANE_GRACE_MS);
+			this.#data.remove("run.json");
+			this.#data.unlock();
+		}
 	}
 
 	async #startControlPlane(): Promise<ApiServer> {

@@ -10,9 +10,22 @@
  *   logs/             control-plane.log, agent.log, petrel.log (detached)
  *   run.json          the processes that run now
  */
-import { chmodSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync, closeSync, writeSync } from "node:fs";
+import {
+	chmodSync,
+	existsSync,
+	mkdirSync,
+	openSync,
+	readdirSync,
+	readFileSync,
+	renameSync,
+	rmSync,
+	statSync,
+	writeFileSync,
+	closeSync,
+	writeSync,
+} from "node:fs";
 import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { CliError } from "./cli-error.ts";
 import { identify, isRunning, type ProcessIdentity } from "./process-identity.ts";
 
@@ -85,7 +98,7 @@ export class DataDirectory {
 	/** Creates the directory, or checks that it is a whole one of ours. */
 	prepare(): void {
 		try {
-			mkdirSync(this.path, { recursive: true, mode: DIRECTORY_MODE });
+			makeDirectories(this.path);
 			this.#check();
 			chmodSync(this.path, DIRECTORY_MODE);
 			for (const name of this.exists() ? [...PLAIN_DIRECTORIES, "state"] : PLAIN_DIRECTORIES) this.#makeDirectory(name);
@@ -179,6 +192,13 @@ export class DataDirectory {
 	writeRunState(state: RunState): void {
 		this.write("run.json", `${JSON.stringify(state)}\n`);
 	}
+}
+
+/** Not `recursive: true`, which does not end where the system refuses a directory with ENOENT, as /proc does. */
+function makeDirectories(path: string): void {
+	if (existsSync(path) && statSync(path).isDirectory()) return;
+	if (dirname(path) !== path) makeDirectories(dirname(path));
+	mkdirSync(path, { mode: DIRECTORY_MODE });
 }
 
 function parse<T>(text: string | undefined): T | undefined {

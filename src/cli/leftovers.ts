@@ -4,7 +4,8 @@ import type { DataDirectory } from "./data-directory.ts";
 import { endProcess, isRunning } from "./process-identity.ts";
 
 const AGENT_GRACE_MS = 60_000;
-const CONTROL_PLANE_GRACE_MS = 3_000;
+/** workerd waits for its clients to hang up, watches among them; every answered write is on disk by then, so it need not. */
+const CONTROL_PLANE_GRACE_MS = 500;
 
 /** True when there was something to end. To be called with the directory's lock held, or with nothing running in it. */
 export async function endLeftovers(data: DataDirectory): Promise<boolean> {
