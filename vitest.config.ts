@@ -3,6 +3,8 @@ import { defineConfig } from "vitest/config";
 
 const E2E_TIMEOUT_MS = 180_000;
 const SIM_TIMEOUT_MS = 120_000;
+/** The first request of a file loads the Worker's modules. */
+const WORKERD_TIMEOUT_MS = 60_000;
 
 export default defineConfig({
 	test: {
@@ -11,7 +13,7 @@ export default defineConfig({
 			{ test: { name: "sim", environment: "node", include: ["test/sim/**/*.test.ts"], testTimeout: SIM_TIMEOUT_MS } },
 			{
 				plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" }, miniflare: { bindings: { PETREL_SIGNING_KEY: testSigningKey() } } })],
-				test: { name: "workerd", include: ["test/workerd/**/*.test.ts"] },
+				test: { name: "workerd", include: ["test/workerd/**/*.test.ts"], testTimeout: WORKERD_TIMEOUT_MS },
 			},
 			{
 				test: {
