@@ -5,7 +5,7 @@ import type { PodRef } from "../core/protocol/messages.ts";
 import type { Pod } from "../core/schema/kubernetes.d.ts";
 import { isMissing } from "./atomic-file.ts";
 import type { PodContext } from "./pod-context.ts";
-import { DEFAULT_GRACE_SECONDS } from "./pod-lifecycle.ts";
+import { DEFAULT_GRACE_SECONDS, graceSeconds } from "./pod-lifecycle.ts";
 import { podPaths } from "./pod-names.ts";
 import { PodWorker } from "./pod-worker.ts";
 import { tearDownVolumes } from "./volumes/volume-set.ts";
@@ -96,9 +96,10 @@ export class PodSupervisor {
 		this.#cancelRetry();
 		await Promise.all([...this.#workers.values()].map((w) => w.halt()));
 		if (!options.removeAll) return;
-		await this.#takeDown(await this.#everything(), STOP_ALL_GRACE_SECONDS);
+		const grace = (uid: string): number => Math.min(STOP_ALL_GRACE_SECONDS, this.#graceOf(uid));
+		await this.#takeDown(await this.#everything(), grace);
 		// A container whose start was under way has come into being only now.
-		await this.#takeDown(await this.#everything(), STOP_ALL_GRACE_SECONDS);
+		await this.#takeDown(await this.#everything(), grace);
 	}
 
 	readonly #done = new Set<string>();
@@ -123,7 +124,7 @@ export class PodSupervisor {
 	async #removeOrphans(): Promise<void> {
 		try {
 			const uids = (await this.#everything()).filter((uid) => !this.#workers.has(uid) && !this.#orphans.has(uid));
-			await this.#takeDown(uids, DEFAULT_GRACE_SECONDS);
+			await this.#takeDown(uids, (uid) => this.#graceOf(uid));
 			if (this.#stopped || !(await this.#leftovers())) return;
 		} catch (error) {
 			this.#context.log.warn("pods that nobody wants could not be removed yet", { error });
@@ -148,12 +149,18 @@ export class PodSupervisor {
 		if (ref.name) await rm(paths.logDirectory, { recursive: true, force: true });
 	}
 
-	async #takeDown(uids: readonly string[], graceSeconds: number): Promise<void> {
+	/** An orphan's pod is not known: it gets what pods get by default. */
+	#graceOf(uid: string): number {
+		const pod = this.#workers.get(uid)?.pod;
+		return pod === undefined ? DEFAULT_GRACE_SECONDS : graceSeconds(pod);
+	}
+
+	async #takeDown(uids: readonly string[], grace: (uid: string) => number): Promise<void> {
 		await Promise.all(
 			uids.map(async (uid) => {
 				this.#orphans.add(uid);
 				try {
-					await this.#takeDownOne(uid, graceSeconds);
+					await this.#takeDownOne(uid, grace(uid));
 				} catch (error) {
 					this.#context.log.warn("a pod could not be removed", { uid, error });
 				} finally {
@@ -163,11 +170,11 @@ export class PodSupervisor {
 		);
 	}
 
-	async #takeDownOne(uid: string, graceSeconds: number): Promise<void> {
+	async #takeDownOne(uid: string, seconds: number): Promise<void> {
 		const { runtime, view, log } = this.#context;
 		const { sandboxes, containers } = view.lastSeen(uid);
 		log.info("removing a pod", { uid, pod: sandboxes[0]?.podName, namespace: sandboxes[0]?.podNamespace });
-		await Promise.all(containers.filter((c) => c.state !== "exited").map((c) => runtime.stopContainer(c.id, graceSeconds)));
+		await Promise.all(containers.filter((c) => c.state !== "exited").map((c) => runtime.stopContainer(c.id, seconds)));
 		for (const sandbox of sandboxes) await runtime.stopSandbox(sandbox.id);
 		for (const container of containers) await runtime.removeContainer(container.id);
 		for (const sandbox of sandboxes) await runtime.removeSandbox(sandbox.id);

@@ -22,7 +22,8 @@ export const OUTPUT_PART_BYTES = 4 * 1024 * 1024;
 
 /**
  * The first process runs in the foreground: a shell starts background ones with SIGINT and SIGQUIT ignored, which the
- * program would inherit. What is left of its session dies with it, as a container's processes do with its first.
+ * program would inherit. It has a subshell of its own, because dash redirects a plain command's output in the shell itself
+ * and would write "Killed" into the log. What is left of its session dies with it, as a container's processes do with its first.
  */
 const SHIM = `
 cd "$1" || exit 1
@@ -32,9 +33,9 @@ split -a 6 -b ${OUTPUT_PART_BYTES} - err. <err.fifo &
 if [ -p stdin ]; then
 	sh -c 'exec 9<>stdin; echo $$ >stdin-holder; exec sleep 2147483647' </dev/null >/dev/null &
 	while ! [ -s stdin-holder ] && kill -0 $!; do sleep 0.01; done
-	setsid sh ./launch <stdin >out.fifo 2>err.fifo
+	(exec setsid sh ./launch <stdin >out.fifo 2>err.fifo)
 else
-	setsid sh ./launch </dev/null >out.fifo 2>err.fifo
+	(exec setsid sh ./launch </dev/null >out.fifo 2>err.fifo)
 fi
 echo $? >exit.part
 read -r pid rest <pid && kill -s KILL -- "-$pid"
