@@ -13,6 +13,11 @@ export const RECONCILES_PER_TURN_MAX = 1_000;
 export const RETRY_BASE_MS = 5;
 export const RETRY_MAX_MS = 1_000_000;
 
+/** A reconcile that read many objects is not repeated before this long for each of them, in milliseconds: changes that come in a burst are taken together. */
+const PAUSE_PER_OBJECT_MS = 0.1;
+/** One that read no more than this is repeated at once. */
+const CHEAP_READS_MAX = 100;
+
 export interface ControllerMetrics {
 	reconciles: number;
 	failures: number;
@@ -28,6 +33,10 @@ export class ControllerRunner {
 	readonly #act: (controller: string, result: ReturnType<Controller["reconcile"]>["actions"]) => void;
 	/** Keys to reconcile in this turn, in order; values are earlier failures. */
 	readonly #pending = new Map<string, { controller: string; key: string; failures: number }>();
+	/** Until when a key that was costly waits, in milliseconds since 1970. */
+	readonly #pausedUntil = new Map<string, number>();
+	/** Objects that the present reconcile has read. */
+	#reads = 0;
 	/** Keys that have a row in the queue table. */
 	readonly #rows = new Map<string, number>();
 
@@ -40,7 +49,9 @@ export class ControllerRunner {
 		this.#sql = server.ports.sql;
 		this.#controllers = new Map(controllers.map((controller) => [controller.name, controller]));
 		this.#watches = watchesByResource(controllers);
-		this.#view = viewOf(server);
+		this.#view = viewOf(server, (objects) => {
+			this.#reads += objects;
+		});
 		this.#act = act;
 		for (const row of this.#sql.all<{ controller: string; key: string; due_ms: number }>("SELECT controller, key, due_ms FROM queue"))
 			this.#rows.set(id(row.controller, row.key), row.due_ms);
@@ -72,7 +83,7 @@ export class ControllerRunner {
 			const [entry, work] = this.#pending.entries().next().value as [string, { controller: string; key: string; failures: number }];
 			this.#pending.delete(entry);
 			if (budget <= 0) this.#defer(work.controller, work.key, this.#server.ports.nowMs(), work.failures);
-			else this.#reconcile(work);
+			else if (!this.#pauses(entry, work)) this.#reconcile(work);
 		}
 	}
 
@@ -102,6 +113,7 @@ export class ControllerRunner {
 		this.metrics.set(name, metrics);
 		metrics.reconciles++;
 		const mark = this.#server.committedCount();
+		this.#reads = 0;
 		try {
 			const result = this.#server.transaction(() => {
 				const found = controller.reconcile(key, this.#view, this.#context());
@@ -115,7 +127,20 @@ export class ControllerRunner {
 			this.#server.ports.logError(`controller ${name} failed on ${key} (failure ${failures + 1})`, error);
 			this.#defer(name, key, this.#server.ports.nowMs() + Math.min(RETRY_BASE_MS * 2 ** failures, RETRY_MAX_MS), failures + 1);
 		}
+		if (this.#reads > CHEAP_READS_MAX) this.#pausedUntil.set(id(name, key), this.#server.ports.nowMs() + this.#reads * PAUSE_PER_OBJECT_MS);
 		for (const change of this.#server.committedSince(mark)) this.onChange(change);
+	}
+
+	/** Puts a key off whose last reconcile was costly and is not long past. */
+	#pauses(entry: string, { controller, key, failures }: { controller: string; key: string; failures: number }): boolean {
+		const untilMs = this.#pausedUntil.get(entry);
+		if (untilMs === undefined) return false;
+		if (untilMs <= this.#server.ports.nowMs()) {
+			this.#pausedUntil.delete(entry);
+			return false;
+		}
+		if ((this.#rows.get(entry) ?? Number.POSITIVE_INFINITY) > untilMs) this.#defer(controller, key, Math.ceil(untilMs), failures);
+		return true;
 	}
 
 	#context(): ReconcileContext {
@@ -143,18 +168,21 @@ function watchesByResource(controllers: readonly Controller[]): Map<ResourceName
 	return byResource;
 }
 
-/** The store as controllers see it. */
-export function viewOf({ store }: ResourceServer): View {
+/** The store as controllers see it; `count` hears how many objects each question gave. */
+export function viewOf({ store }: ResourceServer, count: (objects: number) => void = () => {}): View {
+	const counted = <T extends readonly unknown[]>(found: T): T => {
+		count(found.length);
+		return found;
+	};
 	return {
 		get: (resource, name) => store.get(resource, name),
 		list: <T extends KubeObject>(resource: ResourceName, labels?: Record<string, string>) => {
-			if (labels === undefined) return store.list<T>(resource);
+			if (labels === undefined) return counted(store.list<T>(resource));
 			const pairs = Object.entries(labels);
-			return store.list<T>(resource, {
-				matcher: { requiredLabels: pairs, matches: (_name, summary) => pairs.every(([key, value]) => summary.labels[key] === value) },
-			});
+			const matches = (_name: string, { labels: own }: { labels: Record<string, string> }) => pairs.every(([key, value]) => own[key] === value);
+			return counted(store.list<T>(resource, { matcher: { requiredLabels: pairs, matches } }));
 		},
-		controlledBy: <T extends KubeObject>(resource: ResourceName, uid: string) => store.ownedBy(uid, resource).map((found) => found.object as T),
-		ownedBy: (uid) => store.ownedBy(uid),
+		controlledBy: <T extends KubeObject>(resource: ResourceName, uid: string) => counted(store.ownedBy(uid, resource).map((found) => found.object as T)),
+		ownedBy: (uid) => counted(store.ownedBy(uid)),
 	};
 }

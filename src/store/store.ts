@@ -35,6 +35,7 @@ export interface ListOptions {
 	limit?: number;
 }
 
+type OwnedRow = { resource: string; name: string; revision: number };
 type SummaryRow = { name: string; revision: number; labels: string; fields: string };
 
 /** The text that a labels column holds for one pair: lets SQL look for it without parsing. */
@@ -143,18 +144,12 @@ export class Store {
 
 	/** Everything that names `uid` as an owner; with `resource`, only of that collection and as its controller. */
 	ownedBy(uid: string, controlled?: ResourceName): { resource: ResourceName; object: KubeObject }[] {
+		const query = `SELECT o.resource, o.name, o.revision FROM owners w JOIN objects o ON o.resource = w.resource AND o.name = w.name WHERE w.owner_uid = ?`;
 		const rows =
 			controlled === undefined
-				? this.#sql.all<{ resource: string; name: string }>("SELECT resource, name FROM owners WHERE owner_uid = ?", uid)
-				: this.#sql.all<{ resource: string; name: string }>(
-						"SELECT resource, name FROM owners WHERE owner_uid = ? AND resource = ? AND controller = 1",
-						uid,
-						controlled,
-					);
-		return rows.flatMap(({ resource, name }) => {
-			const object = this.get(resource, name);
-			return object === undefined ? [] : [{ resource, object }];
-		});
+				? this.#sql.all<OwnedRow>(query, uid)
+				: this.#sql.all<OwnedRow>(`${query} AND w.resource = ? AND w.controller = 1`, uid, controlled);
+		return rows.map(({ resource, name, revision }) => ({ resource, object: this.#load(resource, name, revision) }));
 	}
 
 	/** Forgets parsed objects: after a rolled back transaction. */
