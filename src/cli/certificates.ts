@@ -4,6 +4,7 @@ import * as x509 from "@peculiar/x509";
 import { X509Certificate } from "node:crypto";
 import { hostname, networkInterfaces } from "node:os";
 import { isIP } from "node:net";
+import { LOCAL_ADDRESS, localAddress } from "./listen-address.ts";
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 const DAY_MS = 86_400_000;
@@ -58,10 +59,10 @@ export async function createCa(nowMs: number): Promise<KeyPairPem> {
 }
 
 /** The names and addresses under which clients may reach the front door. */
-export function serverNames(): string[] {
+export function serverNames(listen = LOCAL_ADDRESS): string[] {
 	const addresses = Object.values(networkInterfaces()).flatMap((entries) => (entries ?? []).map((entry) => entry.address.replace(/%.*$/, "")));
 	const service = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"];
-	return [...new Set(["localhost", hostname(), ...service, "127.0.0.1", "::1", KUBERNETES_SERVICE_ADDRESS, ...addresses])];
+	return [...new Set(["localhost", hostname(), ...service, "127.0.0.1", "::1", KUBERNETES_SERVICE_ADDRESS, localAddress(listen), ...addresses])];
 }
 
 export async function createServerCertificate(ca: KeyPairPem, names: readonly string[], nowMs: number): Promise<KeyPairPem> {

@@ -27,6 +27,8 @@ const CONTROL_PLANE_GRACE_MS = 500;
 const PORT_ATTEMPTS = 3;
 
 export interface ClusterOptions {
+	/** What the API listens on. */
+	listen: string;
 	port: number | undefined;
 	runtime: RuntimeChoice | undefined;
 	nodeName: string | undefined;
@@ -100,9 +102,9 @@ export class Cluster {
 
 	async #startControlPlane(): Promise<ApiServer> {
 		return this.#progress.step("Control plane", async (note) => {
-			const credentials = await prepareCredentials(this.#data, Date.now());
+			const credentials = await prepareCredentials(this.#data, Date.now(), this.#options.listen);
 			const port = await this.#serve(credentials);
-			const server = { url: serverUrl(port), ca: credentials.ca, token: credentials.adminToken };
+			const server = { url: serverUrl(port, this.#options.listen), ca: credentials.ca, token: credentials.adminToken };
 			this.#data.write("kubeconfig", kubeconfigText(server));
 			note(server.url);
 			return server;
@@ -112,21 +114,21 @@ export class Cluster {
 	/** Answers the port. One that was free may be taken before workerd listens on it: then another one is chosen. */
 	async #serve(credentials: Credentials): Promise<number> {
 		for (let attempt = 1; ; attempt++) {
-			const port = await choosePort(this.#options.port, this.#data.marker()?.port);
+			const port = await choosePort(this.#options.port, this.#data.marker()?.port, this.#options.listen);
 			try {
 				await this.#serveOn(port, credentials);
 				return port;
 			} catch (error) {
 				await this.#controlPlane?.stop(CONTROL_PLANE_GRACE_MS);
-				if (attempt === PORT_ATTEMPTS || this.#options.port !== undefined || (await isFree(port))) throw error;
+				if (attempt === PORT_ATTEMPTS || this.#options.port !== undefined || (await isFree(port, this.#options.listen))) throw error;
 			}
 		}
 	}
 
 	async #serveOn(port: number, credentials: Credentials): Promise<void> {
 		this.#data.complete(port);
-		await writeControlPlane(this.#data, port);
-		const url = serverUrl(port);
+		await writeControlPlane(this.#data, port, this.#options.listen);
+		const url = serverUrl(port, this.#options.listen);
 		this.#setState({ server: url, startedAt: new Date().toISOString(), supervisor: identify(process.pid) });
 		this.#throwIfStopping();
 		this.#client = new ApiClient({ url, ca: credentials.ca, token: credentials.adminToken });

@@ -6,6 +6,7 @@ import type { ApiClient } from "./api-client.ts";
 import { ensureWorkerBundle } from "./bundle.ts";
 import { CliError } from "./cli-error.ts";
 import type { DataDirectory } from "./data-directory.ts";
+import { hostAndPort, LOCAL_ADDRESS, localAddress } from "./listen-address.ts";
 import type { ProcessIdentity } from "./process-identity.ts";
 import { SupervisedProcess } from "./supervised-process.ts";
 import { workerdBinary } from "./workerd-binary.ts";
@@ -14,20 +15,19 @@ import { workerdConfig } from "./workerd-config.ts";
 const READY_TIMEOUT_MS = 20_000;
 const READY_INTERVAL_MS = 20;
 const LOG_TAIL_LINES = 5;
-const HOST = "127.0.0.1";
 
 export interface ControlPlaneHooks {
 	onChange(identity: ProcessIdentity | undefined): void;
 	onCrash(outcome: string, pauseMs: number): void;
 }
 
-export const serverUrl = (port: number): string => `https://${HOST}:${port}`;
+export const serverUrl = (port: number, listen = LOCAL_ADDRESS): string => `https://${hostAndPort(localAddress(listen), port)}`;
 
 /** Writes workerd's configuration and the bundle into the data directory: what runs does not change under a running cluster. */
-export async function writeControlPlane(data: DataDirectory, port: number): Promise<void> {
+export async function writeControlPlane(data: DataDirectory, port: number, listen = LOCAL_ADDRESS): Promise<void> {
 	copyFileSync(await ensureWorkerBundle(), data.file("worker.js"));
 	const config = workerdConfig({
-		address: `${HOST}:${port}`,
+		address: hostAndPort(listen, port),
 		worker: "worker.js",
 		certificate: "server.crt",
 		privateKey: "server.key",

@@ -13,7 +13,7 @@ export interface Credentials {
 }
 
 /** Makes what is missing in a directory that is not complete yet, and the front door's certificate in any. */
-export async function prepareCredentials(data: DataDirectory, nowMs: number): Promise<Credentials> {
+export async function prepareCredentials(data: DataDirectory, nowMs: number, listen?: string): Promise<Credentials> {
 	if (!data.exists()) {
 		const created = await createCa(nowMs);
 		data.write("ca.crt", created.certificate);
@@ -24,7 +24,7 @@ export async function prepareCredentials(data: DataDirectory, nowMs: number): Pr
 	const ca = { certificate: data.read("ca.crt") ?? "", privateKey: data.read("ca.key") ?? "" };
 	if (!isKeyPair(ca))
 		throw new CliError(`The CA in ${data.path} (ca.crt, ca.key) is damaged.`, "Restore both from a copy, or remove the directory to begin anew.");
-	const server = await createServerCertificate(ca, serverNames(), nowMs);
+	const server = await createServerCertificate(ca, serverNames(listen), nowMs);
 	data.write("server.crt", server.certificate);
 	data.write("server.key", server.privateKey);
 	const signingKey = data.read("signing-key.json") ?? "";

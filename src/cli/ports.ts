@@ -1,13 +1,14 @@
 /** Chooses the port of the front door. */
 import { createServer } from "node:net";
 import { CliError } from "./cli-error.ts";
+import { LOCAL_ADDRESS } from "./listen-address.ts";
 
 export const DEFAULT_PORT = 6443;
 /** How many ports after the default are tried. */
 const PORT_ATTEMPTS = 100;
 const HIGHEST_PORT = 65_535;
 
-export function isFree(port: number, host = "127.0.0.1"): Promise<boolean> {
+export function isFree(port: number, host = LOCAL_ADDRESS): Promise<boolean> {
 	return new Promise((resolve) => {
 		const server = createServer();
 		server.once("error", () => resolve(false));
@@ -23,12 +24,12 @@ export function parsePort(text: string): number {
 }
 
 /** The asked port or an error; without one, the port used last, or the next free one from 6443 on. */
-export async function choosePort(asked: number | undefined, last: number | undefined): Promise<number> {
+export async function choosePort(asked: number | undefined, last: number | undefined, host = LOCAL_ADDRESS): Promise<number> {
 	if (asked !== undefined) {
-		if (await isFree(asked)) return asked;
+		if (await isFree(asked, host)) return asked;
 		throw new CliError(`Port ${asked} is in use.`, "Choose another one with --port, or leave --port out to take the next free one.");
 	}
-	if (last !== undefined && (await isFree(last))) return last;
-	for (let port = DEFAULT_PORT; port < DEFAULT_PORT + PORT_ATTEMPTS; port++) if (await isFree(port)) return port;
+	if (last !== undefined && (await isFree(last, host))) return last;
+	for (let port = DEFAULT_PORT; port < DEFAULT_PORT + PORT_ATTEMPTS; port++) if (await isFree(port, host)) return port;
 	throw new CliError(`No port from ${DEFAULT_PORT} to ${DEFAULT_PORT + PORT_ATTEMPTS - 1} is free.`, "Choose one with --port.");
 }

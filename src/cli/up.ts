@@ -7,6 +7,7 @@ import { CliError, errorText } from "./cli-error.ts";
 import { Cluster } from "./cluster.ts";
 import { type DataDirectory, dataDirectory } from "./data-directory.ts";
 import { kubectlOnPath } from "./kubectl.ts";
+import { LOCAL_ADDRESS, parseListenAddress } from "./listen-address.ts";
 import { mergeKubeconfig } from "./kubeconfig-file.ts";
 import { parsePort } from "./ports.ts";
 import { Progress, seconds } from "./progress.ts";
@@ -15,6 +16,7 @@ import { interruption } from "./signals.ts";
 
 interface UpOptions {
 	data?: string;
+	listen?: string;
 	port?: string;
 	detach?: boolean;
 	example: boolean;
@@ -34,7 +36,8 @@ export function upCommand(program: Command): void {
 		.command("up")
 		.description("start a cluster on this machine")
 		.option("--data <dir>", "where the cluster's state is kept (default: $PETREL_DATA or ~/.petrel)")
-		.option("--port <port>", "port of the API on 127.0.0.1 (default: 6443 or the next free one)")
+		.option("--listen <address>", "address of the API; nodes on other machines need one that they reach, or 0.0.0.0 (default: 127.0.0.1)")
+		.option("--port <port>", "port of the API (default: 6443 or the next free one)")
 		.option("--runtime <name>", "containerd, or process (no isolation); default: containerd where it can run")
 		.option("--node-name <name>", "name of this machine's node (default: the host name)")
 		.option("--detach", "leave the cluster running in the background")
@@ -47,12 +50,13 @@ export function upCommand(program: Command): void {
 
 async function up(options: UpOptions): Promise<void> {
 	const data = dataDirectory(options.data);
+	const listen = options.listen === undefined ? LOCAL_ADDRESS : parseListenAddress(options.listen);
 	const port = options.port === undefined ? undefined : parsePort(options.port);
 	const runtime = parseRuntime(options.runtime);
 	if (options.detach && !options.supervise) return detach(data);
 	const tell = options.supervise ? tellParent : (): void => {};
 	const progress = options.supervise ? new Progress((line) => tell({ type: "line", line }), false) : new Progress();
-	const cluster = new Cluster(data, { port, runtime, nodeName: options.nodeName }, progress);
+	const cluster = new Cluster(data, { listen, port, runtime, nodeName: options.nodeName }, progress);
 	const interrupted = interruption();
 	try {
 		const started = bringUp(cluster, data, options, progress).then(() => "started" as const);
