@@ -4,7 +4,8 @@
  */
 import type { Action, Controller } from "../core/controllers/controller.ts";
 import type { ObjectAddress } from "../core/protocol/messages.ts";
-import { LOG_RETENTION_MS } from "../store/change-log.ts";
+import { COMPACTION_SLACK_MS, LOG_ENTRIES_MAX, LOG_RETENTION_MS } from "../store/change-log.ts";
+import { momentOf } from "../store/revision-clock.ts";
 import { Alarm } from "./alarm.ts";
 import { Actor } from "./actions.ts";
 import { ControllerRunner } from "./controller-runner.ts";
@@ -16,6 +17,10 @@ import { WatchHub } from "./watch-hub.ts";
 
 /** Events removed in one turn at most. */
 const EVENT_SWEEP_MAX = 500;
+/** How much longer than their time Events may stay, in milliseconds: few sweeps, since each may have to wake the object. */
+const EVENT_SWEEP_SLACK_MS = EVENT_TTL_MS / 4;
+/** After this many changes the log is compacted for its length. */
+const COMPACTION_CHANGES = LOG_ENTRIES_MAX / 10;
 
 export class ResourceCore {
 	readonly server: ResourceServer;
@@ -28,6 +33,8 @@ export class ResourceCore {
 	readonly #alarm: Alarm;
 	#compactionDueMs: number | undefined;
 	#eventSweepDueMs: number | undefined;
+	/** Changes since the last compaction. */
+	#logged = 0;
 
 	/** `observe` sees every turn's changes before they are published; what it posts leaves with them. */
 	constructor(
@@ -44,8 +51,8 @@ export class ResourceCore {
 		this.actor = new Actor(this.server, this.outbox);
 		this.runner = new ControllerRunner(this.server, controllers, (controller, actions) => this.actor.act(controller, actions));
 		this.hub = new WatchHub(this.server);
-		if (this.server.store.log.newest() > 0) this.#compactionDueMs = options.ports.nowMs();
-		if (this.server.store.count("events") > 0) this.#eventSweepDueMs = options.ports.nowMs();
+		this.#compactionDueMs = this.server.store.log.compactionDueMs();
+		this.#eventSweepDueMs = this.#sweepDueMs();
 	}
 
 	/** Does `work` and all that follows from it: reconciles, watch events. Messages leave by `settle`. */
@@ -90,12 +97,15 @@ export class ResourceCore {
 		if (committed.length === 0) return;
 		this.#observe(committed);
 		this.hub.publish(committed);
-		this.#compactionDueMs ??= this.#ports.nowMs() + LOG_RETENTION_MS;
-		if (committed.some((change) => change.resource === "events")) this.#eventSweepDueMs ??= this.#ports.nowMs() + EVENT_TTL_MS;
+		const nowMs = this.#ports.nowMs();
+		this.#logged += committed.length;
+		this.#compactionDueMs = this.#logged >= COMPACTION_CHANGES ? nowMs : (this.#compactionDueMs ?? nowMs + LOG_RETENTION_MS + COMPACTION_SLACK_MS);
+		if (committed.some((change) => change.resource === "events")) this.#eventSweepDueMs ??= nowMs + EVENT_TTL_MS + EVENT_SWEEP_SLACK_MS;
 	}
 
 	#compact(): void {
 		if (this.#compactionDueMs === undefined || this.#compactionDueMs > this.#ports.nowMs()) return;
+		this.#logged = 0;
 		this.#compactionDueMs = this.#ports.sql.transaction(() => this.server.store.log.compact(this.#ports.nowMs()));
 	}
 
@@ -108,6 +118,12 @@ export class ResourceCore {
 		this.turn(() => {
 			for (const event of old) this.server.remove(kind, event);
 		});
-		this.#eventSweepDueMs = this.server.store.count("events") > 0 ? nowMs + (old.length === EVENT_SWEEP_MAX ? 1_000 : EVENT_TTL_MS / 4) : undefined;
+		this.#eventSweepDueMs = this.#sweepDueMs();
+	}
+
+	/** When the oldest Event is to go. */
+	#sweepDueMs(): number | undefined {
+		const oldest = this.server.store.oldest("events");
+		return oldest === undefined ? undefined : momentOf(oldest) + EVENT_TTL_MS + EVENT_SWEEP_SLACK_MS;
 	}
 }

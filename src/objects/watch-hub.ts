@@ -3,7 +3,8 @@
  * filled again from the sockets when the object wakes.
  */
 import type { ApiQuery, ApiRequest } from "../core/api/request.ts";
-import { StatusError } from "../core/errors/status-error.ts";
+import { invalid } from "../core/errors/field-error.ts";
+import { invalidObject, StatusError } from "../core/errors/status-error.ts";
 import { apiVersionOf, type KindDefinition, resourceOf } from "../core/kinds/define-kind.ts";
 import { isEvent, RESUME_OVERLAP_MS, REVISIONS_PER_MS, revisionAt } from "../store/revision-clock.ts";
 import type { Change } from "../store/change-log.ts";
@@ -115,9 +116,11 @@ export class WatchHub {
 	}
 
 	/** Undefined: begin with the present state. */
-	#startRevision({ query, namespace }: ApiRequest): number | undefined {
+	#startRevision({ query, namespace, group, resource }: ApiRequest): number | undefined {
 		const { resourceVersion = "", sendInitialEvents } = query;
 		if (sendInitialEvents || resourceVersion === "" || resourceVersion === "0") return undefined;
+		if (!/^\d+$/.test(resourceVersion))
+			throw invalidObject(group, resource, "", [invalid("resourceVersion", resourceVersion, `strconv.ParseUint: parsing ${JSON.stringify(resourceVersion)}: invalid syntax`)]);
 		const revision = Number(resourceVersion);
 		const { clock, log } = this.#server.store;
 		if (revision > revisionAt(this.#server.ports.nowMs() + RESUME_OVERLAP_MS))

@@ -6,6 +6,8 @@ import type { Summary } from "./store.ts";
 
 /** How long the log is kept, in milliseconds: etcd's default under kube-apiserver. */
 export const LOG_RETENTION_MS = 5 * 60_000;
+/** How much longer an entry may stay, in milliseconds: one compaction takes what minutes have left, instead of each change waking its object once more. */
+export const COMPACTION_SLACK_MS = 5 * 60_000;
 /** Past this many entries the oldest go, whatever their age. */
 export const LOG_ENTRIES_MAX = 20_000;
 /** A compaction deletes at most this many entries, so that it never holds the object for long. */
@@ -78,6 +80,12 @@ export class ChangeLog {
 		return this.#sql.all("SELECT 1 AS found FROM changes WHERE revision > ? AND resource = ? LIMIT 1", revision, resource).length > 0;
 	}
 
+	/** When the log wants to be compacted for its age; undefined while it is empty. */
+	compactionDueMs(): number | undefined {
+		const oldest = this.#sql.all<{ oldest: number | null }>("SELECT min(revision) AS oldest FROM changes")[0]?.oldest;
+		return oldest === null || oldest === undefined ? undefined : momentOf(oldest) + LOG_RETENTION_MS + COMPACTION_SLACK_MS;
+	}
+
 	/** Drops what is too old or too much. Returns when it wants to be called again, or undefined when the log is empty. */
 	compact(nowMs: number): number | undefined {
 		const horizon = this.#horizon(nowMs);
@@ -89,8 +97,7 @@ export class ChangeLog {
 			this.#compacted = last;
 		}
 		if (rows.length === COMPACTION_BATCH) return nowMs;
-		const oldest = this.#sql.all<{ oldest: number | null }>("SELECT min(revision) AS oldest FROM changes")[0]?.oldest;
-		return oldest === null || oldest === undefined ? undefined : momentOf(oldest) + LOG_RETENTION_MS + 1;
+		return this.compactionDueMs();
 	}
 
 	#horizon(nowMs: number): number {

@@ -38,6 +38,9 @@ export interface ListOptions {
 type OwnedRow = { resource: string; name: string; revision: number };
 type SummaryRow = { name: string; revision: number; labels: string; fields: string };
 
+/** Half of what the platform lets one value hold. */
+const JOINED_BYTES_MAX = 1_000_000;
+
 /** The text that a labels column holds for one pair: lets SQL look for it without parsing. */
 const pairText = ([key, value]: readonly [string, string]): string => `${JSON.stringify(key)}:${JSON.stringify(value)}`;
 
@@ -109,7 +112,27 @@ export class Store {
 
 	/** Names and revisions in name order: with `texts`, a list without parsing. */
 	names(resource: ResourceName, options: ListOptions = {}): { name: string; revision: number }[] {
-		return this.#summaries(resource, options);
+		const { matcher, after = "", limit = -1 } = options;
+		if (matcher !== undefined) return this.#summaries(resource, options);
+		return this.#sql.all<{ name: string; revision: number }>(
+			"SELECT name, revision FROM objects WHERE resource = ? AND name > ? ORDER BY name LIMIT ?",
+			resource,
+			after,
+			limit,
+		);
+	}
+
+	/**
+	 * The objects from `first` to `last` as one text, joined by commas in SQL, when they are exactly those of these
+	 * revisions; else undefined.
+	 */
+	joinedTexts(resource: ResourceName, first: string, last: string, revisions: readonly number[]): string | undefined {
+		const range = "FROM (SELECT revision, body FROM objects WHERE resource = ? AND name BETWEEN ? AND ? ORDER BY name)";
+		const size = this.#sql.all<{ bytes: number | null }>(`SELECT sum(octet_length(body)) AS bytes ${range}`, resource, first, last)[0];
+		if ((size?.bytes ?? 0) > JOINED_BYTES_MAX) return undefined;
+		const query = `SELECT group_concat(revision) AS revisions, group_concat(body) AS bodies ${range}`;
+		const row = this.#sql.all<{ revisions: string | null; bodies: string | null }>(query, resource, first, last)[0];
+		return row?.revisions === revisions.join(",") ? (row.bodies ?? undefined) : undefined;
 	}
 
 	/** The texts of the named objects, in the given order; those that have gone since are left out. */
@@ -135,6 +158,11 @@ export class Store {
 			limit,
 		);
 		return rows.map((row) => this.#load(resource, row.name, row.revision) as T);
+	}
+
+	/** The version of a collection's object that was written longest ago; undefined when there is none. */
+	oldest(resource: ResourceName): number | undefined {
+		return this.#sql.all<{ oldest: number | null }>("SELECT min(revision) AS oldest FROM objects WHERE resource = ?", resource)[0]?.oldest ?? undefined;
 	}
 
 	/** The collections that hold anything. */
