@@ -5,7 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { JoinResponse, ServiceEntry } from "../core/protocol/agent-protocol.ts";
+import { type JoinResponse, POLL_HOLD_MS, type ServiceEntry } from "../core/protocol/agent-protocol.ts";
 import type { NodeStatus } from "../core/schema/kubernetes.d.ts";
 import { AgentError } from "./agent-error.ts";
 import { type Clock, sleep, systemClock } from "./clock.ts";
@@ -33,8 +33,11 @@ import { StatusReporter } from "./status-reporter.ts";
 export const MAX_PARALLEL_STARTS = 8;
 /** Kubelet's nodeStatusUpdateFrequency: how often the node looks at itself; told only when something but the time changed. */
 export const NODE_STATUS_PERIOD_MS = 10_000;
-/** Kubelet's nodeStatusReportFrequency: told at least this often. */
-export const NODE_STATUS_REPORT_MS = 300_000;
+/**
+ * Told at least this often. Kubelet's nodeStatusReportFrequency of five minutes would keep waking objects to say nothing
+ * new; liveness is the held poll, and its renewal wakes the Node object as often as this.
+ */
+export const NODE_STATUS_REPORT_MS = POLL_HOLD_MS;
 
 /** How long a starting agent waits for the control plane before it runs the pods that it remembers; a refused connection is no wait. */
 export const SAVED_PODS_WAIT_MS = 5_000;
