@@ -100,7 +100,12 @@ export class Kubectl {
 
 	/** Starts kubectl; the caller ends it. */
 	start(...args: string[]): ChildProcess {
-		return spawn(this.path, args, { env: this.environment, stdio: ["pipe", "pipe", "pipe"] });
+		return this.spawn(this.path, ...args);
+	}
+
+	/** Starts another program that will call kubectl. */
+	spawn(program: string, ...args: string[]): ChildProcess {
+		return spawn(program, args, { env: this.environment, stdio: ["pipe", "pipe", "pipe"] });
 	}
 
 	/** Starts kubectl to watch what it prints; the caller stops it. */

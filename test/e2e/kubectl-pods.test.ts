@@ -1,0 +1,182 @@
+/** What a user does with running pods: logs, exec, attach, cp, port-forward, run. */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { get } from "node:http";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import type { Pod } from "../../src/core/schema/kubernetes.d.ts";
+import { useCluster } from "./support/cluster.ts";
+import { deployment, EXAMPLE_IMAGE_REF, EXAMPLE_PORT, shellPod } from "./support/example.ts";
+import { FollowedCommand } from "./support/followed-command.ts";
+import { installedKubectls } from "./support/kubectl.ts";
+import { testableRuntimes } from "./support/petrel.ts";
+
+/** Older ones forward ports over SPDY alone. */
+const OLDEST_FORWARDING_MINOR = 31;
+const COUNTING = "trap 'exit 0' TERM; n=0; while :; do echo line $n; n=$((n+1)); sleep 0.2; done";
+const READING = "echo ready; while read line; do echo heard $line; done; sleep 3000";
+
+function twoContainers(): Pod {
+	const pod = shellPod("shell", COUNTING);
+	pod.spec?.containers.push({ name: "side", image: EXAMPLE_IMAGE_REF, stdin: true, command: ["/bin/sh", "-c", READING] });
+	return pod;
+}
+
+const page = (port: string): Promise<string> =>
+	new Promise((resolve, reject) => {
+		get({ host: "127.0.0.1", port, agent: false }, (response) => {
+			let text = "";
+			response.on("data", (chunk: Buffer) => {
+				text += chunk.toString();
+			});
+			response.on("end", () => resolve(text));
+			response.on("error", reject);
+		}).on("error", reject);
+	});
+
+describe.each(testableRuntimes())("kubectl and pods of the %s runtime", (runtime) => {
+	const petrel = useCluster(runtime);
+	const { kubectl } = petrel;
+
+	beforeAll(async () => {
+		await kubectl.apply(twoContainers());
+		await kubectl.apply(deployment("web", 2));
+		await kubectl.run("wait", "--for=condition=Ready", "pod/shell", "--timeout=60s");
+		await kubectl.run("rollout", "status", "deployment/web", "--timeout=60s");
+	});
+
+	it("get and describe show what runs", async () => {
+		expect(await kubectl.run("get", "nodes", "-o", "wide")).toMatch(new RegExp(`^\\S+ +Ready +<none> +\\S+ +v1\\.36\\.\\S+ +[0-9.]+ .* ${runtime}://\\S+ *$`, "m"));
+		expect(await kubectl.run("get", "pod", "shell", "-o", "wide")).toMatch(/^shell +2\/2 +Running +0 +\d+s +[0-9.]+ +\S+ +<none> +<none>$/m);
+		const text = await kubectl.run("describe", "pod", "shell");
+		expect(text).toMatch(/^Status: +Running$/m);
+		expect(text).toMatch(new RegExp(`Container ID: +${runtime}://`));
+		expect(text).toMatch(/^ {2}Ready +True *$/m);
+		expect(text).toMatch(/Normal +Scheduled +\S+ +default-scheduler +Successfully assigned default\/shell to /);
+		expect(text).toMatch(/Normal +Started +\S+ .*kubelet/);
+		const node = await kubectl.run("describe", "nodes");
+		expect(node).toMatch(/^ {2}Ready +True .* KubeletReady +kubelet is posting ready status$/m);
+		expect(node).toMatch(/^ {2}default +shell +0 \(0%\)/m);
+	});
+
+	it("logs: of a container, the last lines, with times, with limits", async () => {
+		expect(await kubectl.run("logs", "shell", "-c", "side")).toBe("ready\n");
+		expect(await kubectl.run("logs", "shell", "-c", "main", "--tail=1")).toMatch(/^line \d+\n$/);
+		expect(await kubectl.run("logs", "shell", "-c", "main", "--limit-bytes=10")).toBe("line 0\nlin");
+		expect(await kubectl.run("logs", "shell", "-c", "side", "--timestamps")).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z ready\n$/);
+		expect(await kubectl.run("logs", "shell", "--all-containers", "--tail=1", "--prefix")).toMatch(/^\[pod\/shell\/side\] ready$/m);
+		expect(await kubectl.run("logs", "deployment/web")).toMatch(/^web-\S+ listens on port/);
+		expect(await kubectl.run("logs", "-l", "app=web", "--prefix")).toMatch(/^(\[pod\/web-\S+\/main\] web-\S+ listens on port \d+\n){2}$/);
+		expect(await kubectl.fails(["logs", "shell", "-c", "nope"])).toBe("error: container nope is not valid for pod shell\n");
+		expect(await kubectl.fails(["logs", "shell", "-c", "main", "--previous"])).toContain('previous terminated container "main" in pod "shell" not found');
+		expect(await kubectl.fails(["logs", "nope"])).toContain('pods "nope" not found');
+	});
+
+	it("logs -f until the container ends", async () => {
+		const following = kubectl.follow("logs", "-f", "shell", "-c", "main", "--tail=1");
+		await following.until(/^line \d+\nline \d+\nline \d+\n/);
+		await following.stop();
+		await kubectl.apply({ ...shellPod("brief", "echo one; sleep 1; echo two"), spec: { ...shellPod("brief", "echo one; sleep 1; echo two").spec, restartPolicy: "Never" } });
+		await kubectl.run("wait", "--for=jsonpath={.status.phase}=Running", "pod/brief", "--timeout=60s");
+		const ending = kubectl.follow("logs", "-f", "brief");
+		expect(await ending.finish()).toBe(0);
+		expect(ending.text).toBe("one\ntwo\n");
+		await kubectl.run("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/brief", "--timeout=60s");
+		expect(await kubectl.run("get", "pod", "brief")).toMatch(/brief +0\/1 +Completed +0/);
+	});
+
+	it("logs --previous of a container that restarts", async () => {
+		await kubectl.run("run", "crash", `--image=${EXAMPLE_IMAGE_REF}`, "--command", "--", "sh", "-c", "echo boom; exit 3");
+		await kubectl.run("wait", "--for=jsonpath={.status.containerStatuses[0].restartCount}=1", "pod/crash", "--timeout=60s");
+		await kubectl.run("wait", "--for=jsonpath={.status.containerStatuses[0].state.waiting.reason}=CrashLoopBackOff", "pod/crash", "--timeout=60s");
+		expect(await kubectl.run("logs", "crash", "--previous")).toBe("boom\n");
+		expect(await kubectl.run("get", "pod", "crash")).toMatch(/crash +0\/1 +CrashLoopBackOff +1 \(\d+s ago\)/);
+		expect(await kubectl.run("describe", "pod", "crash")).toMatch(/Last State: +Terminated\n +Reason: +Error\n +Exit Code: +3\n/);
+		await kubectl.run("delete", "pod", "crash");
+	});
+
+	it("exec: input, both outputs, the exit code", async () => {
+		expect(await kubectl.pipe("hello\n", "exec", "-i", "shell", "-c", "main", "--", "cat")).toBe("hello\n");
+		const failed = await kubectl.try(["exec", "shell", "-c", "main", "--", "sh", "-c", "echo out; echo err >&2; exit 7"]);
+		expect(failed).toEqual({ code: 7, stdout: "out\n", stderr: "err\ncommand terminated with exit code 7\n" });
+		const large = "0123456789abcdef\n".repeat(60_000);
+		expect(await kubectl.pipe(large, "exec", "-i", "shell", "-c", "main", "--", "cat")).toBe(large);
+		expect(await kubectl.run("exec", "deployment/web", "--", "sh", "-c", "echo $HOSTNAME")).toMatch(/^web-/);
+		expect(await kubectl.fails(["exec", "shell", "-c", "main", "--", "nope"])).toContain('exec: "nope": executable file not found in $PATH');
+		expect(await kubectl.fails(["exec", "shell", "-c", "nope", "--", "true"])).toBe("Error from server (BadRequest): container nope is not valid for pod shell\n");
+		expect(await kubectl.fails(["exec", "nope", "--", "true"])).toBe('Error from server (NotFound): pods "nope" not found\n');
+	});
+
+	it.runIf(hasScript())("exec -it has a terminal of the user's size", async () => {
+		// The size follows the terminal, as with any kubelet: the shell asks until it is there.
+		const inside = 'test -t 0 && echo terminal; until stty size 2>/dev/null | grep "33 101"; do sleep 0.1; done';
+		const command = `stty rows 33 cols 101; '${kubectl.path}' exec -it shell -c main -- sh -c '${inside}'`;
+		const child = new FollowedCommand(kubectl.spawn("script", "-qec", command, "/dev/null"));
+		await child.until(/terminal\r?\n33 101\r?\n/);
+		expect(await child.finish()).toBe(0);
+	});
+
+	it("attach hears and is heard", async () => {
+		const watching = kubectl.follow("attach", "shell", "-c", "main");
+		await watching.until(/line \d+\nline \d+\n/);
+		await watching.stop();
+		const typing = kubectl.follow("attach", "-i", "shell", "-c", "side");
+		typing.send("one\n");
+		await typing.until(/heard one\n/);
+		typing.send("two\n");
+		await typing.until(/heard two\n/);
+		await typing.stop();
+		expect(await kubectl.run("logs", "shell", "-c", "side")).toBe("ready\nheard one\nheard two\n");
+	});
+
+	it("run -i --rm ends with its pod's output and exit code", async () => {
+		const args = ["run", "once", "-i", "--rm", "--restart=Never", `--image=${EXAMPLE_IMAGE_REF}`, "--command", "--", "sh", "-c"];
+		expect(await kubectl.pipe("typed\n", ...args, "cat; echo bye")).toMatch(/^typed\nbye\npod "once" deleted/m);
+		expect(await kubectl.fails(["get", "pod", "once"])).toContain("not found");
+	});
+
+	it("cp: files and directories, both ways", async () => {
+		const at = (...names: string[]): string => join(petrel.data.path, "copies", ...names);
+		const there = await kubectl.run("exec", "shell", "-c", "main", "--", "pwd").then((text) => text.trim());
+		mkdirSync(at("tree", "sub"), { recursive: true });
+		const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, i) => (i * 7_919) % 251));
+		writeFileSync(at("tree", "bytes"), bytes);
+		writeFileSync(at("tree", "sub", "text"), "text\n");
+		await kubectl.run("cp", at("tree"), `shell:${there}/copied`, "-c", "main");
+		expect(await kubectl.run("exec", "shell", "-c", "main", "--", "cat", "copied/sub/text")).toBe("text\n");
+		await kubectl.run("cp", `shell:${there}/copied`, at("back"), "-c", "main");
+		expect(readFileSync(at("back", "bytes")).equals(bytes)).toBe(true);
+		expect(readFileSync(at("back", "sub", "text"), "utf8")).toBe("text\n");
+	});
+
+	it.each(installedKubectls().filter(({ minor }) => minor >= OLDEST_FORWARDING_MINOR))("port-forward of kubectl 1.$minor", async ({ path }) => {
+		const other = kubectl.with({ path });
+		await kubectl.run("expose", "deployment", "web", "--port=80", `--target-port=${EXAMPLE_PORT}`, "--dry-run=client", "-o", "yaml").then((yaml) => kubectl.pipe(yaml, "apply", "-f", "-"));
+		for (const target of ["deployment/web", "service/web"]) {
+			const forward = other.follow("port-forward", target, target.startsWith("service") ? ":80" : `:${EXAMPLE_PORT}`);
+			const port = (await forward.until(/127\.0\.0\.1:(\d+) -> /))[1] ?? "";
+			const answers = await Promise.all([page(port), page(port), page(port)]);
+			for (const answer of answers) expect(answer).toMatch(/^Hello from web-/);
+			await forward.stop();
+		}
+		expect(await other.fails(["port-forward", "shell", ":nope"])).toContain("does not have a named port 'nope'");
+	});
+
+	it("get -w sees a pod come and go", async () => {
+		const watch = kubectl.follow("get", "pods", "-w", "-l", "app=watched");
+		await kubectl.apply(shellPod("watched", "trap 'exit 0' TERM; while :; do sleep 0.1; done"));
+		await watch.until(/watched +0\/1 +Pending (.*\n)*watched +0\/1 +ContainerCreating (.*\n)*watched +1\/1 +Running/);
+		expect(await kubectl.run("delete", "pod", "watched")).toMatch(/^pod "watched" deleted/);
+		await watch.until(/watched +1\/1 +Terminating/);
+		await watch.stop();
+	});
+});
+
+function hasScript(): boolean {
+	try {
+		execFileSync("script", ["-qec", "true", "/dev/null"], { stdio: "ignore" });
+		return true;
+	} catch {
+		return false;
+	}
+}
