@@ -5,7 +5,7 @@ import { StatusError } from "../core/errors/status-error.ts";
 import type { Allocation, AllocationRequest } from "../core/kinds/define-kind.ts";
 import { builtinKinds } from "../core/kinds/registry.ts";
 import type { ClusterConfig, PodRef } from "../core/protocol/messages.ts";
-import type { WorkerEnv } from "../core/protocol/tokens.ts";
+import type { ServiceAccountTokenClaims, WorkerEnv } from "../core/protocol/tokens.ts";
 import { builtinSchema } from "../core/schema/builtin-schema.ts";
 import { clusterObject } from "./addresses.ts";
 import { answer, describe, errorAnswer, requestOf, statusOf } from "./answers.ts";
@@ -15,7 +15,7 @@ import type { Delivery } from "./ports.ts";
 import { openWatch, resumeWatches, streamList } from "./resource-object.ts";
 import { AUTHORIZED_HEADER, type NamespaceRpc, type Refusal, type ServiceAccountGrant } from "./rpc.ts";
 import { connectTarget } from "./verbs/connect.ts";
-import { serviceAccountGrant } from "./verbs/token.ts";
+import { boundTokenProblem, serviceAccountGrant } from "./verbs/token.ts";
 import { countAlarm, countWake } from "./wake-count.ts";
 
 /** What a Namespace object asks of the Cluster object. */
@@ -64,6 +64,10 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 
 	async serviceAccountForToken(request: ApiRequest): Promise<ServiceAccountGrant | Refusal> {
 		return this.#answerRpc(request, () => serviceAccountGrant(this.#core.core.server, request));
+	}
+
+	async boundTokenProblem(bound: ServiceAccountTokenClaims["kubernetes.io"]): Promise<string | null> {
+		return boundTokenProblem(this.#core.core.server, bound) ?? null;
 	}
 
 	async deliver(delivery: Delivery): Promise<void> {

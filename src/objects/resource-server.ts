@@ -85,11 +85,12 @@ export class ResourceServer {
 	/** Runs `work` so that it leaves everything or nothing. */
 	transaction<T>(work: () => T): T {
 		const before = this.#committed.length;
+		const mark = this.store.mark();
 		try {
 			return this.ports.sql.transaction(work);
 		} catch (error) {
 			this.#committed.length = before;
-			this.store.dropCache();
+			this.store.rollback(mark);
 			this.authorizer.changed("");
 			throw error;
 		}
@@ -118,6 +119,7 @@ export class ResourceServer {
 	takeCommitted(): CommittedChange[] {
 		const taken = this.#committed;
 		this.#committed = [];
+		this.store.settle();
 		return taken;
 	}
 

@@ -60,6 +60,8 @@ export interface NamespaceRpc {
 	podConnection(request: ApiRequest): Promise<{ ok: true; node: string; pod: PodRef; container: string } | Refusal>;
 	/** serviceaccounts/{name}/token: authorises, checks the account and the bound object. `request.body` is a TokenRequest. */
 	serviceAccountForToken(request: ApiRequest): Promise<ServiceAccountGrant | Refusal>;
+	/** Whether the ServiceAccount, and the pod, that a token is bound to are still there: null, or what is wrong. */
+	boundTokenProblem(bound: ServiceAccountTokenClaims["kubernetes.io"]): Promise<string | null>;
 }
 
 /** What the front door may sign. */

@@ -5,6 +5,8 @@ import { parseFieldSelector } from "../core/selector/field-selector.ts";
 import { parseLabelSelector } from "../core/selector/label-selector.ts";
 import type { Matcher } from "../store/store.ts";
 
+/** With one value, these demand exactly it. */
+const EQUALITY: ReadonlySet<string> = new Set(["=", "==", "in"]);
 const everyKindHas = ["metadata.name", "metadata.namespace"];
 
 export function matcherOf(kind: KindDefinition, query: Pick<ApiQuery, "labelSelector" | "fieldSelector">, namespace: string): Matcher | undefined {

@@ -120,7 +120,9 @@ export class WatchHub {
 		const { resourceVersion = "", sendInitialEvents } = query;
 		if (sendInitialEvents || resourceVersion === "" || resourceVersion === "0") return undefined;
 		if (!/^\d+$/.test(resourceVersion))
-			throw invalidObject(group, resource, "", [invalid("resourceVersion", resourceVersion, `strconv.ParseUint: parsing ${JSON.stringify(resourceVersion)}: invalid syntax`)]);
+			throw invalidObject(group, resource, "", [
+				invalid("resourceVersion", resourceVersion, `strconv.ParseUint: parsing ${JSON.stringify(resourceVersion)}: invalid syntax`),
+			]);
 		const revision = Number(resourceVersion);
 		const { clock, log } = this.#server.store;
 		if (revision > revisionAt(this.#server.ports.nowMs() + RESUME_OVERLAP_MS))

@@ -7,6 +7,7 @@ import { ChangeLog } from "./change-log.ts";
 import { ObjectCache } from "./object-cache.ts";
 import { RevisionClock, revisionAt } from "./revision-clock.ts";
 import type { Sql } from "./sql.ts";
+import { type SummaryEntry, SummaryIndex } from "./summary-index.ts";
 
 export interface Summary {
 	labels: Record<string, string>;
@@ -44,11 +45,16 @@ const JOINED_BYTES_MAX = 1_000_000;
 /** The text that a labels column holds for one pair: lets SQL look for it without parsing. */
 const pairText = ([key, value]: readonly [string, string]): string => `${JSON.stringify(key)}:${JSON.stringify(value)}`;
 
+const entryOf = ({ name, revision, labels, fields }: SummaryRow): SummaryEntry => ({ name, revision, labels: JSON.parse(labels), fields: JSON.parse(fields) });
+
 export class Store {
 	readonly clock: RevisionClock;
 	readonly log: ChangeLog;
 	readonly #sql: Sql;
 	readonly #cache = new ObjectCache();
+	readonly #index = new SummaryIndex();
+	/** What was written since the last `settle`, to be read again if it is rolled back. */
+	readonly #written: { resource: ResourceName; name: string }[] = [];
 
 	constructor(sql: Sql) {
 		this.#sql = sql;
@@ -90,6 +96,8 @@ export class Store {
 		this.#indexOwners(resource, name, object, old?.object);
 		this.log.append({ revision, resource, name, type: old ? "MODIFIED" : "ADDED", previous: old ? old.summary : null, body });
 		this.#cache.set(resource, name, revision, object);
+		this.#index.set(resource, { name, revision, labels: summary.labels, fields: summary.fields });
+		this.#written.push({ resource, name });
 		return object;
 	}
 
@@ -102,6 +110,8 @@ export class Store {
 		this.#indexOwners(resource, name, undefined, object);
 		this.log.append({ revision, resource, name, type: "DELETED", previous: summary, body: JSON.stringify(final) });
 		this.#cache.delete(resource, name);
+		this.#index.delete(resource, name);
+		this.#written.push({ resource, name });
 		return final;
 	}
 
@@ -112,14 +122,7 @@ export class Store {
 
 	/** Names and revisions in name order: with `texts`, a list without parsing. */
 	names(resource: ResourceName, options: ListOptions = {}): { name: string; revision: number }[] {
-		const { matcher, after = "", limit = -1 } = options;
-		if (matcher !== undefined) return this.#summaries(resource, options);
-		return this.#sql.all<{ name: string; revision: number }>(
-			"SELECT name, revision FROM objects WHERE resource = ? AND name > ? ORDER BY name LIMIT ?",
-			resource,
-			after,
-			limit,
-		);
+		return this.#summaries(resource, options);
 	}
 
 	/**
@@ -180,9 +183,24 @@ export class Store {
 		return rows.map(({ resource, name, revision }) => ({ resource, object: this.#load(resource, name, revision) }));
 	}
 
-	/** Forgets parsed objects: after a rolled back transaction. */
-	dropCache(): void {
-		this.#cache.clear();
+	/** How much has been written: `rollback` goes back to it. */
+	mark(): number {
+		return this.#written.length;
+	}
+
+	/** After SQL rolled back what was written since `mark`: memory follows. */
+	rollback(mark: number): void {
+		for (const { resource, name } of this.#written.splice(mark)) {
+			this.#cache.delete(resource, name);
+			this.#index.delete(resource, name);
+			const row = this.#sql.all<SummaryRow>("SELECT name, revision, labels, fields FROM objects WHERE resource = ? AND name = ?", resource, name)[0];
+			if (row !== undefined) this.#index.set(resource, entryOf(row));
+		}
+	}
+
+	/** What was written is there to stay. */
+	settle(): void {
+		this.#written.length = 0;
 	}
 
 	#load(resource: ResourceName, name: string, revision: number): KubeObject {
@@ -193,15 +211,21 @@ export class Store {
 		return object;
 	}
 
-	#summaries(resource: ResourceName, { matcher, after = "", limit }: ListOptions): SummaryRow[] {
+	#summaries(resource: ResourceName, options: ListOptions): SummaryEntry[] {
+		const query = "SELECT name, revision, labels, fields FROM objects WHERE resource = ? ORDER BY name";
+		const load = () => this.#sql.all<SummaryRow>(query, resource).map(entryOf);
+		return this.#index.scan(resource, options, load) ?? this.#scanTable(resource, options);
+	}
+
+	/** The way for collections that are too big for memory. */
+	#scanTable(resource: ResourceName, { matcher, after = "", limit }: ListOptions): SummaryEntry[] {
 		const pairs = (matcher?.requiredLabels ?? []).slice(0, 16).map(pairText);
 		const query = `SELECT name, revision, labels, fields FROM objects WHERE resource = ? AND name > ?${" AND instr(labels, ?) > 0".repeat(pairs.length)} ORDER BY name`;
-		if (matcher === undefined)
-			return limit === undefined ? this.#sql.all<SummaryRow>(query, resource, after) : this.#sql.all<SummaryRow>(`${query} LIMIT ?`, resource, after, limit);
-		const found: SummaryRow[] = [];
+		const found: SummaryEntry[] = [];
 		for (const row of this.#sql.iterate<SummaryRow>(query, resource, after, ...pairs)) {
-			if (!matcher.matches(row.name, { labels: JSON.parse(row.labels), fields: JSON.parse(row.fields) })) continue;
-			found.push(row);
+			const entry = entryOf(row);
+			if (matcher !== undefined && !matcher.matches(entry.name, entry)) continue;
+			found.push(entry);
 			if (limit !== undefined && found.length >= limit) break;
 		}
 		return found;

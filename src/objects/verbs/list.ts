@@ -22,6 +22,8 @@ export interface ListPlan {
 	/** metadata.resourceVersion of the answer. */
 	resourceVersion: number;
 	items: { name: string; revision: number }[];
+	/** Nothing between two items was passed over. */
+	contiguous: boolean;
 	continueToken: string;
 	remaining: number | undefined;
 }
@@ -48,7 +50,7 @@ export function planList(server: ResourceServer, kind: KindDefinition, request: 
 	const resourceVersion = from?.rv ?? server.store.clock.cut();
 	const rest = all.length - items.length;
 	const continueToken = rest > 0 ? btoa(JSON.stringify({ rv: resourceVersion, start: items.at(-1)?.name ?? "" })) : "";
-	return { resourceVersion, items, continueToken, remaining: rest > 0 && !matcher ? rest : undefined };
+	return { resourceVersion, items, contiguous: matcher === undefined, continueToken, remaining: rest > 0 && !matcher ? rest : undefined };
 }
 
 function head(kind: KindDefinition, plan: ListPlan): string {
@@ -65,12 +67,22 @@ export function* listText(server: ResourceServer, kind: KindDefinition, plan: Li
 	yield head(kind, plan);
 	for (let at = 0; at < plan.items.length; at += LIST_PAGE) {
 		const page = plan.items.slice(at, at + LIST_PAGE);
-		yield (at === 0 ? "" : ",") + pageText(server, kind, page);
+		yield (at === 0 ? "" : ",") + pageText(server, kind, page, plan.contiguous);
 	}
 	yield "]}\n";
 }
 
-function pageText(server: ResourceServer, kind: KindDefinition, page: ListPlan["items"]): string {
+function pageText(server: ResourceServer, kind: KindDefinition, page: ListPlan["items"], contiguous: boolean): string {
+	const [first, last] = [page[0]?.name ?? "", page.at(-1)?.name ?? ""];
+	const joined = contiguous
+		? server.store.joinedTexts(
+				resourceOf(kind),
+				first,
+				last,
+				page.map((item) => item.revision),
+			)
+		: undefined;
+	if (joined !== undefined) return joined;
 	const found = new Map(
 		server.store
 			.texts(

@@ -2,7 +2,7 @@
 import type { ApiRequest } from "../../core/api/request.ts";
 import { conflict, invalidObject, notFound } from "../../core/errors/status-error.ts";
 import { invalid } from "../../core/errors/field-error.ts";
-import { SERVICE_ACCOUNT_ISSUER } from "../../core/protocol/tokens.ts";
+import { SERVICE_ACCOUNT_ISSUER, type ServiceAccountTokenClaims } from "../../core/protocol/tokens.ts";
 import type { Pod, ServiceAccount, AuthenticationV1TokenRequest as TokenRequest } from "../../core/schema/kubernetes.d.ts";
 import type { ResourceServer } from "../resource-server.ts";
 import type { ServiceAccountGrant } from "../rpc.ts";
@@ -53,6 +53,17 @@ function boundObject(server: ResourceServer, account: ServiceAccount, spec: Toke
 			),
 		]);
 	return resource === "pods" ? { pod: { name: bound.name ?? "", uid } } : {};
+}
+
+/** What keeps a token from being good any more, as upstream's validator of bound tokens says it; undefined while it is good. */
+export function boundTokenProblem({ store }: ResourceServer, { serviceaccount, pod }: ServiceAccountTokenClaims["kubernetes.io"]): string | undefined {
+	const account = store.get<ServiceAccount>("serviceaccounts", serviceaccount.name);
+	if (account === undefined) return "service account token has been invalidated";
+	if (account.metadata.uid !== serviceaccount.uid) return `service account UID (${account.metadata.uid}) does not match claim (${serviceaccount.uid})`;
+	if (pod === undefined) return undefined;
+	const bound = store.get<Pod>("pods", pod.name);
+	if (bound === undefined) return "service account token has been invalidated";
+	return bound.metadata.uid === pod.uid ? undefined : `pod UID (${bound.metadata.uid}) does not match service account pod ref claim (${pod.uid})`;
 }
 
 export function serviceAccountGrant(server: ResourceServer, request: ApiRequest): ServiceAccountGrant {
