@@ -9,6 +9,8 @@ import { verifyToken } from "./token-verification.ts";
 const NOW_MS = 1_800_000_000_000;
 let env: WorkerEnv;
 let asked: UserInfo[];
+/** What the Namespace object says of the ServiceAccount that a token is of. */
+let problem: string | null = null;
 
 beforeAll(async () => {
 	const { privateKey } = await generateKeyPair("ES256", { extractable: true });
@@ -25,6 +27,7 @@ beforeAll(async () => {
 		PETREL_SIGNING_KEY: JSON.stringify({ ...(await exportJWK(privateKey)), kid: "k" }),
 		PETREL_CA: "",
 		CLUSTER: { idFromName: (n: string) => n, get: () => cluster },
+		NAMESPACE: { idFromName: (n: string) => n, get: () => ({ boundTokenProblem: async () => problem }) },
 	} as unknown as WorkerEnv;
 });
 
@@ -59,6 +62,21 @@ describe("authenticate", () => {
 		});
 		await expect(authenticate(env, "default", bearer(token), NOW_MS + 600_000)).rejects.toMatchObject({ status: { code: 401 } });
 		expect(await verifyToken(env, "default", token, NOW_MS, ["vault"])).toMatchObject({ ok: false });
+	});
+
+	it("believes a ServiceAccount's token for ten seconds after the account has gone", async () => {
+		const claims = {
+			sub: "system:serviceaccount:a:gone",
+			aud: ["https://kubernetes.default.svc.cluster.local"],
+			"kubernetes.io": { namespace: "a", serviceaccount: { name: "gone", uid: "u" } },
+		};
+		const { token } = await signServiceAccountToken(env, "default", claims, 600, NOW_MS);
+		await authenticate(env, "default", bearer(token), NOW_MS);
+		problem = "service account token has been invalidated";
+		await authenticate(env, "default", bearer(token), NOW_MS + 9_999);
+		await expect(authenticate(env, "default", bearer(token), NOW_MS + 10_000)).rejects.toMatchObject({ status: { code: 401 } });
+		expect(await verifyToken(env, "default", token, NOW_MS + 10_000)).toEqual({ ok: false, why: problem });
+		problem = null;
 	});
 
 	it("lets only those act as others whom the cluster allows it", async () => {

@@ -1,4 +1,4 @@
-/** Verifies bearer tokens without a hop: who is it, in this cluster? */
+/** Verifies bearer tokens: who is it, in this cluster? Users and nodes without a hop; ServiceAccounts must still be there. */
 import { errors, type JWTPayload, jwtVerify } from "jose";
 import type { UserInfo } from "../core/api/request.ts";
 import {
@@ -10,6 +10,7 @@ import {
 	type UserTokenClaims,
 	type WorkerEnv,
 } from "../core/protocol/tokens.ts";
+import { namespaceObject } from "../objects/addresses.ts";
 import { SIGNING_ALGORITHM, signingKeys } from "./keys.ts";
 import { TokenCache } from "./token-cache.ts";
 
@@ -17,6 +18,8 @@ import { TokenCache } from "./token-cache.ts";
 const MAX_CACHED_TOKENS = 2_000;
 /** How long a verified token is believed without looking at it again, in milliseconds. */
 const CACHE_MS = 5 * 60_000;
+/** The same for a ServiceAccount, which may be deleted meanwhile: kube-apiserver's time for tokens that it has verified. */
+const SERVICE_ACCOUNT_CACHE_MS = 10_000;
 const cache = new TokenCache<UserInfo>(MAX_CACHED_TOKENS, CACHE_MS);
 
 export type TokenVerdict = { ok: true; user: UserInfo } | { ok: false; why: string };
@@ -87,6 +90,14 @@ export async function verifyToken(
 		throw cause;
 	}
 	const verdict = userOf(payload, cluster, audiences);
-	if (verdict.ok) cache.set(key, verdict.user, nowMs, payload.exp === undefined ? undefined : payload.exp * 1000);
+	if (!verdict.ok) return verdict;
+	let untilMs = payload.exp === undefined ? Number.POSITIVE_INFINITY : payload.exp * 1000;
+	if (payload.iss === SERVICE_ACCOUNT_ISSUER) {
+		const { "kubernetes.io": bound } = payload as unknown as ServiceAccountTokenClaims;
+		const problem = await namespaceObject(env, cluster, bound.namespace).boundTokenProblem(bound);
+		if (problem !== null) return { ok: false, why: problem };
+		untilMs = Math.min(untilMs, nowMs + SERVICE_ACCOUNT_CACHE_MS);
+	}
+	cache.set(key, verdict.user, nowMs, untilMs);
 	return verdict;
 }

@@ -4,7 +4,7 @@ import type { KubeObject } from "../../src/core/meta/object.ts";
 import { MAX_BODY_BYTES } from "../../src/worker/body.ts";
 import { MAX_IN_FLIGHT } from "../../src/worker/load-shedding.ts";
 import { fetchWorker } from "./support/bindings.ts";
-import { type ConfigMap, configMap, configMaps, type List, pods } from "./support/objects.ts";
+import { type ConfigMap, configMap, configMaps, type List, pod, pods } from "./support/objects.ts";
 import { TestCluster } from "./support/test-cluster.ts";
 
 describe("objects", () => {
@@ -119,6 +119,16 @@ describe("who may do what", () => {
 		expect(await cluster.call("POST", "/apis/authentication.k8s.io/v1/tokenreviews", review)).toMatchObject({
 			status: { authenticated: true, user: { username: "system:serviceaccount:default:reader" } },
 		});
+	});
+
+	it("ends a token with the pod that it is bound to", async () => {
+		const cluster = await TestCluster.create();
+		const made = await cluster.call<KubeObject>("POST", pods(), pod("holder"));
+		const boundObjectRef = { kind: "Pod", apiVersion: "v1", name: "holder", uid: made.metadata.uid };
+		const asked = { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: { boundObjectRef } };
+		const { status } = await cluster.call<{ status: { token: string } }>("POST", "/api/v1/namespaces/default/serviceaccounts/default/token", asked);
+		await cluster.call("DELETE", `${pods("holder")}?gracePeriodSeconds=0`);
+		expect(await cluster.refused("GET", pods(), undefined, { token: status.token })).toMatchObject({ code: 401 });
 	});
 });
 
