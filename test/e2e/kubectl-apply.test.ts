@@ -95,7 +95,9 @@ describe("kubectl changes objects", () => {
 		expect(await kubectl.fails(["patch", "deployment", "web", "-p", '{"spec":{"selector":{"matchLabels":{"app":"x"}}}}'])).toMatch(
 			/^The Deployment "web" is invalid: \n\* spec\.template\.metadata\.labels: .*\n\* spec\.selector: Invalid value: .*: field is immutable\n$/,
 		);
-		expect(await kubectl.fails(["create", "configmap", "Bad_Name"])).toContain('metadata.name: Invalid value: "Bad_Name": a lowercase RFC 1123 subdomain must consist of');
+		expect(await kubectl.fails(["create", "configmap", "Bad_Name"])).toContain(
+			'metadata.name: Invalid value: "Bad_Name": a lowercase RFC 1123 subdomain must consist of',
+		);
 		expect(await kubectl.fails(["create", "-f", "-"], JSON.stringify(deployment("web", 1)))).toBe(
 			'Error from server (AlreadyExists): error when creating "STDIN": deployments.apps "web" already exists\n',
 		);
@@ -124,7 +126,9 @@ describe("kubectl changes objects", () => {
 		expect(await uid()).toBe(before);
 		expect(await kubectl.pipe(JSON.stringify(settings("new")), "replace", "--force", "-f", "-")).toContain("configmap/settings replaced\n");
 		expect(await uid()).not.toBe(before);
-		expect(await kubectl.fails(["replace", "-f", "-"], JSON.stringify({ ...settings("x"), metadata: { name: "none" } }))).toContain('configmaps "none" not found');
+		expect(await kubectl.fails(["replace", "-f", "-"], JSON.stringify({ ...settings("x"), metadata: { name: "none" } }))).toContain(
+			'configmaps "none" not found',
+		);
 	});
 
 	it("edit", async () => {
@@ -134,7 +138,9 @@ describe("kubectl changes objects", () => {
 		const editing = kubectl.with({ environment: { KUBE_EDITOR: editor } });
 		expect(await editing.run("edit", "configmap", "settings")).toBe("configmap/settings edited\n");
 		expect(await kubectl.run("get", "configmap", "settings", "-o", "jsonpath={.data.colour}")).toBe("purple");
-		expect((await kubectl.with({ environment: { KUBE_EDITOR: "true" } }).try(["edit", "configmap", "settings"])).stderr).toContain("Edit cancelled, no changes made.");
+		expect((await kubectl.with({ environment: { KUBE_EDITOR: "true" } }).try(["edit", "configmap", "settings"])).stderr).toContain(
+			"Edit cancelled, no changes made.",
+		);
 	});
 
 	it("patches of the three kinds", async () => {
@@ -149,11 +155,17 @@ describe("kubectl changes objects", () => {
 			["side", image, undefined],
 		]);
 		await patch("--type=merge", "-p", '{"metadata":{"labels":{"kind":"merge","app":null}}}');
-		await patch("--type=json", "-p", '[{"op":"test","path":"/metadata/labels/kind","value":"merge"},{"op":"add","path":"/metadata/labels/a~1b","value":"json"}]');
+		await patch(
+			"--type=json",
+			"-p",
+			'[{"op":"test","path":"/metadata/labels/kind","value":"merge"},{"op":"add","path":"/metadata/labels/a~1b","value":"json"}]',
+		);
 		expect((await kubectl.json<Deployment>("get", "deployment", "web")).metadata?.labels).toEqual({ kind: "merge", "a/b": "json" });
 		expect(await patch("-p", '{"metadata":{"labels":{"kind":"merge"}}}')).toBe("deployment.apps/web patched (no change)\n");
 		expect(await patch("--subresource=scale", "--type=merge", "-p", '{"spec":{"replicas":3}}')).toBe("scale.autoscaling/web patched\n");
-		expect(await kubectl.fails(["patch", "deployment", "web", "--type=json", "-p", '[{"op":"test","path":"/spec/replicas","value":9}]'])).toContain("The request is invalid");
+		expect(await kubectl.fails(["patch", "deployment", "web", "--type=json", "-p", '[{"op":"test","path":"/spec/replicas","value":9}]'])).toContain(
+			"The request is invalid",
+		);
 		expect(await kubectl.fails(["patch", "configmap", "settings", "--type=merge", "-p", '{"data":{"x":1}}'])).toBe(
 			'Error from server (BadRequest): ConfigMap in version "v1" cannot be handled as a ConfigMap: json: cannot unmarshal number into Go struct field ConfigMap.data of type string\n',
 		);
@@ -167,6 +179,8 @@ describe("kubectl changes objects", () => {
 		expect(await kubectl.run("annotate", "configmap", "settings", "note=two words")).toBe("configmap/settings annotated\n");
 		expect(await kubectl.run("get", "configmap", "settings", "-o", "jsonpath={.metadata.annotations.note}")).toBe("two words");
 		expect(await kubectl.run("annotate", "configmap", "settings", "note-")).toBe("configmap/settings annotated\n");
-		expect(await kubectl.fails(["label", "configmap", "settings", "bad key=x"])).toContain('metadata.labels: Invalid value: "bad key": name part must consist of');
+		expect(await kubectl.fails(["label", "configmap", "settings", "bad key=x"])).toContain(
+			'metadata.labels: Invalid value: "bad key": name part must consist of',
+		);
 	});
 });

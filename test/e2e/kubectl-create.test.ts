@@ -44,11 +44,15 @@ describe("kubectl create, run, expose and set", () => {
 	});
 
 	it("run and expose", async () => {
-		expect(await kubectl.run("run", "one", `--image=${EXAMPLE_IMAGE_REF}`, "--port=8080", "--labels=app=one", "--env=A=b", "--restart=Never")).toBe("pod/one created\n");
+		expect(await kubectl.run("run", "one", `--image=${EXAMPLE_IMAGE_REF}`, "--port=8080", "--labels=app=one", "--env=A=b", "--restart=Never")).toBe(
+			"pod/one created\n",
+		);
 		expect(await kubectl.run("expose", "pod", "one", "--port=80", "--target-port=8080", "--name=one-service")).toBe("service/one-service exposed\n");
 		expect(await kubectl.run("expose", "deployment", "web", "--port=80")).toBe("service/web exposed\n");
 		expect(await kubectl.run("describe", "service", "web")).toMatch(/^Selector: +app=web$/m);
-		expect(await kubectl.run("get", "pod", "one", "-o", "jsonpath={.spec.containers[0].env[0].value} {.spec.restartPolicy} {.spec.serviceAccountName}")).toBe("b Never default");
+		expect(await kubectl.run("get", "pod", "one", "-o", "jsonpath={.spec.containers[0].env[0].value} {.spec.restartPolicy} {.spec.serviceAccountName}")).toBe(
+			"b Never default",
+		);
 	});
 
 	it("set", async () => {
@@ -59,7 +63,10 @@ describe("kubectl create, run, expose and set", () => {
 		expect(await kubectl.run("set", "selector", "service/inner", "app=web")).toBe("service/inner selector updated\n");
 		expect(await kubectl.fails(["set", "image", "deployment/web", "nope=x"])).toContain('unable to find container named "nope"');
 		const pod = (await kubectl.json<Deployment>("get", "deployment", "web")).spec?.template.spec;
-		expect(pod).toMatchObject({ serviceAccountName: "robot", containers: [{ env: [{ name: "A", value: "1" }], resources: { limits: { cpu: "1", memory: "64Mi" } } }] });
+		expect(pod).toMatchObject({
+			serviceAccountName: "robot",
+			containers: [{ env: [{ name: "A", value: "1" }], resources: { limits: { cpu: "1", memory: "64Mi" } } }],
+		});
 	});
 
 	it("what is not there yet says so", async () => {

@@ -9,7 +9,7 @@ import { useCluster } from "./support/cluster.ts";
 import { deployment, EXAMPLE_IMAGE_REF, EXAMPLE_PORT, shellPod } from "./support/example.ts";
 import { FollowedCommand } from "./support/followed-command.ts";
 import { installedKubectls } from "./support/kubectl.ts";
-import { testableRuntimes } from "./support/petrel.ts";
+import { eventually, testableRuntimes } from "./support/petrel.ts";
 
 /** Older ones forward ports over SPDY alone. */
 const OLDEST_FORWARDING_MINOR = 31;
@@ -22,9 +22,9 @@ function twoContainers(): Pod {
 	return pod;
 }
 
-const page = (port: string): Promise<string> =>
+const page = (port: string, host = "127.0.0.1"): Promise<string> =>
 	new Promise((resolve, reject) => {
-		get({ host: "127.0.0.1", port, agent: false }, (response) => {
+		get({ host, port, agent: false }, (response) => {
 			let text = "";
 			response.on("data", (chunk: Buffer) => {
 				text += chunk.toString();
@@ -46,7 +46,9 @@ describe.each(testableRuntimes())("kubectl and pods of the %s runtime", (runtime
 	});
 
 	it("get and describe show what runs", async () => {
-		expect(await kubectl.run("get", "nodes", "-o", "wide")).toMatch(new RegExp(`^\\S+ +Ready +<none> +\\S+ +v1\\.36\\.\\S+ +[0-9.]+ .* ${runtime}://\\S+ *$`, "m"));
+		expect(await kubectl.run("get", "nodes", "-o", "wide")).toMatch(
+			new RegExp(`^\\S+ +Ready +<none> +\\S+ +v1\\.36\\.\\S+ +[0-9.]+ .* ${runtime}://\\S+ *$`, "m"),
+		);
 		expect(await kubectl.run("get", "pod", "shell", "-o", "wide")).toMatch(/^shell +2\/2 +Running +0 +\d+s +[0-9.]+ +\S+ +<none> +<none>$/m);
 		const text = await kubectl.run("describe", "pod", "shell");
 		expect(text).toMatch(/^Status: +Running$/m);
@@ -76,7 +78,10 @@ describe.each(testableRuntimes())("kubectl and pods of the %s runtime", (runtime
 		const following = kubectl.follow("logs", "-f", "shell", "-c", "main", "--tail=1");
 		await following.until(/^line \d+\nline \d+\nline \d+\n/);
 		await following.stop();
-		await kubectl.apply({ ...shellPod("brief", "echo one; sleep 1; echo two"), spec: { ...shellPod("brief", "echo one; sleep 1; echo two").spec, restartPolicy: "Never" } });
+		await kubectl.apply({
+			...shellPod("brief", "echo one; sleep 1; echo two"),
+			spec: { ...shellPod("brief", "echo one; sleep 1; echo two").spec, restartPolicy: "Never" },
+		});
 		await kubectl.run("wait", "--for=jsonpath={.status.phase}=Running", "pod/brief", "--timeout=60s");
 		const ending = kubectl.follow("logs", "-f", "brief");
 		expect(await ending.finish()).toBe(0);
@@ -103,7 +108,9 @@ describe.each(testableRuntimes())("kubectl and pods of the %s runtime", (runtime
 		expect(await kubectl.pipe(large, "exec", "-i", "shell", "-c", "main", "--", "cat")).toBe(large);
 		expect(await kubectl.run("exec", "deployment/web", "--", "sh", "-c", "echo $HOSTNAME")).toMatch(/^web-/);
 		expect(await kubectl.fails(["exec", "shell", "-c", "main", "--", "nope"])).toContain('exec: "nope": executable file not found in $PATH');
-		expect(await kubectl.fails(["exec", "shell", "-c", "nope", "--", "true"])).toBe("Error from server (BadRequest): container nope is not valid for pod shell\n");
+		expect(await kubectl.fails(["exec", "shell", "-c", "nope", "--", "true"])).toBe(
+			"Error from server (BadRequest): container nope is not valid for pod shell\n",
+		);
 		expect(await kubectl.fails(["exec", "nope", "--", "true"])).toBe('Error from server (NotFound): pods "nope" not found\n');
 	});
 
@@ -151,7 +158,9 @@ describe.each(testableRuntimes())("kubectl and pods of the %s runtime", (runtime
 
 	it.each(installedKubectls().filter(({ minor }) => minor >= OLDEST_FORWARDING_MINOR))("port-forward of kubectl 1.$minor", async ({ path }) => {
 		const other = kubectl.with({ path });
-		await kubectl.run("expose", "deployment", "web", "--port=80", `--target-port=${EXAMPLE_PORT}`, "--dry-run=client", "-o", "yaml").then((yaml) => kubectl.pipe(yaml, "apply", "-f", "-"));
+		await kubectl
+			.run("expose", "deployment", "web", "--port=80", `--target-port=${EXAMPLE_PORT}`, "--dry-run=client", "-o", "yaml")
+			.then((yaml) => kubectl.pipe(yaml, "apply", "-f", "-"));
 		for (const target of ["deployment/web", "service/web"]) {
 			const forward = other.follow("port-forward", target, target.startsWith("service") ? ":80" : `:${EXAMPLE_PORT}`);
 			const port = (await forward.until(/127\.0\.0\.1:(\d+) -> /))[1] ?? "";
@@ -160,6 +169,15 @@ describe.each(testableRuntimes())("kubectl and pods of the %s runtime", (runtime
 			await forward.stop();
 		}
 		expect(await other.fails(["port-forward", "shell", ":nope"])).toContain("does not have a named port 'nope'");
+	});
+
+	it("a Service answers on every node's port", async () => {
+		await kubectl.run("expose", "deployment", "web", "--name=web-outside", "--type=NodePort", "--port=80", `--target-port=${EXAMPLE_PORT}`);
+		const port = await kubectl.run("get", "service", "web-outside", "-o", "jsonpath={.spec.ports[0].nodePort}");
+		const address = await kubectl.run("get", "nodes", "-o", 'jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}');
+		expect(await eventually("an answer", () => page(port, address).catch(() => undefined))).toMatch(/^Hello from web-/);
+		expect(await kubectl.run("describe", "service", "web-outside")).toMatch(/^Endpoints: +[0-9.]+:\d+,[0-9.]+:\d+$/m);
+		expect(await kubectl.run("get", "endpointslices", "-l", "kubernetes.io/service-name=web-outside")).toMatch(/ IPv4 +8080 +[0-9.]+,[0-9.]+ /);
 	});
 
 	it("get -w sees a pod come and go", async () => {
