@@ -2,6 +2,7 @@
 import type { KubeObject } from "../meta/object.ts";
 import type { LabelSelector, PodTemplateSpec } from "../schema/kubernetes.d.ts";
 import { labelSelectorOf } from "../selector/label-selector.ts";
+import { builtinDocs } from "../schema/builtin-docs.ts";
 import { ageSince } from "../table/human-duration.ts";
 import type { TableColumn } from "./define-kind.ts";
 
@@ -25,6 +26,14 @@ export const createdAtColumn: TableColumn<KubeObject> = {
 	description: CREATED_DESCRIPTION,
 	cell: (object) => object.metadata.creationTimestamp ?? null,
 };
+
+/** A column whose description is the documentation of the field it shows; it is looked up when it is asked for. */
+export const fieldColumn = <T>(type: string, field: string, column: Omit<TableColumn<T>, "description">): TableColumn<T> => ({
+	...column,
+	get description() {
+		return builtinDocs(type).fields.get(field) ?? "";
+	},
+});
 
 /** Containers, Images and Selector of a workload, for -o wide. */
 export function workloadColumns<T>(
@@ -65,7 +74,7 @@ export function workloadColumns<T>(
 }
 
 /** metav1.FormatLabelSelector: the text of a selector, or "<none>"; a malformed one must not spoil the table. */
-function formatLabelSelector(selector: LabelSelector | undefined): string {
+export function formatLabelSelector(selector: LabelSelector | undefined): string {
 	try {
 		return labelSelectorOf(selector).toString() || "<none>";
 	} catch {

@@ -80,8 +80,8 @@ export interface KindDefinition<T extends KubeObject = KubeObject> {
 	prepareCreate?(object: T, ctx: HookContext): void;
 	/** Strategy.PrepareForUpdate: keeps what this verb may not write (status), bumps generation when the spec changed. Mutates `next`. */
 	prepareUpdate?(next: T, old: T, ctx: HookContext): void;
-	/** How metadata.name is checked: "subdomain" (default), "label" (Service: DNS-1035 label), "dns1123label" (Namespace), "path" (RBAC). */
-	nameRule?: "subdomain" | "dns1035label" | "dns1123label" | "path";
+	/** How metadata.name is checked: "subdomain" (default), "label" (Service: DNS-1035 label), "dns1123label" (Namespace), "path" (RBAC), "ip" (IPAddress). */
+	nameRule?: "subdomain" | "dns1035label" | "dns1123label" | "path" | "ip";
 	/** Every broken rule of a whole object (metadata is checked by the verbs). */
 	validate(object: T): FieldError[];
 	/** Rules between two versions: immutable fields. Runs after `validate`. */

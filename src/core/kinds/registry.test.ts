@@ -48,11 +48,16 @@ describe("the registry of kinds", () => {
 			EndpointSlice: "Name AddressType Ports Endpoints Age",
 			Endpoints: "Name Endpoints Age",
 			Event: "Last Seen Type Reason Object (Subobject) (Source) Message (First Seen) (Count) (Name)",
+			IPAddress: "Name ParentRef",
+			Ingress: "Name Class Hosts Address Ports Age",
+			IngressClass: "Name Controller Parameters Age",
 			Lease: "Name Holder Age",
 			LimitRange: "Name Created At",
 			Namespace: "Name Status Age",
+			NetworkPolicy: "Name Pod-Selector Age",
 			Node: "Name Status Roles Age Version (Internal-IP) (External-IP) (OS-Image) (Kernel-Version) (Container-Runtime)",
 			Pod: "Name Ready Status Restarts Age (IP) (Node) (Nominated Node) (Readiness Gates)",
+			PodDisruptionBudget: "Name Min Available Max Unavailable Allowed Disruptions Age",
 			PriorityClass: "Name Value Global-Default Age PreemptionPolicy",
 			ReplicaSet: "Name Desired Current Ready Age (Containers) (Images) (Selector)",
 			ResourceQuota: "Name Request Limit Age",
@@ -61,6 +66,7 @@ describe("the registry of kinds", () => {
 			Secret: "Name Type Data Age",
 			Service: "Name Type Cluster-IP External-IP Port(s) Age (Selector)",
 			ServiceAccount: "Name Secrets Age",
+			ServiceCIDR: "Name CIDRs Age",
 		});
 	});
 });

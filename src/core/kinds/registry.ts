@@ -5,25 +5,37 @@ import { clusterRoleBindingKind } from "./cluster-role-binding.ts";
 import { clusterRoleKind } from "./cluster-role.ts";
 import { configMapKind } from "./config-map.ts";
 import { controllerRevisionKind } from "./controller-revision.ts";
+import { cronJobKind } from "./cron-job.ts";
+import { daemonSetKind } from "./daemon-set.ts";
 import type { KindDefinition, KindRegistry } from "./define-kind.ts";
 import { deploymentKind } from "./deployment.ts";
 import { endpointSliceKind } from "./endpoint-slice.ts";
 import { endpointsKind } from "./endpoints.ts";
 import { eventKind } from "./event.ts";
 import { selfSubjectReviewKind, tokenReviewKind } from "./identity-reviews.ts";
+import { ingressKind } from "./ingress.ts";
+import { ingressClassKind } from "./ingress-class.ts";
+import { ipAddressKind } from "./ip-address.ts";
+import { jobKind } from "./job.ts";
 import { leaseKind } from "./lease.ts";
 import { limitRangeKind } from "./limit-range.ts";
 import { namespaceKind } from "./namespace.ts";
+import { networkPolicyKind } from "./network-policy.ts";
 import { nodeKind } from "./node.ts";
 import { podKind } from "./pod.ts";
+import { podTemplateKind } from "./pod-template.ts";
+import { podDisruptionBudgetKind } from "./pod-disruption-budget.ts";
 import { priorityClassKind } from "./priority-class.ts";
 import { replicaSetKind } from "./replica-set.ts";
+import { replicationControllerKind } from "./replication-controller.ts";
 import { resourceQuotaKind } from "./resource-quota.ts";
 import { roleBindingKind } from "./role-binding.ts";
 import { roleKind } from "./role.ts";
 import { secretKind } from "./secret.ts";
 import { serviceAccountKind } from "./service-account.ts";
 import { serviceKind } from "./service.ts";
+import { statefulSetKind } from "./stateful-set.ts";
+import { serviceCidrKind } from "./service-cidr.ts";
 
 /** A registry of these kinds; of several versions of one collection the first is the preferred one. */
 export function buildRegistry(kinds: readonly KindDefinition[]): KindRegistry {
@@ -52,13 +64,19 @@ const KINDS: readonly KindDefinition<never>[] = [
 	namespaceKind,
 	nodeKind,
 	podKind,
+	podTemplateKind,
+	replicationControllerKind,
 	resourceQuotaKind,
 	secretKind,
 	serviceAccountKind,
 	serviceKind,
 	controllerRevisionKind,
+	daemonSetKind,
 	deploymentKind,
 	replicaSetKind,
+	statefulSetKind,
+	cronJobKind,
+	jobKind,
 	selfSubjectReviewKind,
 	tokenReviewKind,
 	localSubjectAccessReviewKind,
@@ -72,6 +90,12 @@ const KINDS: readonly KindDefinition<never>[] = [
 	roleBindingKind,
 	roleKind,
 	priorityClassKind,
+	podDisruptionBudgetKind,
+	ingressClassKind,
+	ingressKind,
+	networkPolicyKind,
+	ipAddressKind,
+	serviceCidrKind,
 ];
 
 /** Each hook is only ever called with objects of its own kind, which the types of a mixed list cannot say. */

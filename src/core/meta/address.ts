@@ -51,6 +51,37 @@ export function ipFamily(text: string): IPFamily | undefined {
 /** validation.IsValidIP. */
 export const ipAddress = (text: string): string[] => (ipFamily(text) ? [] : ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"]);
 
+/** The longest run of zero groups from two on, as RFC 5952 shortens it: the first of several. */
+function zeroRun(groups: readonly number[]): { start: number; length: number } {
+	let best = { start: -1, length: 1 };
+	for (let start = 0; start < groups.length; start++) {
+		let length = 0;
+		while (groups[start + length] === 0) length++;
+		if (length > best.length) best = { start, length };
+	}
+	return best;
+}
+
+/** The address as RFC 5952 writes it, or undefined where it is none. */
+export function canonicalAddress(text: string): string | undefined {
+	if (parseIPv4(text)) return text;
+	const groups = parseIPv6(text);
+	if (!groups) return undefined;
+	const hex = (part: readonly number[]): string => part.map((group) => group.toString(16)).join(":");
+	const { start, length } = zeroRun(groups);
+	return start < 0 ? hex(groups) : `${hex(groups.slice(0, start))}::${hex(groups.slice(start + length))}`;
+}
+
+const isMapped = (text: string): boolean => parseIPv6(text)?.every((group, i) => i >= 6 || group === (i === 5 ? 0xffff : 0)) ?? false;
+
+/** validation.IsValidIP as new fields have it: in its one canonical form. */
+export function strictIpAddress(text: string): string[] {
+	const canonical = canonicalAddress(text);
+	if (canonical === undefined) return ipAddress(text);
+	if (isMapped(text)) return ["must not be an IPv4-mapped IPv6 address"];
+	return canonical === text ? [] : [`must be in canonical form (${JSON.stringify(canonical)})`];
+}
+
 /** validation.IsValidCIDR. */
 export function cidr(text: string): string[] {
 	const [address = "", bits, ...rest] = text.split("/");
@@ -81,4 +112,33 @@ export function nonSpecialAddress(text: string): string[] {
 		problems.push("may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)");
 	}
 	return problems;
+}
+
+/** The bits of an address, most significant first; undefined where it is none. */
+function bitsOf(text: string): string | undefined {
+	const v4 = parseIPv4(text);
+	if (v4) return v4.map((octet) => octet.toString(2).padStart(8, "0")).join("");
+	return parseIPv6(text)
+		?.map((group) => group.toString(2).padStart(16, "0"))
+		.join("");
+}
+
+/** Whether the network `inner` lies in `outer` and is smaller. Both are valid CIDRs. */
+export function isStrictSubnet(inner: string, outer: string): boolean {
+	const [innerAddress = "", innerLength = ""] = inner.split("/");
+	const [outerAddress = "", outerLength = ""] = outer.split("/");
+	if (ipFamily(innerAddress) !== ipFamily(outerAddress)) return false;
+	const length = Number(outerLength);
+	return Number(innerLength) > length && bitsOf(innerAddress)?.slice(0, length) === bitsOf(outerAddress)?.slice(0, length);
+}
+
+/** The network's first address, as its CIDR writes it: "10.0.0.0/8" for "10.1.2.3/8". Expects a valid CIDR. */
+export function canonicalCidr(text: string): string {
+	const [address = "", lengthText = ""] = text.split("/");
+	const bits = bitsOf(address) ?? "";
+	const masked = bits.slice(0, Number(lengthText)).padEnd(bits.length, "0");
+	const isV4 = bits.length === 32;
+	const parts = masked.match(isV4 ? /.{8}/g : /.{16}/g) ?? [];
+	const network = isV4 ? parts.map((part) => Number.parseInt(part, 2)).join(".") : parts.map((part) => Number.parseInt(part, 2).toString(16)).join(":");
+	return `${canonicalAddress(network)}/${Number(lengthText)}`;
 }

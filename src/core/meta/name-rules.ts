@@ -2,6 +2,7 @@
  * Rules for names, labels, keys, ports and addresses, in the words of k8s.io/apimachinery/pkg/util/validation. Each
  * returns what is wrong with a value: no entry when nothing is.
  */
+import { strictIpAddress } from "./address.ts";
 
 export const DNS_LABEL_MAX = 63;
 export const DNS_SUBDOMAIN_MAX = 253;
@@ -31,11 +32,15 @@ const QUALIFIED_FORMAT = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]";
 const LABEL_VALUE_FORMAT = `(${QUALIFIED_FORMAT})?`;
 const CONFIG_KEY_FORMAT = "[-._a-zA-Z0-9]+";
 const PERCENT_FORMAT = "[0-9]+%";
+const WILDCARD_FORMAT = `\\*\\.${SUBDOMAIN_FORMAT}`;
+const HTTP_PATH_FORMAT = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+";
 const HEADER_FORMAT = "[-A-Za-z0-9]+";
 const C_IDENTIFIER_FORMAT = "[A-Za-z_][A-Za-z0-9_]*";
 
 const whole = (format: string): RegExp => new RegExp(`^${format}$`);
 const LABEL = whole(LABEL_FORMAT);
+const WILDCARD = whole(WILDCARD_FORMAT);
+const HTTP_PATH = whole(HTTP_PATH_FORMAT);
 const SUBDOMAIN = whole(SUBDOMAIN_FORMAT);
 const DNS1035 = whole(DNS1035_FORMAT);
 const QUALIFIED = whole(QUALIFIED_FORMAT);
@@ -81,6 +86,16 @@ export const dns1035Label = (value: string): string[] =>
 			DNS1035_FORMAT,
 			"my-name",
 			"abc-123",
+		),
+	);
+
+/** IsWildcardDNS1123Subdomain. */
+export const wildcardSubdomain = (value: string): string[] =>
+	check(value, DNS_SUBDOMAIN_MAX, WILDCARD, () =>
+		regexError(
+			"a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character",
+			WILDCARD_FORMAT,
+			"*.example.com",
 		),
 	);
 
@@ -181,8 +196,25 @@ export const percent = (value: string): string[] =>
 export const httpHeaderName = (value: string): string[] =>
 	HEADER.test(value) ? [] : [regexError("a valid HTTP header must consist of alphanumeric characters or '-'", HEADER_FORMAT, "X-Header-Name")];
 
+/** IsDomainPrefixedPath, without the value that it blames: a domain, a slash, and a path. */
+export function domainPrefixedPath(value: string): { value: string; problem: string }[] {
+	const slash = value.indexOf("/");
+	const host = value.slice(0, slash);
+	const path = value.slice(slash + 1);
+	if (slash < 1 || path === "") return [{ value, problem: 'must be a domain-prefixed path (such as "acme.io/foo")' }];
+	const problems = dns1123Subdomain(host).map((problem) => ({ value: host, problem }));
+	if (!HTTP_PATH.test(path)) problems.push({ value: path, problem: regexError("Invalid path", HTTP_PATH_FORMAT) });
+	return problems;
+}
+
 /** How `KindDefinition.nameRule` reads. */
-export const NAME_RULES = { subdomain: dns1123Subdomain, dns1035label: dns1035Label, dns1123label: dns1123Label, path: pathSegment } as const;
+export const NAME_RULES = {
+	subdomain: dns1123Subdomain,
+	dns1035label: dns1035Label,
+	dns1123label: dns1123Label,
+	path: pathSegment,
+	ip: strictIpAddress,
+} as const;
 export type NameRule = keyof typeof NAME_RULES;
 
 /** Checks a name, or the prefix of one that is still to be completed: a trailing hyphen is then allowed. */
