@@ -40,6 +40,9 @@ describe("the registry of kinds", () => {
 
 	it("shows each kind under upstream's headings", () => {
 		expect(Object.fromEntries(kinds.filter((k) => !k.kind.endsWith("Review")).map((k) => [k.kind, header(k)]))).toEqual({
+			CSIDriver: "Name AttachRequired PodInfoOnMount StorageCapacity TokenRequests RequiresRepublish Modes Age",
+			CSINode: "Name Drivers Age",
+			CSIStorageCapacity: "Name StorageClassName Capacity",
 			ClusterRole: "Name Created At",
 			ClusterRoleBinding: "Name Role Age (Users) (Groups) (ServiceAccounts)",
 			ConfigMap: "Name Data Age",
@@ -48,6 +51,7 @@ describe("the registry of kinds", () => {
 			EndpointSlice: "Name AddressType Ports Endpoints Age",
 			Endpoints: "Name Endpoints Age",
 			Event: "Last Seen Type Reason Object (Subobject) (Source) Message (First Seen) (Count) (Name)",
+			HorizontalPodAutoscaler: "Name Reference Targets MinPods MaxPods Replicas Age",
 			IPAddress: "Name ParentRef",
 			Ingress: "Name Class Hosts Address Ports Age",
 			IngressClass: "Name Controller Parameters Age",
@@ -63,10 +67,13 @@ describe("the registry of kinds", () => {
 			ResourceQuota: "Name Request Limit Age",
 			Role: "Name Created At",
 			RoleBinding: "Name Role Age (Users) (Groups) (ServiceAccounts)",
+			RuntimeClass: "Name Handler Age",
 			Secret: "Name Type Data Age",
 			Service: "Name Type Cluster-IP External-IP Port(s) Age (Selector)",
 			ServiceAccount: "Name Secrets Age",
 			ServiceCIDR: "Name CIDRs Age",
+			StorageClass: "Name Provisioner ReclaimPolicy VolumeBindingMode AllowVolumeExpansion Age",
+			VolumeAttributesClass: "Name DriverName Age",
 		});
 	});
 });

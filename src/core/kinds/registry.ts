@@ -6,12 +6,16 @@ import { clusterRoleKind } from "./cluster-role.ts";
 import { configMapKind } from "./config-map.ts";
 import { controllerRevisionKind } from "./controller-revision.ts";
 import { cronJobKind } from "./cron-job.ts";
+import { csiDriverKind } from "./csi-driver.ts";
+import { csiNodeKind } from "./csi-node.ts";
+import { csiStorageCapacityKind } from "./csi-storage-capacity.ts";
 import { daemonSetKind } from "./daemon-set.ts";
 import type { KindDefinition, KindRegistry } from "./define-kind.ts";
 import { deploymentKind } from "./deployment.ts";
 import { endpointSliceKind } from "./endpoint-slice.ts";
 import { endpointsKind } from "./endpoints.ts";
 import { eventKind } from "./event.ts";
+import { horizontalPodAutoscalerKind } from "./horizontal-pod-autoscaler.ts";
 import { selfSubjectReviewKind, tokenReviewKind } from "./identity-reviews.ts";
 import { ingressKind } from "./ingress.ts";
 import { ingressClassKind } from "./ingress-class.ts";
@@ -31,11 +35,14 @@ import { replicationControllerKind } from "./replication-controller.ts";
 import { resourceQuotaKind } from "./resource-quota.ts";
 import { roleBindingKind } from "./role-binding.ts";
 import { roleKind } from "./role.ts";
+import { runtimeClassKind } from "./runtime-class.ts";
 import { secretKind } from "./secret.ts";
 import { serviceAccountKind } from "./service-account.ts";
 import { serviceKind } from "./service.ts";
 import { statefulSetKind } from "./stateful-set.ts";
 import { serviceCidrKind } from "./service-cidr.ts";
+import { storageClassKind } from "./storage-class.ts";
+import { volumeAttributesClassKind } from "./volume-attributes-class.ts";
 
 /** A registry of these kinds; of several versions of one collection the first is the preferred one. */
 export function buildRegistry(kinds: readonly KindDefinition[]): KindRegistry {
@@ -96,6 +103,13 @@ const KINDS: readonly KindDefinition<never>[] = [
 	networkPolicyKind,
 	ipAddressKind,
 	serviceCidrKind,
+	horizontalPodAutoscalerKind,
+	storageClassKind,
+	volumeAttributesClassKind,
+	csiDriverKind,
+	csiNodeKind,
+	csiStorageCapacityKind,
+	runtimeClassKind,
 ];
 
 /** Each hook is only ever called with objects of its own kind, which the types of a mixed list cannot say. */
