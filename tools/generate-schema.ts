@@ -4,6 +4,8 @@
  *
  * Usage: node tools/generate-schema.ts <api-types-1.36.json>
  *
+ * apiextensions-types-1.36.json beside this file adds the group that the given file leaves out.
+ *
  * Both results are committed, one type a line, so neither a build nor the product reads the source. A type is one
  * string, which src/core/schema/builtin-schema.ts splits when it is first asked for: a Worker's start pays for string
  * literals alone.
@@ -33,6 +35,8 @@ interface GoType {
 	enum?: unknown[];
 	values?: string[];
 	structType?: string;
+	/** No struct: the schema knows it by name (builtin-table.ts). */
+	leaf?: boolean;
 }
 type GroupVersions = Record<string, { group: string; version: string; types: Record<string, GoType> }>;
 
@@ -45,7 +49,8 @@ const MODELS = "node_modules/@kubernetes/client-node/dist/gen/models";
 
 const sourceFile = process.argv[2];
 if (sourceFile === undefined) throw new Error("usage: node tools/generate-schema.ts <api-types-1.36.json>");
-const source = JSON.parse(readFileSync(sourceFile, "utf8")) as GroupVersions;
+const read = (file: string): GroupVersions => JSON.parse(readFileSync(file, "utf8")) as GroupVersions;
+const source: GroupVersions = { ...read(sourceFile), ...read(`${import.meta.dirname}/apiextensions-types-1.36.json`) };
 
 /** A Go type with its package spelled as the schema does: "*metav1.Time" becomes "*meta/v1.Time". */
 function qualify(goType: string, owner: string): string {
@@ -89,6 +94,7 @@ for (const [owner, { group, types: declared }] of Object.entries(source)) {
 	groups[owner] = group;
 	for (const [name, type] of Object.entries(declared)) {
 		const full = `${owner}.${name}`;
+		if (type.leaf) continue;
 		if (type.alias !== undefined) aliases[full] = qualify(type.alias, owner);
 		else {
 			const lines = (type.fields ?? []).map((field) => fieldText(field, owner));

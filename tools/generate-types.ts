@@ -46,15 +46,20 @@ const PRIMITIVES: Record<string, string> = {
 const META_SPECIAL = new Set(["Time", "MicroTime", "Timestamp", "Duration", "FieldsV1", "Verbs"]);
 const PACKAGES: Record<string, string> = { v1: "core/v1", corev1: "core/v1", metav1: "meta/v1", authenticationv1: "authentication/v1" };
 
+/** The group that the file beside this one adds: its names yield to those of all others. */
+const ADDED_GROUP = "apiextensions/v1";
+
 const sourceFile = process.argv[2];
 if (sourceFile === undefined) throw new Error("usage: node tools/generate-types.ts <api-types-1.36.json>");
-const source = JSON.parse(readFileSync(sourceFile, "utf8")) as GroupVersions;
+const read = (file: string): GroupVersions => JSON.parse(readFileSync(file, "utf8")) as GroupVersions;
+const source: GroupVersions = { ...read(sourceFile), ...read(`${import.meta.dirname}/apiextensions-types-1.36.json`) };
 const owners = new Map<string, string[]>();
 for (const [group, { types }] of Object.entries(source)) for (const name of Object.keys(types)) owners.set(name, [...(owners.get(name) ?? []), group]);
 
 /** A short name, prefixed by its group where two groups declare the same one. */
 function tsName(group: string, name: string): string {
-	const declaring = owners.get(name) ?? [];
+	const all = owners.get(name) ?? [];
+	const declaring = group === ADDED_GROUP ? all : all.filter((owner) => owner !== ADDED_GROUP);
 	if (declaring.length < 2 || group === "core/v1" || group === "meta/v1") return name;
 	const [groupName = "", version = ""] = group.split("/");
 	return `${groupName[0]?.toUpperCase()}${groupName.slice(1)}${version.toUpperCase()}${name}`;
@@ -92,7 +97,7 @@ function declaration(group: string, name: string, type: GoType): string {
 			continue;
 		}
 		const required = !(field.optional || field.omitempty) || (field.json === "metadata" && topLevel);
-		parts.push(`${JSON.stringify(field.json).slice(1, -1)}${required ? "" : "?"}: ${tsType(field.type, group)}`);
+		parts.push(`${/^[\w$]+$/.test(field.json) ? field.json : JSON.stringify(field.json)}${required ? "" : "?"}: ${tsType(field.type, group)}`);
 	}
 	const body = `{ ${parts.join("; ")} }`;
 	return inherits.length ? `export type ${tsname} = ${[...inherits, body].join(" & ")};` : `export interface ${tsname} ${body}`;

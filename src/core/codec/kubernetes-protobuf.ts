@@ -77,6 +77,14 @@ function rawType(name: string, fieldName: string): NestedType {
 	};
 }
 
+const JSON_SCHEMA_TYPE = "apiextensions/v1.JSONSchemaProps";
+/** Named lazily: the table of leaves comes before what structs are made of. */
+const JSON_SCHEMA: NestedType = {
+	message: () => messageOf(JSON_SCHEMA_TYPE),
+	fromWire: (value) => fromMessage(JSON_SCHEMA_TYPE, value),
+	toWire: (value) => toMessage(JSON_SCHEMA_TYPE, value as JsonObject),
+};
+
 const LEAVES: Readonly<Record<string, ScalarKind | NestedType>> = {
 	string: "string",
 	"types.UID": "string",
@@ -107,6 +115,31 @@ const LEAVES: Readonly<Record<string, ScalarKind | NestedType>> = {
 	},
 	"meta/v1.FieldsV1": rawType("FieldsV1", "Raw"),
 	"runtime.RawExtension": rawType("RawExtension", "raw"),
+	"apiextensions/v1.JSON": rawType("JSON", "raw"),
+	"apiextensions/v1.JSONSchemaPropsOrBool": {
+		message: message("JSONSchemaPropsOrBool", [
+			{ number: 1, name: "allows", type: "bool", always: true },
+			{ number: 2, name: "schema", type: JSON_SCHEMA },
+		]),
+		fromWire: (value) => value.schema ?? value.allows ?? false,
+		toWire: (value) => (typeof value === "boolean" ? { allows: value } : { allows: true, schema: value }),
+	},
+	"apiextensions/v1.JSONSchemaPropsOrArray": {
+		message: message("JSONSchemaPropsOrArray", [
+			{ number: 1, name: "schema", type: JSON_SCHEMA },
+			{ number: 2, name: "jSONSchemas", type: JSON_SCHEMA, repeated: true },
+		]),
+		fromWire: (value) => value.schema ?? value.jSONSchemas ?? null,
+		toWire: (value) => (Array.isArray(value) ? { jSONSchemas: value } : { schema: value }),
+	},
+	"apiextensions/v1.JSONSchemaPropsOrStringArray": {
+		message: message("JSONSchemaPropsOrStringArray", [
+			{ number: 1, name: "schema", type: JSON_SCHEMA },
+			{ number: 2, name: "property", type: "string", repeated: true },
+		]),
+		fromWire: (value) => value.schema ?? value.property ?? null,
+		toWire: (value) => (Array.isArray(value) ? { property: value } : { schema: value }),
+	},
 };
 
 const messages = new Map<string, MessageType>();

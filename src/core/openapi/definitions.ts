@@ -9,6 +9,7 @@ import { enumValuesOf, type GoField, goStruct, groupOfType, MAP_TYPE, typeRefOf,
 export type Dialect = "v2" | "v3";
 
 const META_PACKAGE = "io.k8s.apimachinery.pkg.apis.meta";
+const APIEXTENSIONS_PACKAGE = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1";
 
 /** Types that are no structs of the table, with the definition that stands for them. */
 const SPECIAL_NAMES: Readonly<Record<string, string>> = {
@@ -20,6 +21,10 @@ const SPECIAL_NAMES: Readonly<Record<string, string>> = {
 	"meta/v1.Duration": `${META_PACKAGE}.v1.Duration`,
 	"meta/v1.FieldsV1": `${META_PACKAGE}.v1.FieldsV1`,
 	"meta/v1.Patch": `${META_PACKAGE}.v1.Patch`,
+	"apiextensions/v1.JSON": `${APIEXTENSIONS_PACKAGE}.JSON`,
+	"apiextensions/v1.JSONSchemaPropsOrArray": `${APIEXTENSIONS_PACKAGE}.JSONSchemaPropsOrArray`,
+	"apiextensions/v1.JSONSchemaPropsOrBool": `${APIEXTENSIONS_PACKAGE}.JSONSchemaPropsOrBool`,
+	"apiextensions/v1.JSONSchemaPropsOrStringArray": `${APIEXTENSIONS_PACKAGE}.JSONSchemaPropsOrStringArray`,
 };
 
 /** "apps/v1.Deployment" as io.k8s.api.apps.v1.Deployment. */
@@ -27,6 +32,7 @@ export function definitionName(typeName: string): string {
 	const special = SPECIAL_NAMES[typeName];
 	if (special !== undefined) return special;
 	const name = typeName.replace("/", ".");
+	if (typeName.startsWith("apiextensions/")) return `io.k8s.apiextensions-apiserver.pkg.apis.${name}`;
 	return typeName.startsWith("meta/") ? `io.k8s.apimachinery.pkg.apis.${name}` : `io.k8s.api.${name}`;
 }
 
@@ -51,6 +57,14 @@ function specialDefinition(typeName: string, dialect: Dialect): JsonObject {
 			return { description: "Duration is a span of time such as 1h30m.", type: "string" };
 		case "meta/v1.FieldsV1":
 			return { description: "FieldsV1 stores a set of fields in a data structure like a Trie, in JSON format.", type: "object" };
+		case "apiextensions/v1.JSON":
+			return { description: "JSON represents any valid JSON value." };
+		case "apiextensions/v1.JSONSchemaPropsOrArray":
+			return { description: "JSONSchemaPropsOrArray represents a value that can either be a JSONSchemaProps or an array of JSONSchemaProps." };
+		case "apiextensions/v1.JSONSchemaPropsOrBool":
+			return { description: "JSONSchemaPropsOrBool represents JSONSchemaProps or a boolean value." };
+		case "apiextensions/v1.JSONSchemaPropsOrStringArray":
+			return { description: "JSONSchemaPropsOrStringArray represents a JSONSchemaProps or a string array." };
 		case "meta/v1.Patch":
 			return { description: "Patch is provided to give a concrete name and type to the Kubernetes PATCH request body.", type: "object" };
 		default:

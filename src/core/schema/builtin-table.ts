@@ -56,6 +56,11 @@ const LEAVES: Record<string, TypeRef> = {
 	"runtime.RawExtension": { kind: "any" },
 	"watch.Event": { kind: "any" },
 	"interface{}": { kind: "any" },
+	// Unions that Go marshals by hand.
+	"apiextensions/v1.JSON": { kind: "any" },
+	"apiextensions/v1.JSONSchemaPropsOrArray": { kind: "any" },
+	"apiextensions/v1.JSONSchemaPropsOrBool": { kind: "any" },
+	"apiextensions/v1.JSONSchemaPropsOrStringArray": { kind: "any" },
 };
 
 export const MAP_TYPE: RegExp = /^map\[[^\]]+\]/;

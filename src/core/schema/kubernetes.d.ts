@@ -754,3 +754,32 @@ export type VolumeBindingMode = "Immediate" | "WaitForFirstConsumer" | (string &
 export interface VolumeError { time?: string; message?: string; errorCode?: number }
 export type VolumeLifecycleMode = "Persistent" | "Ephemeral" | (string & {});
 export interface VolumeNodeResources { count?: number }
+export interface CustomResourceDefinition { apiVersion: string; kind: string; metadata: ObjectMeta; spec: CustomResourceDefinitionSpec; status?: CustomResourceDefinitionStatus }
+export interface CustomResourceDefinitionList { apiVersion: string; kind: string; metadata: ListMeta; items: CustomResourceDefinition[] }
+export interface CustomResourceDefinitionSpec { group: string; names: CustomResourceDefinitionNames; scope: ApiextensionsV1ResourceScope; versions: CustomResourceDefinitionVersion[]; conversion?: CustomResourceConversion; preserveUnknownFields?: boolean }
+export type ApiextensionsV1ResourceScope = "Cluster" | "Namespaced" | (string & {});
+export type ConversionStrategyType = "None" | "Webhook" | (string & {});
+export type ApiextensionsV1ConditionStatus = "True" | "False" | "Unknown" | (string & {});
+export type CustomResourceDefinitionConditionType = string;
+export type FieldValueErrorReason = "FieldValueRequired" | "FieldValueDuplicate" | "FieldValueInvalid" | "FieldValueForbidden" | (string & {});
+export type JSON = unknown;
+export type JSONSchemaPropsOrArray = unknown;
+export type JSONSchemaPropsOrBool = unknown;
+export type JSONSchemaPropsOrStringArray = unknown;
+export interface CustomResourceConversion { strategy: ConversionStrategyType; webhook?: WebhookConversion }
+export interface WebhookConversion { clientConfig?: ApiextensionsV1WebhookClientConfig; conversionReviewVersions: string[] }
+export interface ApiextensionsV1WebhookClientConfig { url?: string; service?: ApiextensionsV1ServiceReference; caBundle?: string }
+export interface ApiextensionsV1ServiceReference { namespace: string; name: string; path?: string; port?: number }
+export interface CustomResourceDefinitionNames { plural: string; singular?: string; shortNames?: string[]; kind: string; listKind?: string; categories?: string[] }
+export interface CustomResourceDefinitionVersion { name: string; served: boolean; storage: boolean; deprecated?: boolean; deprecationWarning?: string; schema?: CustomResourceValidation; subresources?: CustomResourceSubresources; additionalPrinterColumns?: CustomResourceColumnDefinition[]; selectableFields?: SelectableField[] }
+export interface SelectableField { jsonPath: string }
+export interface CustomResourceColumnDefinition { name: string; type: string; format?: string; description?: string; priority?: number; jsonPath: string }
+export interface CustomResourceSubresources { status?: CustomResourceSubresourceStatus; scale?: CustomResourceSubresourceScale }
+export interface CustomResourceSubresourceStatus {  }
+export interface CustomResourceSubresourceScale { specReplicasPath: string; statusReplicasPath: string; labelSelectorPath?: string }
+export interface CustomResourceValidation { openAPIV3Schema?: JSONSchemaProps }
+export interface CustomResourceDefinitionStatus { conditions?: CustomResourceDefinitionCondition[]; acceptedNames?: CustomResourceDefinitionNames; storedVersions?: string[]; observedGeneration?: number }
+export interface CustomResourceDefinitionCondition { type: CustomResourceDefinitionConditionType; status: ApiextensionsV1ConditionStatus; lastTransitionTime?: string; reason?: string; message?: string; observedGeneration?: number }
+export interface ExternalDocumentation { description?: string; url?: string }
+export interface ValidationRule { rule: string; message?: string; messageExpression?: string; reason?: FieldValueErrorReason; fieldPath?: string; optionalOldSelf?: boolean }
+export interface JSONSchemaProps { id?: string; $schema?: string; $ref?: string; description?: string; type?: string; format?: string; title?: string; default?: JSON; maximum?: number; exclusiveMaximum?: boolean; minimum?: number; exclusiveMinimum?: boolean; maxLength?: number; minLength?: number; pattern?: string; maxItems?: number; minItems?: number; uniqueItems?: boolean; multipleOf?: number; enum?: JSON[]; maxProperties?: number; minProperties?: number; required?: string[]; items?: JSONSchemaPropsOrArray; allOf?: JSONSchemaProps[]; oneOf?: JSONSchemaProps[]; anyOf?: JSONSchemaProps[]; not?: JSONSchemaProps; properties?: Record<string, JSONSchemaProps>; additionalProperties?: JSONSchemaPropsOrBool; patternProperties?: Record<string, JSONSchemaProps>; dependencies?: Record<string, JSONSchemaPropsOrStringArray>; additionalItems?: JSONSchemaPropsOrBool; definitions?: Record<string, JSONSchemaProps>; externalDocs?: ExternalDocumentation; example?: JSON; nullable?: boolean; "x-kubernetes-preserve-unknown-fields"?: boolean; "x-kubernetes-embedded-resource"?: boolean; "x-kubernetes-int-or-string"?: boolean; "x-kubernetes-list-map-keys"?: string[]; "x-kubernetes-list-type"?: string; "x-kubernetes-map-type"?: string; "x-kubernetes-validations"?: ValidationRule[] }
