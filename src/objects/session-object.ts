@@ -103,6 +103,8 @@ export class SessionObject extends DurableObject<WorkerEnv> {
 	#accept(side: Side, headers: Record<string, string>): Response {
 		const { 0: theirs, 1: ours } = new WebSocketPair();
 		this.ctx.acceptWebSocket(ours, [side]);
+		// A socket that has closed has lost its tags.
+		ours.serializeAttachment(side);
 		return new Response(null, { status: 101, webSocket: theirs, headers });
 	}
 
@@ -200,7 +202,7 @@ export class SessionObject extends DurableObject<WorkerEnv> {
 		await this.ctx.storage.deleteAll();
 	}
 
-	#sideOf = (socket: WebSocket): Side => (this.ctx.getTags(socket).includes("agent") ? "agent" : "client");
+	#sideOf = (socket: WebSocket): Side => socket.deserializeAttachment() as Side;
 	#socket = (side: Side): WebSocket | undefined => this.ctx.getWebSockets(side)[0];
 	#state = (): SessionState | undefined => this.ctx.storage.kv.get<SessionState>(STATE);
 	#save = (state: SessionState): void => this.ctx.storage.kv.put(STATE, state);

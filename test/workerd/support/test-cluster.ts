@@ -65,6 +65,15 @@ export class TestCluster {
 		return status;
 	}
 
+	/** Opens a WebSocket of a connect subresource. */
+	async upgrade(path: string, protocol: string): Promise<WebSocket> {
+		const headers = { Upgrade: "websocket", authorization: `Bearer ${this.adminToken}`, "sec-websocket-protocol": protocol };
+		const { webSocket, status } = await fetchWorker(`/clusters/${this.name}${path}`, { headers });
+		if (!webSocket) throw new Error(`${path}: no upgrade but ${status}`);
+		webSocket.accept();
+		return webSocket;
+	}
+
 	/** Opens a watch; `path` has its query. */
 	async watch(path: string): Promise<WatchReader> {
 		const response = await this.fetch("GET", path);
