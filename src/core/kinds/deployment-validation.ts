@@ -13,17 +13,19 @@ export function validateIntOrPercent(value: number | string | undefined, path: s
 	return value !== undefined && value < 0 ? [invalid(path, value, NON_NEGATIVE_ERROR)] : [];
 }
 
-const isPercent = (value: number | string | undefined): value is string => typeof value === "string" && percent(value).length === 0;
-const isZero = (value: number | string | undefined): boolean => value === undefined || value === 0 || (isPercent(value) && Number.parseInt(value, 10) === 0);
+export const isPercent = (value: number | string | undefined): value is string => typeof value === "string" && percent(value).length === 0;
+export const isZero = (value: number | string | undefined): boolean => value === undefined || value === 0 || (isPercent(value) && Number.parseInt(value, 10) === 0);
 
 function validateRollingUpdate(update: RollingUpdateDeployment, path: string): FieldError[] {
 	const { maxUnavailable, maxSurge } = update;
 	const errors = [...validateIntOrPercent(maxUnavailable, `${path}.maxUnavailable`), ...validateIntOrPercent(maxSurge, `${path}.maxSurge`)];
 	if (isZero(maxUnavailable) && isZero(maxSurge)) errors.push(invalid(`${path}.maxUnavailable`, maxUnavailable, "may not be 0 when `maxSurge` is 0"));
-	if (isPercent(maxUnavailable) && Number.parseInt(maxUnavailable, 10) > PERCENT_MAX) {
-		errors.push(invalid(`${path}.maxUnavailable`, maxUnavailable, "must not be greater than 100%"));
-	}
-	return errors;
+	return [...errors, ...validateAtMostAll(maxUnavailable, `${path}.maxUnavailable`)];
+}
+
+/** IsNotMoreThan100Percent. */
+export function validateAtMostAll(value: number | string | undefined, path: string): FieldError[] {
+	return isPercent(value) && Number.parseInt(value, 10) > PERCENT_MAX ? [invalid(path, value, "must not be greater than 100%")] : [];
 }
 
 function validateStrategy(strategy: DeploymentStrategy | undefined): FieldError[] {

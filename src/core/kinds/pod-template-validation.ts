@@ -22,10 +22,14 @@ export function validatePodTemplate(template: PodTemplateSpec | undefined, path:
 	return errors;
 }
 
+export type ServingKind = "deployment" | "replicaset" | "statefulset" | "daemonset";
+/** As upstream's messages write it: a Deployment's template is checked as a ReplicaSet's. */
+const DEADLINE_KIND: Record<ServingKind, string> = { deployment: "ReplicaSet", replicaset: "ReplicaSet", statefulset: "StatefulSet", daemonset: "DaemonSet" };
+
 /** The template and the selector of a workload whose pods run for ever. `kind` as upstream's message names it. */
 export function validateServingTemplate(
 	spec: { selector?: LabelSelector; template?: PodTemplateSpec } | undefined,
-	kind: "deployment" | "replicaset",
+	kind: ServingKind,
 ): FieldError[] {
 	const errors: FieldError[] = [];
 	const selector = spec?.selector;
@@ -45,7 +49,7 @@ export function validateServingTemplate(
 	const restartPolicy = template.spec?.restartPolicy;
 	if (restartPolicy !== "Always") errors.push(notSupported("spec.template.spec.restartPolicy", restartPolicy ?? "", ["Always"]));
 	if (template.spec?.activeDeadlineSeconds !== undefined) {
-		errors.push(forbidden("spec.template.spec.activeDeadlineSeconds", "activeDeadlineSeconds in ReplicaSet is not Supported"));
+		errors.push(forbidden("spec.template.spec.activeDeadlineSeconds", `activeDeadlineSeconds in ${DEADLINE_KIND[kind]} is not Supported`));
 	}
 	return errors;
 }

@@ -7,7 +7,8 @@ const SECCOMP_POD = "seccomp.security.alpha.kubernetes.io/pod";
 const SECCOMP_CONTAINER = "container.seccomp.security.alpha.kubernetes.io/";
 const SECCOMP_WARNING = 'non-functional in v1.27+; use the "seccompProfile" field instead';
 
-const DEPRECATED_LABELS: Readonly<Record<string, string>> = {
+/** Node labels that have successors. */
+export const DEPRECATED_LABELS: Readonly<Record<string, string>> = {
 	"beta.kubernetes.io/arch": 'deprecated since v1.14; use "kubernetes.io/arch" instead',
 	"beta.kubernetes.io/os": 'deprecated since v1.14; use "kubernetes.io/os" instead',
 	"failure-domain.beta.kubernetes.io/region": 'deprecated since v1.17; use "topology.kubernetes.io/region" instead',
@@ -21,7 +22,8 @@ const DEPRECATED_ANNOTATIONS: Readonly<Record<string, string>> = {
 	"security.alpha.kubernetes.io/unsafe-sysctls": 'non-functional in v1.11+; use the "sysctls" field instead',
 };
 
-const DEPRECATED_VOLUMES: Partial<Record<keyof Volume, string>> = {
+/** Sources of volumes that are on their way out. */
+export const DEPRECATED_VOLUMES: Partial<Record<keyof Volume, string>> = {
 	photonPersistentDisk: "deprecated in v1.11, non-functional in v1.16+",
 	gitRepo: "deprecated in v1.11",
 	scaleIO: "deprecated in v1.16, non-functional in v1.22+",

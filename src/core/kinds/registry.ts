@@ -26,6 +26,8 @@ import { limitRangeKind } from "./limit-range.ts";
 import { namespaceKind } from "./namespace.ts";
 import { networkPolicyKind } from "./network-policy.ts";
 import { nodeKind } from "./node.ts";
+import { persistentVolumeKind } from "./persistent-volume.ts";
+import { persistentVolumeClaimKind } from "./persistent-volume-claim.ts";
 import { podKind } from "./pod.ts";
 import { podTemplateKind } from "./pod-template.ts";
 import { podDisruptionBudgetKind } from "./pod-disruption-budget.ts";
@@ -42,6 +44,7 @@ import { serviceKind } from "./service.ts";
 import { statefulSetKind } from "./stateful-set.ts";
 import { serviceCidrKind } from "./service-cidr.ts";
 import { storageClassKind } from "./storage-class.ts";
+import { volumeAttachmentKind } from "./volume-attachment.ts";
 import { volumeAttributesClassKind } from "./volume-attributes-class.ts";
 
 /** A registry of these kinds; of several versions of one collection the first is the preferred one. */
@@ -110,6 +113,9 @@ const KINDS: readonly KindDefinition<never>[] = [
 	csiNodeKind,
 	csiStorageCapacityKind,
 	runtimeClassKind,
+	persistentVolumeKind,
+	persistentVolumeClaimKind,
+	volumeAttachmentKind,
 ];
 
 /** Each hook is only ever called with objects of its own kind, which the types of a mixed list cannot say. */

@@ -2,7 +2,7 @@
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required } from "../errors/field-error.ts";
 import { dns1123Label, dns1123Subdomain, labelValue, qualifiedName } from "../meta/name-rules.ts";
 import { validateLabelName, validateLabels } from "../meta/object-meta-validation.ts";
-import type { NodeSelectorRequirement, NodeSelectorTerm, PodAffinity, PodAffinityTerm, PodSpec, Toleration } from "../schema/kubernetes.d.ts";
+import type { NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodAffinity, PodAffinityTerm, PodSpec, Toleration } from "../schema/kubernetes.d.ts";
 import { validateLabelSelector } from "./label-selector-validation.ts";
 import { validateTaintEffect } from "./taint-validation.ts";
 
@@ -67,16 +67,19 @@ function validateNodeTerm(term: NodeSelectorTerm, path: string): FieldError[] {
 	];
 }
 
+/** ValidateNodeSelector: at least one term, and each in order. */
+export function validateNodeSelector(selector: NodeSelector, path: string): FieldError[] {
+	const at = `${path}.nodeSelectorTerms`;
+	const terms = selector.nodeSelectorTerms ?? [];
+	if (terms.length === 0) return [required(at, "must have at least one node selector term")];
+	return terms.flatMap((term, i) => validateNodeTerm(term, `${at}[${i}]`));
+}
+
 function validateNodeAffinity(spec: PodSpec, path: string): FieldError[] {
 	const affinity = spec.affinity?.nodeAffinity;
 	const errors: FieldError[] = [];
 	const needed = affinity?.requiredDuringSchedulingIgnoredDuringExecution;
-	if (needed) {
-		const at = `${path}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms`;
-		const terms = needed.nodeSelectorTerms ?? [];
-		if (terms.length === 0) errors.push(required(at, "must have at least one node selector term"));
-		errors.push(...terms.flatMap((term, i) => validateNodeTerm(term, `${at}[${i}]`)));
-	}
+	if (needed) errors.push(...validateNodeSelector(needed, `${path}.requiredDuringSchedulingIgnoredDuringExecution`));
 	for (const [index, { weight, preference }] of (affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).entries()) {
 		const at = `${path}.preferredDuringSchedulingIgnoredDuringExecution[${index}]`;
 		if (!(weight >= 1 && weight <= WEIGHT_MAX)) errors.push(invalid(`${at}.weight`, weight ?? 0, WEIGHT_ERROR));

@@ -34,7 +34,8 @@ function defaultProjection(source: VolumeProjection): void {
 	defaultDownwardItems(source.downwardAPI?.items);
 }
 
-function defaultNetworkVolume(volume: Volume): void {
+/** Volumes on the network: what a pod or a PersistentVolume leaves out of their sources. */
+export function defaultNetworkVolume(volume: Pick<Volume, "iscsi" | "rbd" | "azureDisk" | "scaleIO">): void {
 	if (volume.iscsi && !volume.iscsi.iscsiInterface) volume.iscsi.iscsiInterface = "default";
 	if (volume.rbd) {
 		volume.rbd.pool ||= "rbd";

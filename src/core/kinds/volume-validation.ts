@@ -10,10 +10,10 @@ const FILE_MODE_ERROR = "must be a number between 0 and 0777 (octal), both inclu
 const TOKEN_SECONDS_MIN = 600;
 const TOKEN_SECONDS_MAX = 2 ** 32;
 const FILE_FIELDS = ["metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid"];
-const HOST_PATH_TYPES = ["", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket"];
+export const HOST_PATH_TYPES = ["", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket"];
 
 /** What each volume source must name: the field and the ones that may not be empty. */
-const REQUIRED_FIELDS: Readonly<Record<string, readonly string[]>> = {
+export const REQUIRED_FIELDS: Readonly<Record<string, readonly string[]>> = {
 	nfs: ["server", "path"],
 	persistentVolumeClaim: ["claimName"],
 	csi: ["driver"],
