@@ -107,7 +107,7 @@ describe("polling", () => {
 		});
 		expect(node.status.nodeInfo).toMatchObject({ kubeletVersion: "v1.36.0+petrel", containerRuntimeVersion: "fake://1.0" });
 		const poll = await plane.poll();
-		expect(poll.request).toMatchObject({ hold: true, cursor: 0, networkCursor: 0 });
+		expect(poll.request).toMatchObject({ cursor: 0, networkCursor: 0 });
 		poll.heartbeat();
 		poll.answer({ full: true, cursor: 7, networkCursor: 3, pods: [testPod()] });
 		const status = await reported((s) => s.phase === "Running");

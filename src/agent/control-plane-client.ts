@@ -112,7 +112,7 @@ export class ControlPlaneClient implements ApiClient {
 		return new Promise((resolve, reject) => {
 			const request = url.protocol === "https:" ? httpsRequest(url.href, options) : httpRequest(url.href, options);
 			let answered = false;
-			const fail = (error: unknown) => reject(this.#explain(error, request.reusedSocket && !answered));
+			const fail = (error: unknown) => reject(this.explain(error, request.reusedSocket && !answered));
 			request.once("error", fail);
 			if (tuning.idleTimeoutMs)
 				request.setTimeout(tuning.idleTimeoutMs, () =>
@@ -126,7 +126,8 @@ export class ControlPlaneClient implements ApiClient {
 		});
 	}
 
-	#explain(error: unknown, maybeStale: boolean): Error {
+	/** What went wrong, as a ControlPlaneError. */
+	explain(error: unknown, maybeStale = false): Error {
 		if (error instanceof ControlPlaneError) return error;
 		const code = (error as NodeJS.ErrnoException).code ?? "";
 		const where = this.server.origin;
@@ -149,7 +150,7 @@ class StaleConnectionError extends ControlPlaneError {
 	}
 }
 
-async function collect(response: IncomingMessage): Promise<string> {
+export async function collect(response: IncomingMessage): Promise<string> {
 	const chunks: Buffer[] = [];
 	let size = 0;
 	for await (const chunk of response as AsyncIterable<Buffer>) {

@@ -55,7 +55,7 @@ describe("the held poll", () => {
 	it("is cut and made anew when nothing is heard, with the same cursor", async () => {
 		const silent = await plane.poll();
 		await until(() => silent.closed);
-		expect((await plane.poll()).request).toMatchObject({ hold: true, cursor: 0 });
+		expect((await plane.poll()).request).toMatchObject({ cursor: 0 });
 	});
 
 	it("lives as long as heartbeats come", async () => {
@@ -73,7 +73,7 @@ describe("the held poll", () => {
 	it("is only one at a time, beside the reports", async () => {
 		await plane.poll();
 		await loop.report({ stopped: [{ namespace: "default", name: "web", uid: "u" }] });
-		expect(plane.reports[0]).toMatchObject({ hold: false, stopped: [{ uid: "u" }] });
+		expect(plane.reports[0]).toMatchObject({ stopped: [{ uid: "u" }] });
 		expect(plane.held).toHaveLength(1);
 	});
 

@@ -1,14 +1,13 @@
 /** Keeps one poll open with the control plane and hands its answers on; docs/agent-protocol.md has the rules. */
-import { AGENT_PROTOCOL_VERSION, type AgentCommand, POLL_HEARTBEAT_MS, type PollRequest, type PollResponse } from "../core/protocol/agent-protocol.ts";
+import { AGENT_PROTOCOL_VERSION, type AgentCommand, POLL_SILENCE_MS, type PollRequest, type PollResponse } from "../core/protocol/agent-protocol.ts";
 import { type Clock, sleep } from "./clock.ts";
 import { ControlPlaneError, type ControlPlaneClient, parseJson } from "./control-plane-client.ts";
 import { type DesiredChange, type DesiredState, parsePollResponse } from "./desired-state.ts";
+import { type HeldPollAnswer, holdPoll } from "./held-poll.ts";
 import type { Logger } from "./log.ts";
 import type { RetryDelay } from "./retry-delay.ts";
 import type { Report } from "./status-reporter.ts";
 
-/** A held poll without a byte for this long is dead: three heartbeats. */
-export const POLL_SILENCE_MS = 3 * POLL_HEARTBEAT_MS;
 /** A report is answered as soon as it is stored; longer than this is a failure. */
 export const REPORT_TIMEOUT_MS = 15_000;
 /** A control plane that answers polls at once without moving their cursors must not make the agent spin: the wait, and the most it doubles to. */
@@ -72,7 +71,8 @@ export class PollLoop {
 
 	/** Sends a report and resolves when it is stored; commands in its answer are carried out, its pods left to the held poll. */
 	async report(report: Report): Promise<void> {
-		const { answer } = await this.#exchange({ ...this.#request(false), ...report }, REPORT_TIMEOUT_MS);
+		const { client } = this.#options;
+		const { answer } = this.#taken(await client.send("POST", this.#path, { ...this.#request(), ...report }, { idleTimeoutMs: REPORT_TIMEOUT_MS }));
 		for (const command of answer.commands) this.#command(command);
 	}
 
@@ -109,9 +109,9 @@ export class PollLoop {
 
 	/** Returns whether the answer brought a command or moved a cursor. */
 	async #pollOnce(): Promise<boolean> {
-		const { state, log } = this.#options;
-		const request = this.#request(true);
-		const { answer, unusable } = await this.#exchange(request, this.#options.silenceMs ?? POLL_SILENCE_MS);
+		const { client, state, log, silenceMs = POLL_SILENCE_MS } = this.#options;
+		const request = this.#request();
+		const { answer, unusable } = this.#taken(await holdPoll(client, this.#path, request, { silenceMs, signal: this.#halt.signal }));
 		for (const command of answer.commands) this.#command(command);
 		if (this.#doubtful(answer)) return false;
 		for (const ref of unusable) log.error("a pod of the control plane's answer cannot be used", { ...ref });
@@ -146,15 +146,16 @@ export class PollLoop {
 		}
 	}
 
-	#request(hold: boolean): PollRequest {
-		const { state, instanceId, bootId } = this.#options;
-		return { version: AGENT_PROTOCOL_VERSION, instanceId, bootId, hold, cursor: state.cursor, networkCursor: state.networkCursor };
+	get #path(): string {
+		return `/agent/v1/nodes/${encodeURIComponent(this.#options.nodeName)}/poll`;
 	}
 
-	async #exchange(request: PollRequest, idleTimeoutMs: number): Promise<ReturnType<typeof parsePollResponse>> {
-		const { client, nodeName } = this.#options;
-		const path = `/agent/v1/nodes/${encodeURIComponent(nodeName)}/poll`;
-		const { code, text } = await client.send("POST", path, request, { idleTimeoutMs, ...(request.hold ? { signal: this.#halt.signal } : {}) });
+	#request(): PollRequest {
+		const { state, instanceId, bootId } = this.#options;
+		return { version: AGENT_PROTOCOL_VERSION, instanceId, bootId, cursor: state.cursor, networkCursor: state.networkCursor };
+	}
+
+	#taken({ code, text }: HeldPollAnswer): ReturnType<typeof parsePollResponse> {
 		if (code === 200) return parsePollResponse(text);
 		const said = (parseJson(text) as { message?: string } | undefined)?.message ?? "";
 		if (code === 401 || code === 403 || code === 409) throw new PollRefused(code, `the control plane refused this node (${code}): ${said}`);

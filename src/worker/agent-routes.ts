@@ -4,8 +4,9 @@ import {
 	AGENT_PROTOCOL_VERSION,
 	type JoinRequest,
 	type JoinResponse,
-	POLL_HEARTBEAT_MS,
 	POLL_HOLD_MS,
+	POLL_REQUEST_HEADER,
+	POLL_SILENCE_MS,
 	type PollRequest,
 	type PollResponse,
 } from "../core/protocol/agent-protocol.ts";
@@ -21,7 +22,6 @@ import { PLAIN_JSON } from "./negotiate.ts";
 import { parseBody } from "./review-routes.ts";
 import { signNodeCredential } from "./token-signing.ts";
 import { listen } from "./watch-feed.ts";
-import { WatchStream } from "./watch-stream.ts";
 
 const NODES: GroupResource = { group: "", resource: "nodes" };
 const CLUSTER_DOMAIN = "cluster.local";
@@ -29,7 +29,7 @@ const CLUSTER_DNS_ADDRESS = "10.96.0.10";
 const NORMAL_CLOSURE = 1000;
 /** RFC 1123 subdomain, as a Node's name must be. */
 const NODE_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
-/** Room for a PollRequest in a request header; what is bigger goes in the body of a poll that is not held. */
+/** Room for a PollRequest in a request header: without a report it is small. */
 const MAX_HELD_POLL_BYTES = 8 * 1024;
 
 const isOneOf = (groups: readonly string[], wanted: readonly string[]): boolean => wanted.some((group) => groups.includes(group));
@@ -85,8 +85,8 @@ const nothingNew = (request: PollRequest): PollResponse => ({
 	commands: [],
 });
 
-/** POST /agent/v1/nodes/{name}/poll */
-export async function servePoll(c: FrontDoor): Promise<Response> {
+/** POST /agent/v1/nodes/{name}/poll: what the agent reports. */
+export async function serveReport(c: FrontDoor): Promise<Response> {
 	const node = c.req.param("name") ?? "";
 	checkIsNode(c, node);
 	const request = parseBody<PollRequest>(await readJsonBody(c.req.raw));
@@ -94,43 +94,49 @@ export async function servePoll(c: FrontDoor): Promise<Response> {
 	const cluster = c.get("cluster");
 	const owner = nodeObject(c.env, cluster, node);
 	if (reports(request)) await owner.report(cluster, node, request);
-	if (!request.hold) return answerValue(await owner.poll(cluster, node, request), 200, PLAIN_JSON);
-	return holdPoll(c, node, request);
+	return answerValue(await owner.poll(cluster, node, request), 200, PLAIN_JSON);
 }
 
-/** The object hears of the agent's going by the close of this socket, and sleeps until then. */
-async function holdPoll(c: FrontDoor, node: string, request: PollRequest): Promise<Response> {
-	const cluster = c.get("cluster");
-	const { statuses: _, stopped: __, node: ___, ...held } = request;
-	const poll = jsonHeader(held);
+/** GET /agent/v1/nodes/{name}/poll: the poll that waits for news. The object sleeps until then. */
+export async function serveHeldPoll(c: FrontDoor): Promise<Response> {
+	const node = c.req.param("name") ?? "";
+	checkIsNode(c, node);
+	if (!isWebSocketUpgrade(c.req.raw.headers)) throw badRequest("a held poll is a WebSocket");
+	const request = parseBody<PollRequest>(c.req.header(POLL_REQUEST_HEADER) ?? "");
+	checkVersion(request.version);
+	const poll = jsonHeader(request);
 	if (poll.length > MAX_HELD_POLL_BYTES) throw badRequest("the poll's ids are too long");
+	const cluster = c.get("cluster");
 	const headers = { Upgrade: "websocket", [CLUSTER_HEADER]: cluster, [NODE_HEADER]: node, [POLL_HEADER]: poll };
 	const response = (await nodeObject(c.env, cluster, node).fetch("https://object/hold", { headers })) as Response;
 	if (!response.webSocket) return new Response(response.body, { status: response.status, headers: { "content-type": "application/json" } });
-	const stream = new WatchStream();
-	let closeCode = CLIENT_GONE_CODE;
-	const answered = (text: string) => {
-		closeCode = NORMAL_CLOSURE;
-		stream.write(text);
-		stream.end();
-	};
-	const feed = listen(response.webSocket, {
-		message: answered,
-		closed: () => stream.end(),
-	});
-	const finish = setTimeout(() => answered(JSON.stringify(nothingNew(request))), POLL_HOLD_MS);
-	const beats = setInterval(() => stream.write("\n"), POLL_HEARTBEAT_MS);
-	const gone = () => stream.end();
-	c.req.raw.signal?.addEventListener("abort", gone);
-	stream.onEnd(() => {
+	const { 0: client, 1: server } = new WebSocketPair();
+	joinPoll(server, response.webSocket, request);
+	return new Response(null, { status: 101, webSocket: client });
+}
+
+/** Passes the object's answer on to the agent. The object hears of the agent's going, or of its silence, by the close of its own socket. */
+function joinPoll(agentSocket: WebSocket, objectSocket: WebSocket, request: PollRequest): void {
+	const end = (objectCode: number) => {
 		clearTimeout(finish);
-		clearInterval(beats);
-		c.req.raw.signal?.removeEventListener("abort", gone);
-		feed.close(closeCode);
-	});
-	return new Response(stream.body, {
-		headers: { "content-type": "application/json", "cache-control": `${CACHE_CONTROL}, no-transform`, "content-encoding": "identity" },
-	});
+		clearTimeout(silence);
+		object.close(objectCode);
+		agent.close(NORMAL_CLOSURE);
+	};
+	const answer = (text: string) => {
+		agentSocket.send(text);
+		end(NORMAL_CLOSURE);
+	};
+	const gone = () => end(CLIENT_GONE_CODE);
+	const finish = setTimeout(() => answer(JSON.stringify(nothingNew(request))), POLL_HOLD_MS);
+	let silence = setTimeout(gone, POLL_SILENCE_MS);
+	const beat = () => {
+		clearTimeout(silence);
+		silence = setTimeout(gone, POLL_SILENCE_MS);
+		agentSocket.send("");
+	};
+	const agent = listen(agentSocket, { message: beat, closed: gone });
+	const object = listen(objectSocket, { message: answer, closed: gone });
 }
 
 /** GET /agent/v1/sessions/{id}: the agent's end of a session. Its id is a secret that only the node was told. */

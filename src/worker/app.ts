@@ -2,7 +2,7 @@
 import { type Handler, Hono } from "hono";
 import { pathNotFound, unauthorized } from "../core/errors/status-error.ts";
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
-import { serveAgentSession, serveJoin, servePoll } from "./agent-routes.ts";
+import { serveAgentSession, serveHeldPoll, serveJoin, serveReport } from "./agent-routes.ts";
 import { errorResponse } from "./answer.ts";
 import { serveResource } from "./api-routes.ts";
 import { authenticate } from "./authenticate.ts";
@@ -43,7 +43,8 @@ function createApp(): Hono<FrontDoorEnv> {
 	});
 	addStaticRoutes(app, authenticated, () => shedder.inFlight);
 	app.post("/agent/v1/join", authenticated(serveJoin));
-	app.post("/agent/v1/nodes/:name/poll", authenticated(servePoll));
+	app.get("/agent/v1/nodes/:name/poll", authenticated(serveHeldPoll));
+	app.post("/agent/v1/nodes/:name/poll", authenticated(serveReport));
 	app.get("/agent/v1/sessions/:id", authenticated(serveAgentSession));
 	app.all("/api/*", authenticated(serveResource));
 	app.all("/apis/*", authenticated(serveResource));

@@ -138,7 +138,7 @@ export class Agent {
 	async #report(report: Report): Promise<void> {
 		this.world
 			.node(this.name)
-			.report({ version: 1, instanceId: this.name, bootId: "1", hold: false, cursor: this.#cursor, networkCursor: this.#networkCursor, ...report });
+			.report({ version: 1, instanceId: this.name, bootId: "1", cursor: this.#cursor, networkCursor: this.#networkCursor, ...report });
 		await this.world.settle({ object: "node", name: this.name });
 	}
 }

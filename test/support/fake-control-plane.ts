@@ -1,8 +1,16 @@
 /** The control plane as an agent sees it, on loopback: joins, held polls, reports, the API, session sockets. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
-import type { JoinRequest, JoinResponse, PollRequest, PollResponse, SessionHello } from "../../src/core/protocol/agent-protocol.ts";
+import {
+	type JoinRequest,
+	type JoinResponse,
+	POLL_REQUEST_HEADER,
+	type PollRequest,
+	type PollResponse,
+	type SessionHello,
+} from "../../src/core/protocol/agent-protocol.ts";
 import { until } from "./fake-clock.ts";
 
 export interface HeldPoll {
@@ -50,6 +58,9 @@ export class FakeControlPlane {
 	constructor() {
 		this.#server = createServer((request, response) => void this.#serve(request, response));
 		this.#server.on("upgrade", (request, socket, head) => {
+			const poll = request.headers[POLL_REQUEST_HEADER];
+			if (typeof poll === "string")
+				return this.#hold(JSON.parse(poll) as PollRequest, socket, (take) => this.#sockets.handleUpgrade(request, socket, head, take));
 			this.#sockets.handleUpgrade(request, socket, head, (ws) => {
 				const id = (request.url ?? "").split("/").at(-1) ?? "";
 				this.sessions.set(id, new SessionPeer(ws));
@@ -84,7 +95,7 @@ export class FakeControlPlane {
 		const path = request.url ?? "";
 		const authorization = request.headers.authorization ?? "";
 		if (path === "/agent/v1/join") this.#join(body as JoinRequest, authorization, response);
-		else if (/^\/agent\/v1\/nodes\/[^/]+\/poll$/.test(path)) this.#poll(body as PollRequest, response);
+		else if (/^\/agent\/v1\/nodes\/[^/]+\/poll$/.test(path)) this.#report(body as PollRequest, response);
 		else {
 			this.requests.push({ method: request.method ?? "", path, body, authorization });
 			const answer = this.api(request.method ?? "", path, body);
@@ -111,34 +122,39 @@ export class FakeControlPlane {
 		json(response, 200, answer);
 	}
 
-	#poll(request: PollRequest, response: ServerResponse): void {
-		if (!request.hold) {
-			this.reports.push(request);
-			json(response, 200, emptyAnswer(request));
-			return;
-		}
+	#report(request: PollRequest, response: ServerResponse): void {
+		this.reports.push(request);
+		json(response, 200, emptyAnswer(request));
+	}
+
+	/** The upgrade itself is answered with the first thing that is said. */
+	#hold(request: PollRequest, socket: Duplex, upgrade: (take: (ws: WebSocket) => void) => void): void {
 		let closed = false;
-		response.once("close", () => {
+		let accepted: WebSocket | undefined;
+		const send = (text: string) => {
+			if (accepted === undefined) upgrade((ws) => (accepted = ws));
+			accepted?.send(text);
+		};
+		const end = (text: string) => {
+			closed = true;
+			send(text);
+			accepted?.close();
+		};
+		socket.once("close", () => {
 			closed = true;
 		});
-		const head = () => {
-			if (!response.headersSent) response.writeHead(200, { "Content-Type": "application/json" });
-		};
+		// An agent that leaves before the upgrade is answered is noticed by reading.
+		socket.on("error", () => {});
+		socket.once("end", () => socket.destroy());
+		socket.resume();
 		this.held.push({
 			request,
-			heartbeat: () => {
-				head();
-				response.write("\n");
-			},
-			answer: (answer) => {
-				closed = true;
-				head();
-				response.end(JSON.stringify({ ...emptyAnswer(request), ...answer }));
-			},
+			heartbeat: () => send(""),
+			answer: (answer) => end(JSON.stringify({ ...emptyAnswer(request), ...answer })),
 			raw: (code, text) => {
+				if (code === 200) return end(text);
 				closed = true;
-				response.writeHead(code);
-				response.end(text);
+				socket.end(`HTTP/1.1 ${code} Refused\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`);
 			},
 			get closed() {
 				return closed;

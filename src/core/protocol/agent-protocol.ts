@@ -2,12 +2,13 @@
  * What a node agent and the control plane say to each other. docs/agent-protocol.md tells the same story in prose.
  *
  *   POST /agent/v1/join                    JoinRequest  -> JoinResponse   (join token)
+ *   GET  /agent/v1/nodes/{name}/poll       WebSocket upgrade, PollRequest in POLL_REQUEST_HEADER -> PollResponse (node credential)
  *   POST /agent/v1/nodes/{name}/poll       PollRequest  -> PollResponse   (node credential)
  *   GET  /agent/v1/sessions/{id}           WebSocket upgrade              (node credential)
  *
- * A poll with `hold: true` is held until there is something to say or POLL_HOLD_MS has passed; the answer's body may
- * begin with newlines (heartbeats). A poll with `hold: false` carries reports up and is answered as soon as they are
- * stored. An agent keeps one held poll open and sends reports beside it.
+ * The poll over a WebSocket is held until there is something to say or POLL_HOLD_MS has passed; its first message that
+ * is not empty is the answer. The other one carries reports up and is answered as soon as they are stored. An agent keeps
+ * one held poll open and sends reports beside it.
  */
 import type { ConfigMap, NodeStatus, Pod, PodStatus, Secret } from "../schema/kubernetes.d.ts";
 import type { PodRef } from "./messages.ts";
@@ -15,8 +16,12 @@ import type { PodRef } from "./messages.ts";
 export const AGENT_PROTOCOL_VERSION = 1;
 /** How long the control plane holds a poll, in milliseconds. Long, since each new poll wakes the Node object. */
 export const POLL_HOLD_MS = 30 * 60_000;
-/** How often a held poll's answer gets a newline, in milliseconds: a gone agent is noticed by the failing write. */
+/** How often both sides of a held poll send an empty message, in milliseconds: nothing else tells of a cable that was cut. */
 export const POLL_HEARTBEAT_MS = 10_000;
+/** A held poll on which nothing was heard for this long is dead: three heartbeats, in milliseconds. */
+export const POLL_SILENCE_MS = 3 * POLL_HEARTBEAT_MS;
+/** Carries a held poll's PollRequest, without a report, as JSON. */
+export const POLL_REQUEST_HEADER = "petrel-poll";
 
 export interface JoinRequest {
 	version: number;
@@ -43,7 +48,6 @@ export interface PollRequest {
 	instanceId: string;
 	/** New for each start of the agent process. */
 	bootId: string;
-	hold: boolean;
 	/** The desired-pods cursor of the last answer that was taken in; 0 for everything. */
 	cursor: number;
 	/** Likewise of the network table. */
