@@ -194,7 +194,10 @@ describe("a session", () => {
 		const held = await agent.hold();
 		held.abandon();
 		await eventually(async () => (!(await told(cluster)) ? true : undefined));
-		expect(await cluster.refused("GET", `${pods("web")}/log`)).toMatchObject({ code: 503, message: expect.stringContaining('the agent of node "worker" is not connected') });
+		expect(await cluster.refused("GET", `${pods("web")}/log`)).toMatchObject({
+			code: 503,
+			message: expect.stringContaining('the agent of node "worker" is not connected'),
+		});
 	});
 });
 

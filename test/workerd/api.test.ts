@@ -11,12 +11,21 @@ describe("objects", () => {
 	it("are created, read, listed, updated, patched and deleted", async () => {
 		const cluster = await TestCluster.create();
 		const created = await cluster.call<ConfigMap>("POST", configMaps(), configMap("settings", { colour: "blue" }));
-		expect(created).toMatchObject({ kind: "ConfigMap", metadata: { name: "settings", namespace: "default", uid: expect.any(String) }, data: { colour: "blue" } });
+		expect(created).toMatchObject({
+			kind: "ConfigMap",
+			metadata: { name: "settings", namespace: "default", uid: expect.any(String) },
+			data: { colour: "blue" },
+		});
 		expect(await cluster.call("GET", `${configMaps()}/settings`)).toEqual(created);
 
 		const updated = await cluster.call<ConfigMap>("PUT", `${configMaps()}/settings`, { ...created, data: { colour: "red" } });
 		expect(Number(updated.metadata.resourceVersion)).toBeGreaterThan(Number(created.metadata.resourceVersion));
-		const patched = await cluster.call<ConfigMap>("PATCH", `${configMaps()}/settings`, { data: { size: "big" } }, { contentType: "application/merge-patch+json" });
+		const patched = await cluster.call<ConfigMap>(
+			"PATCH",
+			`${configMaps()}/settings`,
+			{ data: { size: "big" } },
+			{ contentType: "application/merge-patch+json" },
+		);
 		expect(patched.data).toEqual({ colour: "red", size: "big" });
 		const operations = [{ op: "remove", path: "/data/size" }];
 		const removed = await cluster.call<ConfigMap>("PATCH", `${configMaps()}/settings`, operations, { contentType: "application/json-patch+json" });
@@ -25,13 +34,19 @@ describe("objects", () => {
 		const list = await cluster.call<List<ConfigMap>>("GET", `${configMaps()}?fieldSelector=metadata.name%3Dsettings`);
 		expect(list).toMatchObject({ kind: "ConfigMapList", items: [{ metadata: { name: "settings" }, data: { colour: "red" } }] });
 		expect(await cluster.call("DELETE", `${configMaps()}/settings`)).toMatchObject({ kind: "Status", status: "Success", details: { name: "settings" } });
-		expect(await cluster.refused("GET", `${configMaps()}/settings`)).toMatchObject({ code: 404, reason: "NotFound", message: 'configmaps "settings" not found' });
+		expect(await cluster.refused("GET", `${configMaps()}/settings`)).toMatchObject({
+			code: 404,
+			reason: "NotFound",
+			message: 'configmaps "settings" not found',
+		});
 	});
 
 	it("are applied by the server, and owned field by field", async () => {
 		const cluster = await TestCluster.create();
 		const apply = (manager: string, data: Record<string, string>, refused = false) =>
-			cluster[refused ? "refused" : "call"]("PATCH", `${configMaps()}/owned?fieldManager=${manager}`, configMap("owned", data), { contentType: "application/apply-patch+yaml" });
+			cluster[refused ? "refused" : "call"]("PATCH", `${configMaps()}/owned?fieldManager=${manager}`, configMap("owned", data), {
+				contentType: "application/apply-patch+yaml",
+			});
 		expect(await apply("one", { a: "1" })).toMatchObject({ data: { a: "1" } });
 		expect(await apply("two", { b: "2" })).toMatchObject({ data: { a: "1", b: "2" } });
 		expect(await apply("two", { a: "2" }, true)).toMatchObject({ code: 409, reason: "Conflict", message: expect.stringContaining('conflict with "one"') });
@@ -67,7 +82,11 @@ describe("who may do what", () => {
 	it("is what RBAC says", async () => {
 		const cluster = await TestCluster.create();
 		const token = await cluster.user("anna");
-		const refusal = { code: 403, reason: "Forbidden", message: 'configmaps is forbidden: User "anna" cannot list resource "configmaps" in API group "" in the namespace "default"' };
+		const refusal = {
+			code: 403,
+			reason: "Forbidden",
+			message: 'configmaps is forbidden: User "anna" cannot list resource "configmaps" in API group "" in the namespace "default"',
+		};
 		expect(await cluster.refused("GET", configMaps(), undefined, { token })).toMatchObject(refusal);
 		const binding = {
 			apiVersion: "rbac.authorization.k8s.io/v1",
@@ -144,7 +163,10 @@ describe("limits", () => {
 			},
 		});
 		expect(await cluster.refused("POST", configMaps(), undefined, { raw: streamed })).toMatchObject({ code: 413 });
-		expect(await cluster.refused("POST", configMaps(), undefined, { raw: "a=b", contentType: "application/x-www-form-urlencoded" })).toMatchObject({ code: 415, reason: "UnsupportedMediaType" });
+		expect(await cluster.refused("POST", configMaps(), undefined, { raw: "a=b", contentType: "application/x-www-form-urlencoded" })).toMatchObject({
+			code: 415,
+			reason: "UnsupportedMediaType",
+		});
 		expect(await cluster.refused("PATCH", `${configMaps()}/a`, {}, { contentType: "application/json" })).toMatchObject({ code: 415 });
 		expect(await cluster.refused("GET", configMaps(), undefined, { accept: "image/png" })).toMatchObject({ code: 406, reason: "NotAcceptable" });
 	});

@@ -19,7 +19,12 @@ const deployments = "/apis/apps/v1/namespaces/default/deployments";
 function deployment(name: string, replicas: number): Deployment {
 	const labels = { app: name };
 	const template = { metadata: { labels }, spec: { containers: [{ name: "main", image: "example" }] } };
-	return { apiVersion: "apps/v1", kind: "Deployment", metadata: { name }, spec: { replicas, progressDeadlineSeconds: 60, selector: { matchLabels: labels }, template } };
+	return {
+		apiVersion: "apps/v1",
+		kind: "Deployment",
+		metadata: { name },
+		spec: { replicas, progressDeadlineSeconds: 60, selector: { matchLabels: labels }, template },
+	};
 }
 
 const names = (list: List<Pod>): string[] => list.items.map(({ metadata }) => metadata.name ?? "");
@@ -75,7 +80,9 @@ describe("an outbox", () => {
 		expect((await cluster.call<Pod>("GET", pods("web"))).spec?.nodeName).toBeUndefined();
 		await runDurableObjectAlarm(stub);
 		await eventually(async () => ((await cluster.call<Pod>("GET", pods("web"))).spec?.nodeName === "worker" ? true : undefined));
-		expect(await runInDurableObject(stub, (_, { storage }) => storage.sql.exec("SELECT count(*) AS waiting FROM outbox WHERE target = 'cluster'").one()["waiting"])).toBe(0);
+		expect(
+			await runInDurableObject(stub, (_, { storage }) => storage.sql.exec("SELECT count(*) AS waiting FROM outbox WHERE target = 'cluster'").one()["waiting"]),
+		).toBe(0);
 	});
 
 	it("delivers twice without harm when the answer was lost", async () => {

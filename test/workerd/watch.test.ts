@@ -54,9 +54,7 @@ describe("a watch of one namespace", () => {
 	it("begins with the state and a bookmark that ends it, where asked", async () => {
 		const cluster = await TestCluster.create();
 		await cluster.call("POST", configMaps(), mine("a"));
-		const watch = await cluster.watch(
-			`${configMaps()}?watch=1&${MINE}&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true`,
-		);
+		const watch = await cluster.watch(`${configMaps()}?watch=1&${MINE}&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true`);
 		expect(await watch.take(1)).toEqual(["ADDED a"]);
 		const end = await watch.next();
 		expect(end).toMatchObject({ type: "BOOKMARK", object: { kind: "ConfigMap", metadata: { annotations: { "k8s.io/initial-events-end": "true" } } } });
@@ -144,7 +142,8 @@ describe("all namespaces", () => {
 	it("are listed in pages of one cut, from which a watch goes on", async () => {
 		const cluster = await TestCluster.create();
 		for (const name of ["one", "two"]) await createNamespace(cluster, name);
-		for (const [at, name] of ["default", "one", "two"].entries()) for (let i = 0; i <= at; i++) await cluster.call("POST", configMaps(name), mine(`${name}-${i}`));
+		for (const [at, name] of ["default", "one", "two"].entries())
+			for (let i = 0; i <= at; i++) await cluster.call("POST", configMaps(name), mine(`${name}-${i}`));
 		const names: string[] = [];
 		const versions = new Set<string>();
 		for (let token: string | undefined = ""; token !== undefined; ) {

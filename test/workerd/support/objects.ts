@@ -10,7 +10,12 @@ export interface List<T> {
 }
 
 export const configMaps = (namespace = "default"): string => `/api/v1/namespaces/${namespace}/configmaps`;
-export const configMap = (name: string, data?: Record<string, string>): ConfigMap => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name }, ...(data ? { data } : {}) });
+export const configMap = (name: string, data?: Record<string, string>): ConfigMap => ({
+	apiVersion: "v1",
+	kind: "ConfigMap",
+	metadata: { name },
+	...(data ? { data } : {}),
+});
 export const secret = (name: string, stringData: Record<string, string>): Secret => ({ apiVersion: "v1", kind: "Secret", metadata: { name }, stringData });
 export const namespace = (name: string): KubeObject => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } });
 

@@ -128,7 +128,14 @@ function readyStatus(): NodeStatus {
 export function runningStatus(startedAt = "2026-01-01T00:00:00Z"): PodStatus {
 	const container = { name: "main", ready: true, restartCount: 0, image: "example", imageID: "", state: { running: { startedAt } } };
 	const conditions = ["Initialized", "ContainersReady", "Ready"].map((type) => ({ type, status: "True", lastTransitionTime: startedAt }));
-	return { phase: "Running", podIP: "10.244.0.5", podIPs: [{ ip: "10.244.0.5" }], startTime: startedAt, conditions, containerStatuses: [container] } as PodStatus;
+	return {
+		phase: "Running",
+		podIP: "10.244.0.5",
+		podIPs: [{ ip: "10.244.0.5" }],
+		startTime: startedAt,
+		conditions,
+		containerStatuses: [container],
+	} as PodStatus;
 }
 
 export const refOf = ({ metadata }: Pod): PodRef => ({ namespace: metadata.namespace ?? "", name: metadata.name ?? "", uid: metadata.uid ?? "" });

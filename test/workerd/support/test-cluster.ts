@@ -45,7 +45,12 @@ export class TestCluster {
 		if (accept !== undefined) headers["accept"] = accept;
 		const payload = raw ?? (body === undefined ? undefined : JSON.stringify(body));
 		if (payload !== undefined) headers["content-type"] = contentType ?? "application/json";
-		return fetchWorker(`/clusters/${this.name}${path}`, { method, headers, ...(payload === undefined ? {} : { body: payload }), ...(signal ? { signal } : {}) });
+		return fetchWorker(`/clusters/${this.name}${path}`, {
+			method,
+			headers,
+			...(payload === undefined ? {} : { body: payload }),
+			...(signal ? { signal } : {}),
+		});
 	}
 
 	/** Resolves to the object of an answer that must be a success. */
@@ -85,7 +90,10 @@ export class TestCluster {
 async function signToken(cluster: string, sub: string, groups: string[]): Promise<string> {
 	const jwk = JSON.parse(env.PETREL_SIGNING_KEY) as JWK;
 	const key = await importJWK(jwk, "ES256");
-	return new SignJWT({ iss: TOKEN_ISSUER, aud: cluster, sub, groups }).setIssuedAt().setProtectedHeader({ alg: "ES256", kid: jwk.kid ?? "" }).sign(key);
+	return new SignJWT({ iss: TOKEN_ISSUER, aud: cluster, sub, groups })
+		.setIssuedAt()
+		.setProtectedHeader({ alg: "ES256", kid: jwk.kid ?? "" })
+		.sign(key);
 }
 
 /** Asks again until there is an answer; the test's own time limit ends it. */
