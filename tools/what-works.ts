@@ -20,7 +20,7 @@ const FOLDERS: readonly [folder: string, kind: string][] = [
 function headSentence(text: string): string | undefined {
 	const comment = /^\/\*\*([\s\S]*?)\*\//.exec(text)?.[1];
 	const words = comment?.replaceAll(/\s*\n?\s*\*\s+/g, " ").trim();
-	return words === undefined || words === "" ? undefined : (/^.*?[.:](?= |$)/.exec(words)?.[0] ?? words).replace(/:$/, ".");
+	return words === undefined || words === "" ? undefined : (/^.*?\.(?= |$)/.exec(words)?.[0] ?? words);
 }
 
 export function whatWorks(root: string): string {
