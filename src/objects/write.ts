@@ -65,6 +65,8 @@ export function createObject(server: ResourceServer, kind: KindDefinition, objec
 	const ctx = server.hookContext(options.user);
 	fillSystemFields(server, kind, object);
 	kind.defaults?.(object);
+	// As upstream: what admission and the server fill in from here on (tokens' volumes, status, addresses) is nobody's field.
+	if (!options.applied) trackFields(server, kind, undefined, object, options);
 	admit(
 		{
 			operation: "CREATE",
@@ -80,8 +82,6 @@ export function createObject(server: ResourceServer, kind: KindDefinition, objec
 		},
 		server.admission,
 	);
-	// As upstream: what the server fills in from here on (status, addresses) is nobody's field.
-	if (!options.applied) trackFields(server, kind, undefined, object, options);
 	kind.prepareCreate?.(object, ctx);
 	kind.defaults?.(object);
 	refuseInvalid(kind, object, [

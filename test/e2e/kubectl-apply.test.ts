@@ -102,6 +102,10 @@ describe("kubectl changes objects", () => {
 			'Error from server (AlreadyExists): error when creating "STDIN": deployments.apps "web" already exists\n',
 		);
 		expect(await kubectl.fails(["create", "configmap", "x", "-n", "nowhere"])).toBe('error: failed to create configmap: namespaces "nowhere" not found\n');
+		const large = { ...settings("x".repeat(2 ** 20 + 1)), metadata: { name: "large" } };
+		expect(await kubectl.fails(["create", "-f", "-"], JSON.stringify(large))).toBe(
+			'The ConfigMap "large" is invalid: []: Too long: may not be more than 1048576 bytes\n',
+		);
 		const old = JSON.stringify({ ...settings("old"), metadata: { name: "settings", resourceVersion: "1" } });
 		expect(await kubectl.fails(["replace", "-f", "-"], old)).toContain(
 			'Operation cannot be fulfilled on configmaps "settings": the object has been modified; please apply your changes to the latest version and try again',

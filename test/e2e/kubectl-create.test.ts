@@ -1,6 +1,6 @@
 /** kubectl's generators, and how what they made goes again. */
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Deployment, Secret, Service } from "../../src/core/schema/kubernetes.d.ts";
+import type { Deployment, Pod, Secret, Service } from "../../src/core/schema/kubernetes.d.ts";
 import { EXAMPLE_IMAGE_REF } from "./support/example.ts";
 import { useControlPlane } from "./support/cluster.ts";
 
@@ -47,6 +47,18 @@ describe("kubectl create, run, expose and set", () => {
 		expect(await kubectl.run("run", "one", `--image=${EXAMPLE_IMAGE_REF}`, "--port=8080", "--labels=app=one", "--env=A=b", "--restart=Never")).toBe(
 			"pod/one created\n",
 		);
+		const { managedFields = [] } = (await kubectl.json<Pod>("get", "pod", "one", "--show-managed-fields")).metadata ?? {};
+		const written = managedFields.find(({ manager }) => manager === "kubectl-run")?.fieldsV1 as { "f:spec": Record<string, unknown> };
+		// What admission adds belongs to nobody, so that a later apply may leave it out.
+		expect(Object.keys(written["f:spec"]).sort()).toEqual([
+			"f:containers",
+			"f:dnsPolicy",
+			"f:enableServiceLinks",
+			"f:restartPolicy",
+			"f:schedulerName",
+			"f:securityContext",
+			"f:terminationGracePeriodSeconds",
+		]);
 		expect(await kubectl.run("expose", "pod", "one", "--port=80", "--target-port=8080", "--name=one-service")).toBe("service/one-service exposed\n");
 		expect(await kubectl.run("expose", "deployment", "web", "--port=80")).toBe("service/web exposed\n");
 		expect(await kubectl.run("describe", "service", "web")).toMatch(/^Selector: +app=web$/m);

@@ -29,7 +29,8 @@ function validate(map: ConfigMap): FieldError[] {
 		for (const problem of configMapKey(key)) errors.push(invalid(`binaryData[${key}]`, key, problem));
 		total += base64Length(value);
 	}
-	if (total > DATA_BYTES_MAX) errors.push(tooLong("", DATA_BYTES_MAX));
+	// field.NewPath("") prints as "[]".
+	if (total > DATA_BYTES_MAX) errors.push(tooLong("[]", DATA_BYTES_MAX));
 	return errors;
 }
 
