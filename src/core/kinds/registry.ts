@@ -23,6 +23,9 @@ import { ipAddressKind } from "./ip-address.ts";
 import { jobKind } from "./job.ts";
 import { leaseKind } from "./lease.ts";
 import { limitRangeKind } from "./limit-range.ts";
+import { mutatingAdmissionPolicyKind } from "./mutating-admission-policy.ts";
+import { mutatingAdmissionPolicyBindingKind } from "./mutating-admission-policy-binding.ts";
+import { mutatingWebhookConfigurationKind } from "./mutating-webhook-configuration.ts";
 import { namespaceKind } from "./namespace.ts";
 import { networkPolicyKind } from "./network-policy.ts";
 import { nodeKind } from "./node.ts";
@@ -44,6 +47,9 @@ import { serviceKind } from "./service.ts";
 import { statefulSetKind } from "./stateful-set.ts";
 import { serviceCidrKind } from "./service-cidr.ts";
 import { storageClassKind } from "./storage-class.ts";
+import { validatingAdmissionPolicyKind } from "./validating-admission-policy.ts";
+import { validatingAdmissionPolicyBindingKind } from "./validating-admission-policy-binding.ts";
+import { validatingWebhookConfigurationKind } from "./validating-webhook-configuration.ts";
 import { volumeAttachmentKind } from "./volume-attachment.ts";
 import { volumeAttributesClassKind } from "./volume-attributes-class.ts";
 
@@ -116,6 +122,12 @@ const KINDS: readonly KindDefinition<never>[] = [
 	persistentVolumeKind,
 	persistentVolumeClaimKind,
 	volumeAttachmentKind,
+	mutatingWebhookConfigurationKind,
+	validatingWebhookConfigurationKind,
+	validatingAdmissionPolicyKind,
+	validatingAdmissionPolicyBindingKind,
+	mutatingAdmissionPolicyKind,
+	mutatingAdmissionPolicyBindingKind,
 ];
 
 /** Each hook is only ever called with objects of its own kind, which the types of a mixed list cannot say. */

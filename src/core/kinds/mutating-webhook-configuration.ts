@@ -1,0 +1,42 @@
+/** MutatingWebhookConfiguration: pkg/registry/admissionregistration/mutatingwebhookconfiguration. */
+import { semanticEqual } from "../meta/equality.ts";
+import type { MutatingWebhookConfiguration } from "../schema/kubernetes.d.ts";
+import { ADMISSION_GROUP } from "./admission-rules.ts";
+import { ageColumn } from "./columns.ts";
+import { defineKind } from "./define-kind.ts";
+import { bumpGeneration } from "./strategy.ts";
+import { defaultWebhook, validateWebhooks } from "./webhook-validation.ts";
+
+export const mutatingWebhookConfigurationKind = defineKind<MutatingWebhookConfiguration>({
+	group: ADMISSION_GROUP,
+	version: "v1",
+	kind: "MutatingWebhookConfiguration",
+	plural: "mutatingwebhookconfigurations",
+	singular: "mutatingwebhookconfiguration",
+	categories: ["api-extensions"],
+	scope: "Cluster",
+	schema: "admissionregistration/v1.MutatingWebhookConfiguration",
+	allowUnconditionalUpdate: false,
+	defaults({ webhooks }) {
+		for (const hook of webhooks ?? []) {
+			defaultWebhook(hook);
+			hook.reinvocationPolicy ??= "Never";
+		}
+	},
+	prepareCreate(configuration) {
+		configuration.metadata.generation = 1;
+	},
+	prepareUpdate(next, old) {
+		bumpGeneration(next, old, !semanticEqual(next.webhooks, old.webhooks));
+	},
+	validate: ({ webhooks }) => validateWebhooks(webhooks),
+	columns: [
+		{
+			name: "Webhooks",
+			type: "integer",
+			description: "Webhooks indicates the number of webhooks registered in this configuration",
+			cell: ({ webhooks }) => (webhooks ?? []).length,
+		},
+		ageColumn,
+	],
+});
