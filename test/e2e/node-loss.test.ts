@@ -1,0 +1,107 @@
+/** A node that is cut off from the control plane: its pods move after their toleration, and nothing runs twice when it returns. */
+import { execFileSync } from "node:child_process";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Deployment, Node, NodeList, Pod, PodList } from "../../src/core/schema/kubernetes.d.ts";
+import { deployment, shellPod } from "./support/example.ts";
+import { podsOnNode } from "./support/node-pods.ts";
+import { eventually, Petrel } from "./support/petrel.ts";
+import { RemoteNode, testAddress } from "./support/remote-node.ts";
+import { NO_TRACES, tracesOf } from "./support/traces.ts";
+
+const LOCAL_NODE = "node-a";
+const REPLICAS = 6;
+const TOLERATION_SECONDS = 3;
+/** More than the 40 s after which a silent node counts as lost, and the 30 s after which it is noticed. */
+const LOSS_TIMEOUT_MS = 90_000;
+
+function spreading(): Deployment {
+	const web = deployment("web", REPLICAS);
+	const tolerations = ["not-ready", "unreachable"].map((key) => ({
+		key: `node.kubernetes.io/${key}`,
+		operator: "Exists",
+		effect: "NoExecute",
+		tolerationSeconds: TOLERATION_SECONDS,
+	}));
+	Object.assign(web.spec?.template.spec ?? {}, { tolerations });
+	return web;
+}
+
+function patient(node: string): Pod {
+	const pod = shellPod("patient", "echo started; trap 'exit 0' TERM; while :; do sleep 0.2; done");
+	return { ...pod, spec: { ...(pod.spec as NonNullable<Pod["spec"]>), nodeSelector: { "kubernetes.io/hostname": node } } };
+}
+
+const ready = ({ status }: Node): string | undefined => status?.conditions?.find(({ type }) => type === "Ready")?.status;
+
+describe("a node cut off from the control plane", () => {
+	const petrel = new Petrel();
+	const { kubectl } = petrel;
+	const [near, far] = [new RemoteNode("node-b", 1), new RemoteNode("node-c", 2)];
+	const address = `${testAddress(254)}/32`;
+	const pods = async (selector: string): Promise<Pod[]> => (await kubectl.json<PodList>("get", "pods", "-l", selector)).items;
+	const web = (): Promise<Pod[]> => pods("app=web");
+	const on = (list: readonly Pod[], node: string): Pod[] => list.filter(({ spec }) => spec?.nodeName === node);
+	const uids = (list: readonly Pod[]): (string | undefined)[] => list.map(({ metadata }) => metadata.uid).sort();
+	const nodeReady = (name: string, wanted: string, timeoutMs?: number): Promise<true> =>
+		eventually(`${name} Ready=${wanted}`, async () => (ready(await kubectl.json<Node>("get", "node", name)) === wanted ? true : undefined), timeoutMs);
+
+	beforeAll(async () => {
+		execFileSync("ip", ["address", "add", address, "dev", "lo"]);
+		await petrel.up("--no-example", "--runtime", "containerd", "--listen", testAddress(254), "--node-name", LOCAL_NODE);
+		const server = petrel.data.runState()?.server ?? "";
+		const token = (await petrel.run("node", "token", "create")).trim();
+		await Promise.all([near, far].map((node) => node.start(petrel, server, token)));
+		await eventually("three ready nodes", async () => {
+			const { items } = await kubectl.json<NodeList>("get", "nodes");
+			return items.filter((node) => ready(node) === "True").length === 3 ? true : undefined;
+		});
+	});
+	beforeEach(({ onTestFailed }) => {
+		onTestFailed(() => {
+			process.stderr.write(`${[petrel, near, far].map((one) => one.logs()).join("\n")}\n`);
+		});
+	});
+	afterAll(async () => {
+		await Promise.all([near, far].map((node) => node.dispose()));
+		await petrel.dispose();
+		execFileSync("ip", ["address", "delete", address, "dev", "lo"]);
+		for (const directory of [petrel.data.path, near.directory, far.directory]) expect(tracesOf(directory)).toEqual(NO_TRACES);
+	});
+
+	it("loses its impatient pods to the others and keeps the patient ones", async () => {
+		await Promise.all([kubectl.apply(spreading()), kubectl.apply(patient(far.name))]);
+		await kubectl.run("rollout", "status", "deployment/web", "--timeout=90s");
+		await kubectl.run("wait", "--for=condition=Ready", "pod/patient", "--timeout=60s");
+		const before = await web();
+		for (const name of [LOCAL_NODE, near.name, far.name]) expect(on(before, name)).toHaveLength(REPLICAS / 3);
+		const [lost] = await pods("app=patient");
+
+		far.cut();
+		await nodeReady(far.name, "Unknown", LOSS_TIMEOUT_MS);
+		await kubectl.run("rollout", "status", "deployment/web", "--timeout=60s");
+		const moved = (await web()).filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+		expect(on(moved, far.name)).toEqual([]);
+		expect(moved).toHaveLength(REPLICAS);
+		// The node cannot be told: its pods run until it hears of their end, and count as being deleted until then.
+		expect(uids(on(await web(), far.name))).toEqual(uids(on(before, far.name)));
+		expect(podsOnNode(far.directory)).toHaveLength(REPLICAS / 3 + 1);
+
+		far.mend();
+		await nodeReady(far.name, "True");
+		await eventually("the end of the pods that moved", async () => (on(await web(), far.name).length === 0 ? true : undefined));
+		expect(uids(await web())).toEqual(uids(moved));
+		expect(podsOnNode(far.directory)).toEqual([lost?.metadata.uid]);
+		const all = [petrel.data.file("node"), near.directory, far.directory].flatMap((directory) => podsOnNode(directory)).sort();
+		expect(all).toEqual([...uids(moved), lost?.metadata.uid].sort());
+
+		await kubectl.run("wait", "--for=condition=Ready", "pod/patient", "--timeout=60s");
+		const [found] = await pods("app=patient");
+		const identity = ({ metadata, status }: Pod): object => [
+			metadata.uid,
+			status?.containerStatuses?.[0]?.containerID,
+			status?.containerStatuses?.[0]?.restartCount,
+		];
+		expect(identity(found as Pod)).toEqual(identity(lost as Pod));
+		expect(await kubectl.run("logs", "patient")).toBe("started\n");
+	});
+});
