@@ -14,7 +14,7 @@ export interface HookContext {
 	nowMs: number;
 	/** Lower-case suffix of upstream's alphabet (rand.String). */
 	suffix(length: number): string;
-	user: { name: string; groups: readonly string[] };
+	user: { name: string; groups: readonly string[]; uid?: string; extra?: Record<string, readonly string[]> };
 }
 
 /** One column of a Table (metav1.TableColumnDefinition); priority > 0 shows under -o wide only. */

@@ -1,6 +1,7 @@
 /** The kinds that every cluster serves. A new kind is one file and one line here. */
 import { resourceName } from "../meta/object.ts";
 import { localSubjectAccessReviewKind, selfSubjectAccessReviewKind, selfSubjectRulesReviewKind, subjectAccessReviewKind } from "./access-reviews.ts";
+import { certificateSigningRequestKind } from "./certificate-signing-request.ts";
 import { clusterRoleBindingKind } from "./cluster-role-binding.ts";
 import { clusterRoleKind } from "./cluster-role.ts";
 import { configMapKind } from "./config-map.ts";
@@ -15,6 +16,7 @@ import { deploymentKind } from "./deployment.ts";
 import { endpointSliceKind } from "./endpoint-slice.ts";
 import { endpointsKind } from "./endpoints.ts";
 import { eventKind } from "./event.ts";
+import { flowSchemaKind } from "./flow-schema.ts";
 import { horizontalPodAutoscalerKind } from "./horizontal-pod-autoscaler.ts";
 import { selfSubjectReviewKind, tokenReviewKind } from "./identity-reviews.ts";
 import { ingressKind } from "./ingress.ts";
@@ -35,6 +37,7 @@ import { podKind } from "./pod.ts";
 import { podTemplateKind } from "./pod-template.ts";
 import { podDisruptionBudgetKind } from "./pod-disruption-budget.ts";
 import { priorityClassKind } from "./priority-class.ts";
+import { priorityLevelConfigurationKind } from "./priority-level-configuration.ts";
 import { replicaSetKind } from "./replica-set.ts";
 import { replicationControllerKind } from "./replication-controller.ts";
 import { resourceQuotaKind } from "./resource-quota.ts";
@@ -128,6 +131,9 @@ const KINDS: readonly KindDefinition<never>[] = [
 	validatingAdmissionPolicyBindingKind,
 	mutatingAdmissionPolicyKind,
 	mutatingAdmissionPolicyBindingKind,
+	certificateSigningRequestKind,
+	flowSchemaKind,
+	priorityLevelConfigurationKind,
 ];
 
 /** Each hook is only ever called with objects of its own kind, which the types of a mixed list cannot say. */
