@@ -16,7 +16,7 @@ async function wakes(kubectl: Kubectl): Promise<Record<string, number>> {
 /** A bookmark comes every 20 s: it tells the time, and that the watch lives. */
 async function bookmark(watch: FollowedCommand): Promise<void> {
 	const seen = watch.text.split('"BOOKMARK"').length - 1;
-	await watch.until(new RegExp(`(?:"BOOKMARK"[sS]*){${seen + 1}}`));
+	await watch.until(new RegExp(String.raw`(?:"BOOKMARK"[\s\S]*){${seen + 1}}`));
 }
 
 /** Resolves once nothing woke between two bookmarks. */
