@@ -13,6 +13,7 @@ import { csiStorageCapacityKind } from "./csi-storage-capacity.ts";
 import { daemonSetKind } from "./daemon-set.ts";
 import type { KindDefinition, KindRegistry } from "./define-kind.ts";
 import { deploymentKind } from "./deployment.ts";
+import { deviceClassKind } from "./device-class.ts";
 import { endpointSliceKind } from "./endpoint-slice.ts";
 import { endpointsKind } from "./endpoints.ts";
 import { eventKind } from "./event.ts";
@@ -40,7 +41,10 @@ import { priorityClassKind } from "./priority-class.ts";
 import { priorityLevelConfigurationKind } from "./priority-level-configuration.ts";
 import { replicaSetKind } from "./replica-set.ts";
 import { replicationControllerKind } from "./replication-controller.ts";
+import { resourceClaimKind } from "./resource-claim.ts";
+import { resourceClaimTemplateKind } from "./resource-claim-template.ts";
 import { resourceQuotaKind } from "./resource-quota.ts";
+import { resourceSliceKind } from "./resource-slice.ts";
 import { roleBindingKind } from "./role-binding.ts";
 import { roleKind } from "./role.ts";
 import { runtimeClassKind } from "./runtime-class.ts";
@@ -134,6 +138,10 @@ const KINDS: readonly KindDefinition<never>[] = [
 	certificateSigningRequestKind,
 	flowSchemaKind,
 	priorityLevelConfigurationKind,
+	deviceClassKind,
+	resourceClaimKind,
+	resourceClaimTemplateKind,
+	resourceSliceKind,
 ];
 
 /** Each hook is only ever called with objects of its own kind, which the types of a mixed list cannot say. */
