@@ -71,7 +71,7 @@ function validateVerbs(verbs: readonly string[] | undefined, path: string): Fiel
 }
 
 function validateResourceRule(rule: ResourcePolicyRule, path: string): FieldError[] {
-	const { namespaces = [] } = rule;
+	const namespaces = rule.namespaces ?? [];
 	const at = `${path}.namespaces`;
 	const errors = [
 		...validateVerbs(rule.verbs, `${path}.verbs`),

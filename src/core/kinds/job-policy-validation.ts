@@ -44,8 +44,9 @@ function validateRule(rule: PodFailurePolicyRule, spec: JobSpec, containers: Rea
 	return errors;
 }
 
-function validateExitCodes({ containerName, operator, values = [] }: NonNullable<PodFailurePolicyRule["onExitCodes"]>, containers: ReadonlySet<string>, path: string): FieldError[] {
+function validateExitCodes({ containerName, operator, ...codes }: NonNullable<PodFailurePolicyRule["onExitCodes"]>, containers: ReadonlySet<string>, path: string): FieldError[] {
 	const errors: FieldError[] = [];
+	const values = codes.values ?? [];
 	if (!operator) errors.push(required(`${path}.operator`, 'valid values: "In", "NotIn"'));
 	else if (operator !== "In" && operator !== "NotIn") errors.push(notSupported(`${path}.operator`, operator, ["In", "NotIn"]));
 	if (containerName !== undefined && !containers.has(containerName)) errors.push(invalid(`${path}.containerName`, containerName, "must be one of the container or initContainer names in the pod template"));

@@ -1,0 +1,92 @@
+/** What holds for every kind: whatever is decodable is defaulted, judged and shown without a crash, and defaults settle at once. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { JsonObject, KubeObject } from "../meta/object.ts";
+import { decodeObject } from "../schema/decode.ts";
+import { builtinSchema } from "../schema/builtin-schema.ts";
+import type { TypeRef } from "../schema/types.ts";
+import { apiVersionOf, type HookContext, type KindDefinition } from "./define-kind.ts";
+import { builtinKinds } from "./registry.ts";
+
+const SAMPLES = join(import.meta.dirname, "../../../test/golden/roundtrip");
+const DEPTH_MAX = 12;
+const ctx: HookContext = { nowMs: 0, suffix: (length) => "x".repeat(length), user: { name: "u", groups: ["g"], uid: "1", extra: { a: ["b"] } } };
+const stored = builtinKinds.all().filter(({ verbs }) => verbs.includes("list"));
+
+const SCALARS: Partial<Record<TypeRef["kind"], unknown>> = {
+	string: "value",
+	boolean: true,
+	int32: 7,
+	int64: 7,
+	double: 1.5,
+	bytes: "AQID",
+	quantity: "3",
+	time: "2008-01-01T01:01:01Z",
+	microTime: "2008-01-01T01:01:01.000001Z",
+	duration: "1s",
+	intOrString: 7,
+	fieldsV1: {},
+	any: { key: "value" },
+};
+
+/** A value of the type with every field in it; `leaf` fills the lists and maps, or leaves them empty. */
+function sample(type: TypeRef, depth: number, leaf: boolean): unknown {
+	if (type.kind === "list") return leaf && depth < DEPTH_MAX ? [sample(type.element, depth + 1, leaf), sample(type.element, depth + 1, leaf)] : [];
+	if (type.kind === "map") return leaf && depth < DEPTH_MAX ? { key: sample(type.value, depth + 1, leaf) } : {};
+	if (type.kind !== "struct") return SCALARS[type.kind];
+	if (depth >= DEPTH_MAX) return {};
+	return Object.fromEntries([...builtinSchema.struct(type.name).fields.values()].map((field) => [field.name, sample(field.type, depth + 1, leaf)]));
+}
+
+/** The type with its structs, and in them nothing. */
+function hollow(type: TypeRef, depth: number): unknown {
+	if (type.kind !== "struct" || depth >= DEPTH_MAX) return undefined;
+	const fields = [...builtinSchema.struct(type.name).fields.values()];
+	return Object.fromEntries(
+		fields.flatMap((field) => {
+			if (field.type.kind === "list" && field.type.element.kind === "struct") return [[field.name, [hollow(field.type.element, depth + 1) ?? {}]]];
+			return field.type.kind === "struct" ? [[field.name, hollow(field.type, depth + 1) ?? {}]] : [];
+		}),
+	);
+}
+
+function bodies(kind: KindDefinition): Record<string, JsonObject> {
+	const head = { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata: { name: "value" } };
+	const struct: TypeRef = { kind: "struct", name: kind.schema };
+	const of = (body: unknown): JsonObject => ({ ...(body as JsonObject), ...head });
+	const file = join(SAMPLES, `${kind.group === "" ? "core" : kind.group}.${kind.version}.${kind.kind}.json`);
+	const golden = existsSync(file) ? { golden: JSON.parse(readFileSync(file, "utf8")) as JsonObject } : {};
+	return { bare: of({}), hollow: of(hollow(struct, 0)), empty: of(sample(struct, 0, false)), full: of(sample(struct, 0, true)), ...golden };
+}
+
+const decode = (kind: KindDefinition, body: JsonObject): KubeObject => decodeObject(builtinSchema, kind.schema, structuredClone(body)).object as unknown as KubeObject;
+
+describe.each(stored.map((kind) => [`${apiVersionOf(kind)} ${kind.kind}`, kind] as const))("%s", (_, kind) => {
+	it.each(Object.entries(bodies(kind)))("takes a %s object through creation, update and its table", (name, body) => {
+		const object = decode(kind, body);
+		kind.defaults?.(object);
+		const once = structuredClone(object);
+		kind.defaults?.(object);
+		expect(object, "defaults applied twice").toEqual(once);
+		kind.prepareCreate?.(object, ctx);
+		kind.defaults?.(object);
+		const errors = kind.validate(object);
+		for (const { field, message } of errors) expect([field, message], name).toEqual([expect.stringMatching(/\S/), expect.stringMatching(/\S/)]);
+		const next = decode(kind, body);
+		kind.defaults?.(next);
+		kind.prepareUpdate?.(next, object, ctx);
+		kind.validateUpdate?.(next, object);
+		kind.warnings?.(next, object);
+		for (const subresource of [kind.subresources?.status, ...Object.values(kind.subresources?.object ?? {})]) {
+			const viewed = decode(kind, body);
+			subresource?.prepareUpdate(viewed, object, ctx);
+			subresource?.validateUpdate?.(viewed, object);
+		}
+		for (const shown of [object, next]) {
+			for (const column of kind.columns) expect(["string", "number", "boolean", "object"], column.name).toContain(typeof column.cell(shown, { nowMs: 0 }));
+			for (const select of Object.values(kind.selectableFields ?? {})) expect(typeof select(shown)).toBe("string");
+		}
+		expect(JSON.parse(JSON.stringify(object)), "JSON-safe").toEqual(JSON.parse(JSON.stringify(structuredClone(object))));
+	});
+});
