@@ -15,7 +15,7 @@ export function matcherOf(kind: KindDefinition, query: Pick<ApiQuery, "labelSele
 	const supported = new Set([...everyKindHas.slice(0, kind.scope === "Namespaced" ? 2 : 1), ...Object.keys(kind.selectableFields ?? {})]);
 	const fields = query.fieldSelector ? parseFieldSelector(query.fieldSelector, supported) : undefined;
 	const requiredLabels = labels?.requirements.flatMap((r): [string, string][] =>
-		r.operator === "in" && r.values.length === 1 ? [[r.key, r.values[0] ?? ""]] : [],
+		EQUALITY.has(r.operator) && r.values.length === 1 ? [[r.key, r.values[0] ?? ""]] : [],
 	);
 	return {
 		matches(name, summary) {

@@ -74,6 +74,21 @@ export class ChangeLog {
 		return this.#sql.all<{ body: string }>("SELECT body FROM changes WHERE revision = ?", revision)[0]?.body;
 	}
 
+	/**
+	 * For each object of a collection that changed after `revision`: the revision it had then, "absent" when it did not exist,
+	 * "unknown" when that is compacted away.
+	 */
+	statesAt(resource: ResourceName, revision: number): Map<string, number | "absent" | "unknown"> {
+		const states = new Map<string, number | "absent" | "unknown">();
+		const before = new Map<string, number | "absent">();
+		const query = "SELECT revision, name, type FROM changes WHERE resource = ? ORDER BY revision";
+		for (const change of this.#sql.iterate<{ revision: number; name: string; type: string }>(query, resource)) {
+			if (change.revision <= revision) before.set(change.name, change.type === "DELETED" ? "absent" : change.revision);
+			else if (!states.has(change.name)) states.set(change.name, change.type === "ADDED" ? "absent" : (before.get(change.name) ?? "unknown"));
+		}
+		return states;
+	}
+
 	/** Whether anything of a collection changed after `revision`. */
 	changedSince(resource: ResourceName, revision: number): boolean {
 		if (revision < this.#compacted) return true;

@@ -41,7 +41,7 @@ export function decodeBody(
 	addWarning: (text: string) => void,
 ): KubeObject {
 	checkTypeMeta(kind, value);
-	const { object, unknownFields } = decodeObject(schema, kind.schema, value);
+	const { object, unknownFields } = kind.decode ? kind.decode(value) : decodeObject(schema, kind.schema, value);
 	const mode = request.query.fieldValidation ?? "Warn";
 	if (mode === "Ignore") return object as unknown as KubeObject;
 	const duplicates = text === undefined ? [] : duplicateFields(text);

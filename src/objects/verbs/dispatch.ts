@@ -60,5 +60,5 @@ export function dispatch(server: ResourceServer, request: ApiRequest): ApiRespon
 function getText(server: ResourceServer, kind: KindDefinition, request: ApiRequest): ApiResponse {
 	const row = server.store.getText(resourceOf(kind), request.name);
 	if (row === undefined) throw notFound(groupResource(kind), request.name);
-	return { code: 200, body: row.body, warnings: [] };
+	return { code: 200, body: server.shownText(kind, row.body), warnings: [] };
 }

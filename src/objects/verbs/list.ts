@@ -3,10 +3,12 @@
  * read first, so that the answer is a snapshot even when it spans turns of the event loop.
  */
 import type { ApiRequest } from "../../core/api/request.ts";
-import { badRequest, expired } from "../../core/errors/status-error.ts";
+import { badRequest, expired, StatusError } from "../../core/errors/status-error.ts";
 import { apiVersionOf, type KindDefinition, resourceOf } from "../../core/kinds/define-kind.ts";
+import { RESUME_OVERLAP_MS, revisionAt } from "../../store/revision-clock.ts";
 import type { ResourceServer } from "../resource-server.ts";
 import { matcherOf } from "../selection.ts";
+import { namesAt } from "./list-snapshot.ts";
 
 /** Objects read at a time: below SQLite's limit of 100 bound parameters. */
 const LIST_PAGE = 64;
@@ -38,16 +40,26 @@ function parseContinue(text: string): ContinueToken {
 	throw badRequest("continue key is not valid: the token is not one this server made");
 }
 
-/** What the list will hold, as of now. Throws 400 for bad selectors and tokens, 410 for a token whose cut is compacted away. */
+/** The revision that the list must show: a continued list's cut, or the one asked for exactly; undefined for the present. */
+function wantedRevision(server: ResourceServer, { query }: ApiRequest, from: ContinueToken | undefined): number | undefined {
+	const asked = query.resourceVersion && query.resourceVersion !== "0" ? Number(query.resourceVersion) : undefined;
+	if (asked !== undefined && asked > revisionAt(server.ports.nowMs() + RESUME_OVERLAP_MS))
+		throw new StatusError(504, "Timeout", `Too large resource version: ${asked}, current: ${server.store.clock.cut()}`, { retryAfterSeconds: 1 });
+	return from?.rv ?? (query.resourceVersionMatch === "Exact" ? asked : undefined);
+}
+
+/** What the list will hold. Throws 400 for bad selectors and tokens, 410 for a cut that is compacted away. */
 export function planList(server: ResourceServer, kind: KindDefinition, request: ApiRequest): ListPlan {
 	const { limit = 0, continue: token } = request.query;
 	const from = token ? parseContinue(token) : undefined;
-	if (from && from.rv < server.store.log.compactedRevision())
+	const wanted = wantedRevision(server, request, from);
+	if (wanted !== undefined && wanted < server.store.log.compactedRevision())
 		throw expired("The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter.");
 	const matcher = matcherOf(kind, request.query, server.namespace);
-	const all = server.store.names(resourceOf(kind), { ...(matcher ? { matcher } : {}), ...(from ? { after: from.start } : {}) });
+	const names = wanted === undefined ? server.store.names(resourceOf(kind), matcher ? { matcher } : {}) : namesAt(server, kind, wanted, matcher);
+	const all = from ? names.filter(({ name }) => name > from.start) : names;
 	const items = limit > 0 ? all.slice(0, limit) : all;
-	const resourceVersion = from?.rv ?? server.store.clock.cut();
+	const resourceVersion = wanted ?? server.store.clock.cut();
 	const rest = all.length - items.length;
 	const continueToken = rest > 0 ? btoa(JSON.stringify({ rv: resourceVersion, start: items.at(-1)?.name ?? "" })) : "";
 	return { resourceVersion, items, contiguous: matcher === undefined, continueToken, remaining: rest > 0 && !matcher ? rest : undefined };
@@ -59,7 +71,7 @@ function head(kind: KindDefinition, plan: ListPlan): string {
 		...(plan.continueToken ? { continue: plan.continueToken } : {}),
 		...(plan.remaining === undefined ? {} : { remainingItemCount: plan.remaining }),
 	};
-	return `{"kind":"${kind.kind}List","apiVersion":"${apiVersionOf(kind)}","metadata":${JSON.stringify(metadata)},"items":[`;
+	return `{"kind":"${kind.listKind ?? `${kind.kind}List`}","apiVersion":"${apiVersionOf(kind)}","metadata":${JSON.stringify(metadata)},"items":[`;
 }
 
 /** The answer's text, a piece at a time. */
@@ -96,7 +108,7 @@ function pageText(server: ResourceServer, kind: KindDefinition, page: ListPlan["
 		return row?.revision === item.revision ? row.body : server.store.log.at(item.revision);
 	});
 	if (texts.includes(undefined)) throw expired("the list took longer than the change log reaches back");
-	return texts.join(",");
+	return (kind.present ? texts.map((text) => server.shownText(kind, text as string)) : texts).join(",");
 }
 
 /** The whole answer, for callers that do not stream. */

@@ -1,7 +1,7 @@
 /** PATCH of an object or of one of its object subresources: JSON Patch, merge patch, strategic merge patch, server-side apply. */
 import { serverSideApply } from "../../core/apply/apply.ts";
-import { badRequest, notFound } from "../../core/errors/status-error.ts";
-import { apiVersionOf, type KindDefinition, resourceOf } from "../../core/kinds/define-kind.ts";
+import { badRequest, notFound, unsupportedMediaType } from "../../core/errors/status-error.ts";
+import { apiVersionOf, type KindDefinition } from "../../core/kinds/define-kind.ts";
 import type { Json, JsonObject, KubeObject } from "../../core/meta/object.ts";
 import { applyJsonPatch } from "../../core/patch/json-patch.ts";
 import { applyMergePatch } from "../../core/patch/merge-patch.ts";
@@ -11,6 +11,9 @@ import { createObject, updateObject } from "../write.ts";
 import { checkAddress, checkTypeMeta, decodeBody, managerOf, parseJson } from "./body.ts";
 import { existing, groupResource, type VerbCall, type VerbResult, writeOptions } from "./verb.ts";
 
+/** What a kind without strategic merge patches takes. */
+const PATCHES_WITHOUT_STRATEGIC = ["application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"];
+
 export function patch(call: VerbCall): VerbResult {
 	return call.request.patchType === "apply" ? apply(call) : change(call);
 }
@@ -19,6 +22,7 @@ export function patch(call: VerbCall): VerbResult {
 export function patched(schema: Schema, typeName: string, call: VerbCall, original: KubeObject | JsonObject): JsonObject {
 	const document = original as unknown as JsonObject;
 	const text = call.request.body;
+	if (call.request.patchType === "strategic" && call.kind.strategicMerge === false) throw unsupportedMediaType(PATCHES_WITHOUT_STRATEGIC);
 	if (call.request.patchType === "json") return applyJsonPatch(document, parsePatch(text)) as JsonObject;
 	const body = parseJson(text, "map[string]interface {}");
 	return call.request.patchType === "merge" ? (applyMergePatch(document, body) as JsonObject) : applyStrategicMergePatch(schema, typeName, document, body);
@@ -38,7 +42,7 @@ function change(call: VerbCall): VerbResult {
 	const { server, kind, request } = call;
 	const options = writeOptions(call);
 	const old = existing(call);
-	const document = patched(server.schema, kind.schema, call, old);
+	const document = patched(server.schemaOf(kind), kind.schema, call, old);
 	const next = decodeBody(server.schema, kind, document, request.patchType === "json" ? undefined : request.body, request, options.addWarning);
 	checkAddress(kind, next, request);
 	return { code: 200, object: updateObject(server, kind, next, old, options) };
@@ -53,9 +57,9 @@ function apply(call: VerbCall): VerbResult {
 	checkTypeMeta(kind, sent);
 	const config = sent as unknown as KubeObject;
 	checkAddress(kind, config, request);
-	const live = server.store.get(resourceOf(kind), request.name);
+	const live = server.read(kind, request.name);
 	if (live === undefined && request.subresource !== "") throw notFound(groupResource(kind), request.name);
-	const merged = serverSideApply(server.schema, kind.schema, live, config, applyOptions(call, kind));
+	const merged = serverSideApply(server.schemaOf(kind), kind.schema, live, config, applyOptions(call, kind));
 	const next = decodeBody(server.schema, kind, merged as unknown as JsonObject, request.body, request, options.addWarning);
 	if (live === undefined) return { code: 201, object: createObject(server, kind, next, options) };
 	return { code: 200, object: updateObject(server, kind, next, live, options) };

@@ -1,7 +1,7 @@
 /** What every verb gets. */
 import type { ApiRequest } from "../../core/api/request.ts";
 import { notFound } from "../../core/errors/status-error.ts";
-import { type KindDefinition, resourceOf } from "../../core/kinds/define-kind.ts";
+import type { KindDefinition } from "../../core/kinds/define-kind.ts";
 import type { KubeObject } from "../../core/meta/object.ts";
 import type { ResourceServer } from "../resource-server.ts";
 import type { WriteOptions } from "../write.ts";
@@ -23,7 +23,7 @@ export const groupResource = (kind: KindDefinition) => ({ group: kind.group, res
 
 /** The object that the request names; throws NotFound. */
 export function existing(call: VerbCall): KubeObject {
-	const found = call.server.store.get(resourceOf(call.kind), call.request.name);
+	const found = call.server.read(call.kind, call.request.name);
 	if (found === undefined) throw notFound(groupResource(call.kind), call.request.name);
 	return found;
 }
