@@ -177,7 +177,7 @@ export class Cluster {
 		while (Date.now() - startedAtMs < NODE_READY_TIMEOUT_MS) {
 			if (outcome !== undefined) throw new CliError(`The node's agent did not start (${outcome}).`, `Its log ${log} ends with:\n${this.#tail(log)}`);
 			const { code, body } = await client.send<Node>("GET", `/api/v1/nodes/${this.nodeName}`);
-			if (code === 200 && body.status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True")) return body;
+			if (code === 200 && hasReported(body, startedAtMs)) return body;
 			await delay(POLL_INTERVAL_MS);
 		}
 		throw new CliError(`The node ${this.nodeName} was not ready within ${NODE_READY_TIMEOUT_MS / 1000} s.`, `Its log ${log} ends with:\n${this.#tail(log)}`);
@@ -205,4 +205,10 @@ export class Cluster {
 	#throwIfStopping(): void {
 		if (this.#stopped !== undefined) throw new Error("interrupted");
 	}
+}
+
+/** Whether the node says of itself that it is ready: what it said before this start does not count. Kubernetes' times are whole seconds. */
+function hasReported(node: Node, sinceMs: number): boolean {
+	const ready = node.status?.conditions?.find(({ type }) => type === "Ready");
+	return ready?.status === "True" && Date.parse(ready.lastHeartbeatTime ?? "") >= sinceMs - (sinceMs % 1000);
 }

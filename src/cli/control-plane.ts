@@ -15,6 +15,8 @@ import { workerdConfig } from "./workerd-config.ts";
 const READY_TIMEOUT_MS = 20_000;
 const READY_INTERVAL_MS = 20;
 const LOG_TAIL_LINES = 5;
+/** How workerd names what SQLite refuses to open. */
+const DAMAGED_STATE = /SQLITE_(NOTADB|CORRUPT)/;
 
 export interface ControlPlaneHooks {
 	onChange(identity: ProcessIdentity | undefined): void;
@@ -57,12 +59,22 @@ export async function waitUntilReady(process: SupervisedProcess, client: ApiClie
 	});
 	const deadline = performance.now() + READY_TIMEOUT_MS;
 	while (performance.now() < deadline) {
-		if (outcome !== undefined) throw new CliError(`The control plane did not start (${outcome}).`, `Its log ${logFile} ends with:\n${tail(logFile)}`);
+		if (outcome !== undefined) throw startFailure(outcome, logFile);
 		const answer = await client.send<string>("GET", "/readyz").catch(() => undefined);
 		if (answer?.code === 200) return;
 		await delay(READY_INTERVAL_MS);
 	}
 	throw new CliError(`The control plane did not answer within ${READY_TIMEOUT_MS / 1000} s.`, `Its log ${logFile} ends with:\n${tail(logFile)}`);
+}
+
+function startFailure(outcome: string, logFile: string): CliError {
+	const log = tail(logFile);
+	if (DAMAGED_STATE.test(log))
+		return new CliError(
+			"The control plane's state is damaged.",
+			`Restore the data directory from a copy, or remove it to begin anew. Its log ${logFile} ends with:\n${log}`,
+		);
+	return new CliError(`The control plane did not start (${outcome}).`, `Its log ${logFile} ends with:\n${log}`);
 }
 
 function tail(file: string): string {

@@ -2,7 +2,7 @@
 import { createCa, createServerCertificate, isKeyPair, serverNames } from "./certificates.ts";
 import { CliError } from "./cli-error.ts";
 import type { DataDirectory } from "./data-directory.ts";
-import { createAdminToken, createSigningKey } from "./tokens.ts";
+import { createAdminToken, createSigningKey, isSignedWith } from "./tokens.ts";
 
 export interface Credentials {
 	/** PEM. */
@@ -28,7 +28,8 @@ export async function prepareCredentials(data: DataDirectory, nowMs: number, lis
 	data.write("server.crt", server.certificate);
 	data.write("server.key", server.privateKey);
 	const signingKey = data.read("signing-key.json") ?? "";
-	const adminToken = data.read("admin.token") ?? (await createAdminToken(signingKey, nowMs));
+	const kept = data.read("admin.token") ?? "";
+	const adminToken = (await isSignedWith(signingKey, kept)) ? kept : await createAdminToken(signingKey, nowMs);
 	data.write("admin.token", adminToken);
 	return { ca: ca.certificate, adminToken, signingKey };
 }

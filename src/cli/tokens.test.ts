@@ -1,6 +1,6 @@
 import { importJWK, jwtVerify } from "jose";
 import { expect, it } from "vitest";
-import { createAdminToken, createJoinToken, createSigningKey } from "./tokens.ts";
+import { createAdminToken, createJoinToken, createSigningKey, isSignedWith } from "./tokens.ts";
 
 async function claims(signingKey: string, token: string): Promise<Record<string, unknown>> {
 	const { d: _private, ...publicKey } = JSON.parse(signingKey) as Record<string, string>;
@@ -33,6 +33,14 @@ it("signs join tokens with a name and an end of their own", async () => {
 	expect(first["sub"]).not.toBe(second["sub"]);
 });
 
+it("knows the tokens that its key signed, whole", async () => {
+	const [key, other] = [await createSigningKey(), await createSigningKey()];
+	const token = await createAdminToken(key, 1_000_000);
+	expect(await isSignedWith(key, token)).toBe(true);
+	for (const wrong of ["", token.slice(0, -10), await createAdminToken(other, 1_000_000)]) expect(await isSignedWith(key, wrong)).toBe(false);
+});
+
 it("says that a signing key is damaged", async () => {
 	await expect(createAdminToken("{", 0)).rejects.toThrow(/signing key is damaged/);
+	await expect(isSignedWith('{"kty":"EC"}', "")).rejects.toThrow(/signing key is damaged/);
 });

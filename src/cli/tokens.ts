@@ -1,5 +1,5 @@
 /** Signs the tokens that the machine's owner hands out: the administrator's and those of joining agents. */
-import { exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from "jose";
+import { exportJWK, generateKeyPair, importJWK, type JWK, jwtVerify, SignJWT } from "jose";
 import { GROUP_JOINING, GROUP_MASTERS, TOKEN_ISSUER, type UserTokenClaims } from "../core/protocol/tokens.ts";
 import { CliError } from "./cli-error.ts";
 
@@ -19,14 +19,18 @@ export async function createSigningKey(): Promise<string> {
 	return JSON.stringify({ ...(await exportJWK(privateKey)), alg: ALGORITHM, use: "sig", kid: randomHex(KEY_ID_BYTES) });
 }
 
-async function sign(signingKey: string, claims: UserTokenClaims): Promise<string> {
-	let jwk: JWK;
+/** @throws CliError for a text that is no signing key. */
+async function parseSigningKey(text: string): Promise<{ jwk: JWK; key: CryptoKey }> {
 	try {
-		jwk = JSON.parse(signingKey) as JWK;
+		const jwk = JSON.parse(text) as JWK;
+		return { jwk, key: (await importJWK(jwk, ALGORITHM)) as CryptoKey };
 	} catch (error) {
 		throw new CliError("The signing key is damaged.", "Restore signing-key.json from a copy, or remove the data directory to begin anew.", { cause: error });
 	}
-	const key = await importJWK(jwk, ALGORITHM);
+}
+
+async function sign(signingKey: string, claims: UserTokenClaims): Promise<string> {
+	const { jwk, key } = await parseSigningKey(signingKey);
 	return new SignJWT({ ...claims }).setProtectedHeader({ alg: ALGORITHM, typ: "JWT", kid: jwk.kid ?? "" }).sign(key);
 }
 
@@ -34,6 +38,16 @@ const secondsOf = (nowMs: number): number => Math.floor(nowMs / 1000);
 
 export function createAdminToken(signingKey: string, nowMs: number): Promise<string> {
 	return sign(signingKey, { iss: TOKEN_ISSUER, aud: CLUSTER, sub: ADMIN_USER, groups: [GROUP_MASTERS], iat: secondsOf(nowMs) });
+}
+
+/** Whether the token is whole and was signed with this key. Throws CliError for a text that is no signing key. */
+export async function isSignedWith(signingKey: string, token: string): Promise<boolean> {
+	const { jwk } = await parseSigningKey(signingKey);
+	const { d: _, ...publicPart } = jwk;
+	return jwtVerify(token, await importJWK(publicPart, ALGORITHM)).then(
+		() => true,
+		() => false,
+	);
 }
 
 /** What an agent joins with, `ttlSeconds` long. */
