@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { INSTANCE_ANNOTATION } from "../../src/objects/cluster-core.ts";
+import { createCa } from "../../src/cli/certificates.ts";
 import { createJoinToken } from "../../src/cli/tokens.ts";
 import { useControlPlane } from "./support/cluster.ts";
 import { Petrel } from "./support/petrel.ts";
@@ -55,8 +56,10 @@ describe("an agent that may not join", () => {
 
 	it("is told that another CA signed the control plane's certificate", async () => {
 		const file = petrel.data.file("other-ca.crt");
-		writeFileSync(file, plane.data.read("server.crt") ?? "");
-		expect(await joinFails(await token(), "stranger", ["--ca-file", "/etc/hostname"])).toMatch(/CA|certificate/);
+		writeFileSync(file, (await createCa(Date.now())).certificate);
+		expect(await joinFails(await token(), "stranger", ["--ca-file", file])).toMatch(
+			/The certificate of .* is not the cluster's .*; give the cluster's CA with --ca-file/,
+		);
 	});
 
 	it("is told that its name is taken", async () => {
