@@ -19,9 +19,7 @@ import { validateWith } from "./object-reference-validation.ts";
 const NOT_FOUND_ACTIONS = ["Deny", "Allow"];
 const IDENTIFIER = /^[_a-zA-Z][_a-zA-Z0-9]*$/;
 /** Words that CEL keeps to itself. */
-const RESERVED = new Set(
-	"true false null in as break const continue else for function if import let loop package namespace return var void while".split(" "),
-);
+const RESERVED = new Set("true false null in as break const continue else for function if import let loop package namespace return var void while".split(" "));
 const EXCLUSIVE = "name and selector are mutually exclusive";
 
 function validateApiVersion(apiVersion: string | undefined, path: string): FieldError[] {

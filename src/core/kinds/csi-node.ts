@@ -38,9 +38,7 @@ function validate({ spec }: CSINode): FieldError[] {
 function validateUpdate(next: CSINode, old: CSINode): FieldError[] {
 	const bare = ({ allocatable, ...driver }: CSINodeDriver) => driver;
 	return (old.spec.drivers ?? []).flatMap((before) =>
-		(next.spec.drivers ?? [])
-			.filter(({ name }) => name === before.name)
-			.flatMap((driver) => validateImmutable(bare(driver), bare(before), "spec.drivers")),
+		(next.spec.drivers ?? []).filter(({ name }) => name === before.name).flatMap((driver) => validateImmutable(bare(driver), bare(before), "spec.drivers")),
 	);
 }
 

@@ -64,7 +64,7 @@ function validatePolicy(whole: string, policy: CapacityRequestPolicy, path: stri
 		return [forbidden(path, 'exactly one policy can be specified, cannot specify "validValues" and "validRange" at the same time')];
 	}
 	if (validValues.length === 0 && !validRange) return [];
-	if (preset === undefined) return [required(`${path}.default`, `required when ${validRange ? "validRange" : "validValues"} is defined`)];
+	if (preset == null) return [required(`${path}.default`, `required when ${validRange ? "validRange" : "validValues"} is defined`)];
 	const [asked, all] = [parseQuantity(preset), parseQuantity(whole)];
 	if (validRange) return validateRange(asked, all, validRange, `${path}.validRange`);
 	return validateOptions(asked, all, validValues.map(parseQuantity), `${path}.validValues`);
@@ -74,8 +74,6 @@ function validatePolicy(whole: string, policy: CapacityRequestPolicy, path: stri
 export function validateCapacities(capacities: Record<string, DeviceCapacity> | undefined, shared: boolean, path: string): FieldError[] {
 	return validateEntries(capacities, Number.POSITIVE_INFINITY, path, validateQualifiedName, ({ value, requestPolicy }, at) => {
 		if (!requestPolicy) return [];
-		return shared
-			? validatePolicy(value, requestPolicy, `${at}.requestPolicy`)
-			: [forbidden(`${at}.requestPolicy`, "allowMultipleAllocations must be true")];
+		return shared ? validatePolicy(value, requestPolicy, `${at}.requestPolicy`) : [forbidden(`${at}.requestPolicy`, "allowMultipleAllocations must be true")];
 	});
 }

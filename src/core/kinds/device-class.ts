@@ -10,7 +10,10 @@ import { bumpGeneration } from "./strategy.ts";
 
 function validate({ spec }: DeviceClass): FieldError[] {
 	const name = spec.extendedResourceName;
-	const errors = [...validateSelectors(spec.selectors, "spec.selectors"), ...validateEach(spec.config, CONFIGURATIONS_MAX, "spec.config", validateConfiguration)];
+	const errors = [
+		...validateSelectors(spec.selectors, "spec.selectors"),
+		...validateEach(spec.config, CONFIGURATIONS_MAX, "spec.config", validateConfiguration),
+	];
 	if (name !== undefined && !isExtendedResource(name)) errors.push(invalid("spec.extendedResourceName", name, "must be a valid extended resource name"));
 	return errors;
 }

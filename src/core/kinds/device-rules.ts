@@ -50,7 +50,8 @@ export function validateEntries<T>(
 	return entries.flatMap(([key, item]) => [...keyRule(key, path), ...rule(item, `${path}[${key}]`)]);
 }
 
-export const validateLabel = (name: string | undefined, path: string): FieldError[] => dns1123Label(name ?? "").map((problem) => invalid(path, name ?? "", problem));
+export const validateLabel = (name: string | undefined, path: string): FieldError[] =>
+	dns1123Label(name ?? "").map((problem) => invalid(path, name ?? "", problem));
 
 /** Subdomains with slashes between them. */
 export function validatePoolName(name: string | undefined, path: string): FieldError[] {

@@ -27,7 +27,8 @@ const validateReference = (reference: AutoscalingV2CrossVersionObjectReference |
 	...validateSegment(reference?.name, `${path}.name`),
 ];
 
-const validateMetricName = (metric: MetricIdentifier, path: string): FieldError[] => validateSegment(metric.name, `${path}.name`, metric.name ? "" : "must specify a metric name");
+const validateMetricName = (metric: MetricIdentifier, path: string): FieldError[] =>
+	validateSegment(metric.name, `${path}.name`, metric.name ? "" : "must specify a metric name");
 
 function validateTarget(target: MetricTarget, path: string): FieldError[] {
 	const errors: FieldError[] = [];
@@ -131,7 +132,8 @@ function validateScalingRules(rules: HPAScalingRules | undefined, path: string):
 	const { stabilizationWindowSeconds: seconds, selectPolicy, policies = [], tolerance } = rules;
 	const at = `${path}.stabilizationWindowSeconds`;
 	if (seconds !== undefined && seconds < 0) errors.push(invalid(at, seconds, "must be greater than or equal to zero"));
-	if (seconds !== undefined && seconds > STABILIZATION_SECONDS_MAX) errors.push(invalid(at, seconds, `must be less than or equal to ${STABILIZATION_SECONDS_MAX}`));
+	if (seconds !== undefined && seconds > STABILIZATION_SECONDS_MAX)
+		errors.push(invalid(at, seconds, `must be less than or equal to ${STABILIZATION_SECONDS_MAX}`));
 	if (selectPolicy !== undefined && !SELECT_POLICIES.includes(selectPolicy)) errors.push(notSupported(`${path}.selectPolicy`, selectPolicy, SELECT_POLICIES));
 	if (policies.length === 0) errors.push(required(`${path}.policies`, "must specify at least one Policy"));
 	errors.push(...policies.flatMap((policy, index) => validatePolicy(policy, `${path}.policies[${index}]`)));

@@ -14,7 +14,7 @@ const SCOPES = ["Cluster", "Namespace"];
 function validateParameters(parameters: IngressClassParametersReference, path: string): FieldError[] {
 	const { scope, namespace } = parameters;
 	const errors = validateTypedReference(parameters, path);
-	if (scope === undefined) return [...errors, required(`${path}.scope`)];
+	if (scope == null) return [...errors, required(`${path}.scope`)];
 	if (!SCOPES.includes(scope)) return [...errors, notSupported(`${path}.scope`, scope, SCOPES)];
 	if (scope === "Cluster") return namespace === undefined ? errors : [...errors, forbidden(`${path}.namespace`, "`parameters.scope` is set to 'Cluster'")];
 	if (namespace === undefined) return [...errors, required(`${path}.namespace`, "`parameters.scope` is set to 'Namespace'")];

@@ -71,7 +71,8 @@ export function validateIngress({ spec = {} }: Ingress): FieldError[] {
 	errors.push(...rules.flatMap((rule, index) => validateRule(rule, `spec.rules[${index}]`)));
 	errors.push(...(spec.tls ?? []).flatMap((tls, index) => validateTls(tls, `spec.tls[${index}]`)));
 	const { ingressClassName } = spec;
-	if (ingressClassName !== undefined) for (const problem of dns1123Subdomain(ingressClassName)) errors.push(invalid("spec.ingressClassName", ingressClassName, problem));
+	if (ingressClassName !== undefined)
+		for (const problem of dns1123Subdomain(ingressClassName)) errors.push(invalid("spec.ingressClassName", ingressClassName, problem));
 	return errors;
 }
 

@@ -51,7 +51,12 @@ function validatePeer(peer: NetworkPolicyPeer, path: string): FieldError[] {
 	return errors;
 }
 
-function validateRule(ports: readonly NetworkPolicyPort[] | undefined, peers: readonly NetworkPolicyPeer[] | undefined, side: string, path: string): FieldError[] {
+function validateRule(
+	ports: readonly NetworkPolicyPort[] | undefined,
+	peers: readonly NetworkPolicyPeer[] | undefined,
+	side: string,
+	path: string,
+): FieldError[] {
 	return [
 		...(ports ?? []).flatMap((port, index) => validatePort(port, `${path}.ports[${index}]`)),
 		...(peers ?? []).flatMap((peer, index) => validatePeer(peer, `${path}.${side}[${index}]`)),

@@ -16,7 +16,7 @@ export const validateWith = (rule: (value: string) => string[], value: string | 
 export function validateTypedReference(reference: { apiGroup?: string; kind: string; name: string }, path: string): FieldError[] {
 	const { apiGroup } = reference;
 	return [
-		...(apiGroup === undefined ? [] : dns1123Subdomain(apiGroup).map((problem) => invalid(`${path}.apiGroup`, apiGroup, problem))),
+		...(apiGroup == null ? [] : dns1123Subdomain(apiGroup).map((problem) => invalid(`${path}.apiGroup`, apiGroup, problem))),
 		...validateSegment(reference.kind, `${path}.kind`),
 		...validateSegment(reference.name, `${path}.name`),
 	];

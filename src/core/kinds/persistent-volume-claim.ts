@@ -2,7 +2,11 @@
 import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from "../schema/kubernetes.d.ts";
 import { ageColumn, fieldColumn } from "./columns.ts";
 import { defineKind } from "./define-kind.ts";
-import { validatePersistentVolumeClaim, validatePersistentVolumeClaimStatus, validatePersistentVolumeClaimUpdate } from "./persistent-volume-claim-validation.ts";
+import {
+	validatePersistentVolumeClaim,
+	validatePersistentVolumeClaimStatus,
+	validatePersistentVolumeClaimUpdate,
+} from "./persistent-volume-claim-validation.ts";
 import { CLASS_ANNOTATION, CLASS_ANNOTATION_WARNING, fractionWarning, shownAccessModes } from "./storage-access.ts";
 import { keepSpec, keepStatus } from "./strategy.ts";
 
@@ -11,8 +15,8 @@ const STATUS = "core/v1.PersistentVolumeClaimStatus";
 const SNAPSHOT_GROUP = "snapshot.storage.k8s.io";
 
 /** What the older field may name: a claim or a snapshot. */
-function isOldDataSource({ apiGroup = "", kind }: { apiGroup?: string; kind: string }): boolean {
-	return (apiGroup === "" && kind === "PersistentVolumeClaim") || (apiGroup === SNAPSHOT_GROUP && kind === "VolumeSnapshot");
+function isOldDataSource({ apiGroup, kind }: { apiGroup?: string; kind: string }): boolean {
+	return (!apiGroup && kind === "PersistentVolumeClaim") || (apiGroup === SNAPSHOT_GROUP && kind === "VolumeSnapshot");
 }
 
 /** EnforceDataSourceBackwardsCompatibility and NormalizeDataSources: the two fields say the same. */

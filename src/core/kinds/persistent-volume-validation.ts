@@ -27,7 +27,13 @@ const COMMON_FIELDS = new Set([
 	"nodeAffinity",
 	"volumeAttributesClassName",
 ]);
-const SECRET_REFERENCES = ["controllerPublishSecretRef", "nodePublishSecretRef", "nodeStageSecretRef", "controllerExpandSecretRef", "nodeExpandSecretRef"] as const;
+const SECRET_REFERENCES = [
+	"controllerPublishSecretRef",
+	"nodePublishSecretRef",
+	"nodeStageSecretRef",
+	"controllerExpandSecretRef",
+	"nodeExpandSecretRef",
+] as const;
 
 /** The volume's sources, by the field that has each: one in a valid spec. */
 export const sourcesOf = (spec: PersistentVolumeSpec): (keyof PersistentVolumeSpec)[] =>

@@ -64,7 +64,12 @@ export const podDisruptionBudgetKind = defineKind<PodDisruptionBudget>({
 	validate,
 	columns: [
 		{ name: "Min Available", type: "string", description: "The minimum number of pods that must be available.", cell: ({ spec }) => shown(spec?.minAvailable) },
-		{ name: "Max Unavailable", type: "string", description: "The maximum number of pods that may be unavailable.", cell: ({ spec }) => shown(spec?.maxUnavailable) },
+		{
+			name: "Max Unavailable",
+			type: "string",
+			description: "The maximum number of pods that may be unavailable.",
+			cell: ({ spec }) => shown(spec?.maxUnavailable),
+		},
 		{
 			name: "Allowed Disruptions",
 			type: "integer",

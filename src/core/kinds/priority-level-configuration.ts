@@ -83,7 +83,9 @@ function validateLimited(limited: LimitedPriorityLevelConfiguration, path: strin
 function validateMandatory(name: string, spec: PriorityLevelConfigurationSpec): FieldError[] {
 	if (name === EXEMPT) {
 		const { exempt, ...rest } = spec;
-		return semanticEqual(rest, { type: "Exempt" }) ? [] : [invalid("spec", spec, `spec of '${name}' except the 'spec.exempt' field must equal the fixed value`)];
+		return semanticEqual(rest, { type: "Exempt" })
+			? []
+			: [invalid("spec", spec, `spec of '${name}' except the 'spec.exempt' field must equal the fixed value`)];
 	}
 	const fixed = { type: "Limited", limited: { nominalConcurrencyShares: 5, lendablePercent: 0, limitResponse: { type: "Reject" } } };
 	return name !== CATCH_ALL || semanticEqual(spec, fixed) ? [] : [invalid("spec", spec, `spec of '${name}' must equal the fixed value`)];

@@ -92,7 +92,8 @@ function validateNetworkData({ interfaceName = "", hardwareAddress = "", ips }: 
 }
 
 function validateDevice(device: AllocatedDeviceStatus, path: string, allocated: ReadonlySet<string>): FieldError[] {
-	const { conditions = [], data, networkData } = device;
+	const { data, networkData } = device;
+	const conditions = device.conditions ?? [];
 	const errors = validateDeviceId(device, path);
 	if (!allocated.has(deviceKey(device))) errors.push(invalid(path, deviceKey(device), "must be an allocated device in the claim"));
 	if (conditions.length > CONDITIONS_MAX) errors.push(tooMany(`${path}.conditions`, conditions.length, CONDITIONS_MAX));

@@ -15,7 +15,16 @@ import type {
 	ResourceSliceSpec,
 } from "../schema/kubernetes.d.ts";
 import { validateCapacities } from "./device-capacity-validation.ts";
-import { TAINT_EFFECTS, validateBinding, validateEach, validateEntries, validateLabel, validatePoolName, validateQualifiedName, validateSet } from "./device-rules.ts";
+import {
+	TAINT_EFFECTS,
+	validateBinding,
+	validateEach,
+	validateEntries,
+	validateLabel,
+	validatePoolName,
+	validateQualifiedName,
+	validateSet,
+} from "./device-rules.ts";
 import { validateImmutable } from "./immutable-field.ts";
 import { isExtendedResource, readQuantity } from "./resource-validation.ts";
 import { validateNodeSelector } from "./scheduling-validation.ts";
@@ -37,8 +46,7 @@ const SEMVER =
 const SLICE_NODES = "exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required";
 const DEVICE_NODES =
 	"exactly one of `nodeName`, `nodeSelector`, or `allNodes` is required when `perDeviceNodeSelection` is set to true in the ResourceSlice spec";
-const NOT_PER_DEVICE =
-	"`nodeName`, `nodeSelector` and `allNodes` can only be set if `perDeviceNodeSelection` is set to true in the ResourceSlice spec";
+const NOT_PER_DEVICE = "`nodeName`, `nodeSelector` and `allNodes` can only be set if `perDeviceNodeSelection` is set to true in the ResourceSlice spec";
 
 function validateText(text: string, path: string): FieldError[] {
 	return byteLength(text) > VALUE_BYTES_MAX ? [tooLong(path, VALUE_BYTES_MAX)] : [];
@@ -161,7 +169,9 @@ function validateSliceNodes(spec: ResourceSliceSpec): FieldError[] {
 }
 
 const isCostly = ({ taints, consumesCounters, attributes }: Device): boolean =>
-	(taints?.length ?? 0) > 0 || (consumesCounters?.length ?? 0) > 0 || Object.values(attributes ?? {}).some((a) => LISTS.some((field) => a[field] !== undefined));
+	(taints?.length ?? 0) > 0 ||
+	(consumesCounters?.length ?? 0) > 0 ||
+	Object.values(attributes ?? {}).some((a) => LISTS.some((field) => a[field] !== undefined));
 
 export function validateResourceSlice({ spec }: ResourceSlice): FieldError[] {
 	const { pool, devices, sharedCounters } = spec;
@@ -174,7 +184,15 @@ export function validateResourceSlice({ spec }: ResourceSlice): FieldError[] {
 	if (sharedCounters && devices) errors.push(invalid("spec", "", "only one of `sharedCounters` or `devices` is allowed"));
 	const max = devices?.some(isCostly) ? COSTLY_DEVICES_MAX : DEVICES_MAX;
 	const perDevice = spec.perDeviceNodeSelection ?? false;
-	errors.push(...validateSet(devices, max, "spec.devices", (device, path) => validateDevice(device, perDevice, path), ({ name }) => name));
+	errors.push(
+		...validateSet(
+			devices,
+			max,
+			"spec.devices",
+			(device, path) => validateDevice(device, perDevice, path),
+			({ name }) => name,
+		),
+	);
 	return [...errors, ...validateSet(sharedCounters, COUNTER_SETS_MAX, "spec.sharedCounters", validateCounterSet, ({ name }) => name)];
 }
 

@@ -2,7 +2,15 @@
 import { duplicate, type FieldError, invalid, notSupported, required } from "../errors/field-error.ts";
 import { dns1035Label, dns1123Subdomain, portNumber } from "../meta/name-rules.ts";
 import type { MutatingWebhook, ServiceReference, ValidatingWebhook, WebhookClientConfig } from "../schema/kubernetes.d.ts";
-import { defaultMatching, defaultRules, REINVOCATION_POLICIES, validateFailurePolicy, validateMatchConditions, validateMatchPolicy, validateRule } from "./admission-rules.ts";
+import {
+	defaultMatching,
+	defaultRules,
+	REINVOCATION_POLICIES,
+	validateFailurePolicy,
+	validateMatchConditions,
+	validateMatchPolicy,
+	validateRule,
+} from "./admission-rules.ts";
 import { validateLabelSelector } from "./label-selector-validation.ts";
 
 const TIMEOUT_SECONDS = 10;

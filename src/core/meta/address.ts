@@ -106,7 +106,8 @@ export function nonSpecialAddress(text: string): string[] {
 	const all = v4 ?? v6 ?? [];
 	const first = all[0] ?? 0;
 	if (all.every((n) => n === 0)) problems.push(`may not be unspecified (${JSON.stringify(text)})`);
-	if (v4 ? first === 127 && !isProcessPodAddress(v4) : all.slice(0, -1).every((n) => n === 0) && all.at(-1) === 1) problems.push("may not be in the loopback range (127.0.0.0/8, ::1/128)");
+	if (v4 ? first === 127 && !isProcessPodAddress(v4) : all.slice(0, -1).every((n) => n === 0) && all.at(-1) === 1)
+		problems.push("may not be in the loopback range (127.0.0.0/8, ::1/128)");
 	if (v4 ? first === 169 && all[1] === 254 : (first & 0xffc0) === 0xfe80) problems.push("may not be in the link-local range (169.254.0.0/16, fe80::/10)");
 	if (v4 ? first === 224 && all[1] === 0 && all[2] === 0 : first === 0xff02) {
 		problems.push("may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)");
