@@ -55,6 +55,7 @@ export const podDisruptionBudgetKind = defineKind<PodDisruptionBudget>({
 	shortNames: ["pdb"],
 	scope: "Namespaced",
 	schema: "policy/v1.PodDisruptionBudget",
+	allowUnconditionalUpdate: false,
 	subresources: { status: { prepareUpdate: statusSubresource.prepareUpdate, validateUpdate: validateStatus } },
 	prepareCreate(budget) {
 		budget.metadata.generation = 1;
