@@ -4,13 +4,15 @@
  */
 import type { ApiRequest, ApiResponse } from "../core/api/request.ts";
 import { bootstrapClusterRoleBindings, bootstrapClusterRoles } from "../core/authz/bootstrap-policy.ts";
+import { trimmedNode } from "../core/controllers/daemonset/trimmed-node.ts";
 import { applyNamespaceEmptied } from "../core/controllers/namespace-controller.ts";
 import { clusterControllers } from "../core/controllers/registry.ts";
 import { conflict, notFound, StatusError } from "../core/errors/status-error.ts";
 import { type Allocation, type AllocationRequest, type KindRegistry, resourceOf } from "../core/kinds/define-kind.ts";
+import { semanticEqual } from "../core/meta/equality.ts";
 import type { KubeObject } from "../core/meta/object.ts";
 import type { JoinRequest } from "../core/protocol/agent-protocol.ts";
-import type { ClusterConfig, MessageBody, ObjectMessage } from "../core/protocol/messages.ts";
+import type { ClusterConfig, MessageBody, NodeReplica, ObjectMessage } from "../core/protocol/messages.ts";
 import { Ledger } from "../core/scheduler/ledger.ts";
 import { SYSTEM_PRIORITY_CLASSES } from "../core/admission/plugins/priority.ts";
 import { schedule } from "../core/scheduler/schedule.ts";
@@ -42,6 +44,8 @@ const REPLICATED = ["rbac.authorization.k8s.io/clusterroles", "rbac.authorizatio
 export const INSTANCE_ANNOTATION = "petrel.dev/agent-instance";
 const NAMESPACES = "namespaces";
 const NODES = "nodes";
+/** Before the name of a namespace that is told of the nodes, in the meta table. */
+const NODE_WATCHER = "node-watcher/";
 
 interface Liveness {
 	connected: boolean;
@@ -150,6 +154,8 @@ export class ClusterCore {
 				return this.#nodeStatus(message);
 			case "services":
 				return this.#services(message);
+			case "wantNodes":
+				return this.#wantNodes(message);
 			case "namespaceEmptied":
 				return this.#namespaceEmptied(message);
 			default:
@@ -247,6 +253,26 @@ export class ClusterCore {
 			});
 	}
 
+	/** A namespace with daemons gets the nodes, and from then on what changes of them. */
+	#wantNodes({ namespace, wanted }: Extract<MessageBody, { type: "wantNodes" }>): void {
+		if (this.core.server.store.getText(NAMESPACES, namespace) === undefined) return;
+		if (wanted) this.#ports.sql.run("INSERT OR REPLACE INTO meta VALUES (?, '')", NODE_WATCHER + namespace);
+		else this.#ports.sql.run("DELETE FROM meta WHERE key = ?", NODE_WATCHER + namespace);
+		this.#sendNodes([namespace], wanted ? { kind: "all", nodes: this.core.server.store.list<Node>(NODES).map(trimmedNode) } : { kind: "none" });
+	}
+
+	#sendNodes(namespaces: readonly string[], replica: NodeReplica): void {
+		const sequence = this.core.server.store.clock.next(this.#ports.nowMs());
+		for (const name of namespaces) this.#post({ to: { object: "namespace", name }, body: { type: "nodes", sequence, replica } });
+	}
+
+	/** Most of a Node's changes are of its status, which moves no daemon. */
+	#tellNodeWatchers(name: string, object: Node | undefined, old: Node | undefined): void {
+		if (semanticEqual(object && trimmedNode(object), old && trimmedNode(old))) return;
+		const watchers = this.#ports.sql.all<{ key: string }>("SELECT key FROM meta WHERE key LIKE ?", `${NODE_WATCHER}%`).map(({ key }) => key.slice(NODE_WATCHER.length));
+		if (watchers.length > 0) this.#sendNodes(watchers, { kind: "changes", nodes: object ? [trimmedNode(object)] : [], removed: object ? [] : [name] });
+	}
+
 	#namespaceEmptied(message: Extract<MessageBody, { type: "namespaceEmptied" }>): void {
 		const namespace = this.core.server.store.get<Namespace>(NAMESPACES, message.namespace);
 		if (namespace === undefined || namespace.metadata.uid !== message.uid || !namespace.metadata.deletionTimestamp) return;
@@ -290,6 +316,7 @@ export class ClusterCore {
 	}
 
 	#namespaceChanged({ name, object }: CommittedChange): void {
+		if (object === undefined) this.#ports.sql.run("DELETE FROM meta WHERE key = ?", NODE_WATCHER + name);
 		if (object === undefined) this.#ledger.deleteNamespace(name);
 		else this.#ledger.setNamespace(name, object.metadata.labels ?? {});
 		this.#pushConfig([name]);
@@ -306,6 +333,7 @@ export class ClusterCore {
 
 	#nodeChanged({ name, object, old }: { name: string; object?: Node; old?: Node }): void {
 		const taints = (node: Node | undefined) => JSON.stringify(node?.spec?.taints ?? []);
+		this.#tellNodeWatchers(name, object, old);
 		if (object === undefined) this.#ledger.deleteNode(name);
 		else this.#ledger.setNode(object);
 		if (object === undefined || old === undefined || taints(object) !== taints(old))

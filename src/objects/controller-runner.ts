@@ -67,6 +67,12 @@ export class ControllerRunner {
 			for (const key of watch.keys(change, this.#view)) this.enqueue(controller, key);
 	}
 
+	/** Queues the keys that a change of a replica concerns: of the controllers that watch the collection by its name. */
+	onReplicaChange(change: ObjectChange): void {
+		for (const { controller, watch } of this.#watches.get(change.resource) ?? [])
+			for (const key of watch.keys(change, this.#view)) this.enqueue(controller, key);
+	}
+
 	enqueue(controller: string, key: string): void {
 		const entry = id(controller, key);
 		if (!this.#pending.has(entry)) this.#pending.set(entry, { controller, key, failures: 0 });
@@ -169,16 +175,19 @@ function watchesByResource(controllers: readonly Controller[]): Map<ResourceName
 }
 
 /** The store as controllers see it; `count` hears how many objects each question gave. */
-export function viewOf({ store }: ResourceServer, count: (objects: number) => void = () => {}): View {
+export function viewOf({ store, replicas }: ResourceServer, count: (objects: number) => void = () => {}): View {
 	const counted = <T extends readonly unknown[]>(found: T): T => {
 		count(found.length);
 		return found;
 	};
 	return {
-		get: (resource, name) => store.get(resource, name),
+		get: <T extends KubeObject>(resource: ResourceName, name: string) =>
+			replicas[resource] ? (replicas[resource].get(name) as T | undefined) : store.get<T>(resource, name),
 		list: <T extends KubeObject>(resource: ResourceName, labels?: Record<string, string>) => {
+			const pairs = Object.entries(labels ?? {});
+			const replica = replicas[resource]?.list() as T[] | undefined;
+			if (replica !== undefined) return counted(replica.filter(({ metadata }) => pairs.every(([key, value]) => metadata.labels?.[key] === value)));
 			if (labels === undefined) return counted(store.list<T>(resource));
-			const pairs = Object.entries(labels);
 			const matches = (_name: string, { labels: own }: { labels: Record<string, string> }) => pairs.every(([key, value]) => own[key] === value);
 			return counted(store.list<T>(resource, { matcher: { requiredLabels: pairs, matches } }));
 		},

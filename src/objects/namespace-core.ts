@@ -12,6 +12,7 @@ import { applyPodStatuses, applyPodStopped } from "../core/controllers/pod-statu
 import { applyEviction, applyNodeGone, applyNodeLost } from "../core/controllers/pod-node-loss.ts";
 import { type Authorizer, namespaceAuthorizer } from "./authorizer.ts";
 import { recordEvent } from "./event-recorder.ts";
+import { NodeReplicaStore } from "./node-replica.ts";
 import type { CorePorts, Delivery } from "./ports.ts";
 import { ResourceCore } from "./resource-core.ts";
 import { AllocationNeeded } from "./resource-server.ts";
@@ -32,6 +33,7 @@ export class NamespaceCore {
 	readonly namespace: string;
 	readonly #ports: NamespacePorts;
 	readonly #authorizer: Authorizer;
+	readonly #nodes: NodeReplicaStore;
 	#config: ClusterConfig | undefined;
 	#configUntilMs = 0;
 	#fetching: Promise<void> | undefined;
@@ -44,15 +46,17 @@ export class NamespaceCore {
 			() => this.core.server.store,
 			() => this.#config,
 		);
+		this.#nodes = new NodeReplicaStore(ports.sql);
 		const controllers = namespaceControllers({
 			registry: kinds,
 			namespaceActive: () => this.#phase() === "Active",
 			namespaceTerminating: () => this.#phase() === "Terminating",
 			namespaceUid: () => this.#namespaceObject()?.metadata.uid ?? "",
 			rootCa: () => this.#config?.rootCa ?? "",
+			knowsNodes: () => this.#nodes.known,
 		});
 		this.core = new ResourceCore(
-			{ ports, kinds, schema, namespace, admission: this.#admissionView(), authorizer: this.#authorizer },
+			{ ports, kinds, schema, namespace, admission: this.#admissionView(), authorizer: this.#authorizer, replicas: { nodes: this.#nodes } },
 			{ object: "namespace", name: namespace },
 			controllers,
 		);
@@ -112,6 +116,8 @@ export class NamespaceCore {
 			case "namespaceActive":
 			case "namespaceTerminating":
 				return this.#enqueue("namespace");
+			case "nodes":
+				return this.#takeNodes(message);
 			case "retryPlacement":
 				return this.#enqueue("place");
 			case "bind":
@@ -137,6 +143,16 @@ export class NamespaceCore {
 			default:
 				return this.#ports.logError(`a Namespace object takes no message ${message.type}`, undefined);
 		}
+	}
+
+	#takeNodes({ sequence, replica }: Extract<MessageBody, { type: "nodes" }>): void {
+		this.core.turn(() => {
+			const known = this.#nodes.known;
+			const changes = this.#nodes.take(sequence, replica) ?? [];
+			// An empty cluster's replica changes no node, but now it is known to be empty.
+			if (changes.length === 0 && this.#nodes.known !== known) this.core.runner.onReplicaChange({ resource: "nodes" });
+			for (const change of changes) this.core.runner.onReplicaChange({ resource: "nodes", ...change });
+		});
 	}
 
 	/** Decides about one pod and does it: what its reconciles change is seen by the next, and one that fails holds up no other. */

@@ -38,6 +38,12 @@ export class AllocationNeeded extends Error {
 	}
 }
 
+/** A collection of another object's that this one holds a copy of, for its controllers to read. */
+export interface Replica {
+	get(name: string): KubeObject | undefined;
+	list(): KubeObject[];
+}
+
 export interface ResourceServerOptions {
 	ports: CorePorts;
 	kinds: KindRegistry;
@@ -46,6 +52,8 @@ export interface ResourceServerOptions {
 	namespace: string;
 	admission: AdmissionView;
 	authorizer: Authorizer;
+	/** By the collection's name in the store. */
+	replicas?: Readonly<Record<ResourceName, Replica>>;
 }
 
 export class ResourceServer {
@@ -56,6 +64,7 @@ export class ResourceServer {
 	readonly admission: AdmissionView;
 	readonly ports: CorePorts;
 	readonly authorizer: Authorizer;
+	readonly replicas: Readonly<Record<ResourceName, Replica>>;
 	/** Got for the write that is being tried again. */
 	allocation: Allocation | undefined;
 	#committed: CommittedChange[] = [];
@@ -67,6 +76,7 @@ export class ResourceServer {
 		this.namespace = options.namespace;
 		this.admission = options.admission;
 		this.authorizer = options.authorizer;
+		this.replicas = options.replicas ?? {};
 		this.store = new Store(options.ports.sql);
 	}
 

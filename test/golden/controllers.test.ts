@@ -39,6 +39,7 @@ function controllersFor({ object, phase = "Active", lastSeen = {}, connected = [
 		namespaceTerminating: () => phase === "Terminating",
 		namespaceUid: () => "uid-ns",
 		rootCa: () => "PEM\n",
+		knowsNodes: () => true,
 	};
 	return namespaceControllers({ registry, ...namespace });
 }

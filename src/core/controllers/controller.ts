@@ -21,7 +21,10 @@ export interface Watch {
 	keys(change: ObjectChange, view: View): readonly string[];
 }
 
-/** What a controller may read: the store of the one Durable Object it runs in, as of now. Returned objects must not be mutated. */
+/**
+ * What a controller may read: the store of the one Durable Object it runs in, as of now; and, in a Namespace object, the
+ * replica of the nodes where the namespace has asked for one. Returned objects must not be mutated.
+ */
 export interface View {
 	get<T extends KubeObject>(resource: ResourceName, name: string): T | undefined;
 	/** All, or those whose labels match every given pair. */

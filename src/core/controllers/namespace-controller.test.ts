@@ -60,6 +60,7 @@ it("is emptied with all its workloads, which do not come back", () => {
 		namespaceTerminating: () => phase === "Terminating",
 		namespaceUid: () => "uid-ns",
 		rootCa: () => "PEM",
+		knowsNodes: () => true,
 	});
 	const w = new MemoryWorld(controllers, "team");
 	for (const name of ["serviceaccount", "root-ca-certificate-publisher"]) w.enqueue(name, "namespace");

@@ -1,10 +1,13 @@
 /** The controllers of each object. A new controller is one file and one line here. */
 import type { KindRegistry } from "../kinds/define-kind.ts";
 import type { Controller } from "./controller.ts";
+import { cronJobController } from "./cronjob-controller.ts";
+import { type DaemonSetDeps, daemonSetController } from "./daemonset-controller.ts";
 import { deploymentController } from "./deployment-controller.ts";
 import { endpointSliceController } from "./endpoint-slice-controller.ts";
 import { endpointsController } from "./endpoints-controller.ts";
 import { garbageCollector } from "./garbage-collector.ts";
+import { jobController } from "./job-controller.ts";
 import { namespaceController } from "./namespace-controller.ts";
 import { namespaceDrainController } from "./namespace-drain-controller.ts";
 import { nodeIpamController } from "./node-ipam-controller.ts";
@@ -13,12 +16,15 @@ import { podAssignmentController } from "./pod-assignment-controller.ts";
 import { podLedgerController } from "./pod-ledger-controller.ts";
 import { podSchedulingController } from "./pod-scheduling-controller.ts";
 import { replicaSetController } from "./replicaset-controller.ts";
+import { replicationController } from "./replication-controller.ts";
 import { rootCaController } from "./root-ca-controller.ts";
 import { serviceAccountController } from "./serviceaccount-controller.ts";
 import { serviceAllocationController } from "./service-allocation-controller.ts";
 import { serviceTableController } from "./service-table-controller.ts";
+import { statefulSetController } from "./statefulset-controller.ts";
+import { ttlAfterFinishedController } from "./ttl-after-finished-controller.ts";
 
-export interface NamespaceDeps {
+export interface NamespaceDeps extends DaemonSetDeps {
 	registry: KindRegistry;
 	namespaceActive(): boolean;
 	namespaceTerminating(): boolean;
@@ -32,6 +38,12 @@ export function namespaceControllers(deps: NamespaceDeps): Controller[] {
 	const controllers = [
 		deploymentController,
 		replicaSetController,
+		replicationController,
+		statefulSetController,
+		daemonSetController(deps),
+		jobController,
+		cronJobController,
+		ttlAfterFinishedController,
 		endpointSliceController,
 		endpointsController,
 		serviceTableController,

@@ -3,7 +3,8 @@ import { MemoryWorld } from "../../../test/controllers/memory-world.ts";
 import { pods, settle, start } from "../../../test/controllers/workloads.ts";
 import type { Pod, ReplicaSet } from "../schema/kubernetes.d.ts";
 import { deletionOrder, POD_DELETION_COST } from "./pod-deletion-order.ts";
-import { BURST_REPLICAS, replicaSetController } from "./replicaset-controller.ts";
+import { BURST_REPLICAS } from "./replica-controller.ts";
+import { replicaSetController } from "./replicaset-controller.ts";
 
 const REPLICA_SETS = "apps/replicasets";
 const replicaSet = (replicas: number, extra = {}): ReplicaSet => ({

@@ -3,7 +3,7 @@
  * sender's outbox and is idempotent at the receiver; `clock` is the sender's revision clock, past which the receiver
  * advances its own.
  */
-import type { ConfigMap, NodeStatus, Pod, PodStatus, Secret, Taint } from "../schema/kubernetes.d.ts";
+import type { ConfigMap, Node, NodeStatus, Pod, PodStatus, Secret, Taint } from "../schema/kubernetes.d.ts";
 import type { KubeObject } from "../meta/object.ts";
 import type { ServiceEntry } from "./agent-protocol.ts";
 
@@ -60,7 +60,14 @@ export type MessageBody =
 	/** Cluster -> Node: a namespace's Services and endpoints; `sequence` orders them. */
 	| { type: "network"; namespace: string; sequence: number; services: ServiceEntry[] }
 	/** Cluster -> Namespace: these nodes are gone: their pods can be collected. */
-	| { type: "nodeGone"; node: string; pods: PodRef[] };
+	| { type: "nodeGone"; node: string; pods: PodRef[] }
+	/** Namespace -> Cluster: it places daemons and wants to hear of the nodes, or no longer. */
+	| { type: "wantNodes"; namespace: string; wanted: boolean }
+	/** Cluster -> Namespace: the nodes, trimmed to what daemons are placed by; `sequence` orders these messages. */
+	| { type: "nodes"; sequence: number; replica: NodeReplica };
+
+/** All nodes, or what changed of them, or that there is no replica any more. */
+export type NodeReplica = { kind: "all"; nodes: Node[] } | { kind: "changes"; nodes: Node[]; removed: string[] } | { kind: "none" };
 
 export interface ObjectMessage {
 	to: ObjectAddress;

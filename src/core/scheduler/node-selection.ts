@@ -2,8 +2,11 @@
 import type { NodeSelectorRequirement, NodeSelectorTerm, Pod } from "../schema/kubernetes.d.ts";
 import type { NodeState } from "./node-state.ts";
 
+/** What of a node these rules look at. */
+export type SelectableNode = Pick<NodeState, "name" | "labels">;
+
 /** undefined when the pod takes any node. */
-export function requiredNodes(pod: Pod): ((node: NodeState) => boolean) | undefined {
+export function requiredNodes(pod: Pod): ((node: SelectableNode) => boolean) | undefined {
 	const selector = Object.entries(pod.spec?.nodeSelector ?? {});
 	const terms = pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
 	if (selector.length === 0 && terms === undefined) return undefined;
@@ -11,7 +14,7 @@ export function requiredNodes(pod: Pod): ((node: NodeState) => boolean) | undefi
 }
 
 /** An empty term matches nothing. */
-export function termMatches(term: NodeSelectorTerm, node: NodeState): boolean {
+export function termMatches(term: NodeSelectorTerm, node: SelectableNode): boolean {
 	const expressions = term.matchExpressions ?? [];
 	const fields = term.matchFields ?? [];
 	if (expressions.length === 0 && fields.length === 0) return false;

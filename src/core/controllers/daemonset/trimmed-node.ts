@@ -1,0 +1,11 @@
+/** What of a Node decides where daemons go: the part that Namespace objects hold a replica of. */
+import type { Node } from "../../schema/kubernetes.d.ts";
+
+export function trimmedNode({ metadata: { name, uid, labels }, spec }: Node): Node {
+	return {
+		apiVersion: "v1",
+		kind: "Node",
+		metadata: { name, uid, ...(labels ? { labels } : {}) },
+		spec: spec?.taints?.length ? { taints: spec.taints.map(({ key, value, effect }) => ({ key, effect, ...(value === undefined ? {} : { value }) })) } : {},
+	};
+}
