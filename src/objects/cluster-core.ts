@@ -22,6 +22,7 @@ import type { Namespace, Node, Pod } from "../core/schema/kubernetes.d.ts";
 import type { Schema } from "../core/schema/types.ts";
 import { Allocator } from "./allocator.ts";
 import { clusterAuthorizer } from "./authorizer.ts";
+import { DefinitionLedger, DefinitionReplica, type DefinitionSet, DEFINITIONS } from "./custom-definitions.ts";
 import type { CorePorts, Delivery } from "./ports.ts";
 import { ResourceCore } from "./resource-core.ts";
 import type { CommittedChange } from "./resource-server.ts";
@@ -57,6 +58,8 @@ export class ClusterCore {
 	readonly #ports: ClusterPorts;
 	readonly #ledger = new Ledger();
 	readonly #allocator: Allocator;
+	readonly #definitions: DefinitionReplica;
+	readonly #definitionLedger: DefinitionLedger;
 	readonly #liveness = new Map<string, Liveness>();
 	/** Namespaces with pods that found no node. */
 	readonly #waiting = new Set<string>();
@@ -64,6 +67,8 @@ export class ClusterCore {
 	constructor(ports: ClusterPorts, kinds: KindRegistry, schema: Schema) {
 		this.#ports = ports;
 		this.#allocator = new Allocator(ports.sql, () => ports.random());
+		this.#definitions = new DefinitionReplica(kinds);
+		this.#definitionLedger = new DefinitionLedger(ports.sql);
 		for (const { key, value } of ports.sql.all<{ key: string; value: string }>(
 			"SELECT key, value FROM meta WHERE key LIKE 'liveness/%' OR key LIKE 'waiting/%'",
 		)) {
@@ -71,7 +76,9 @@ export class ClusterCore {
 			else this.#liveness.set(key.slice(9), JSON.parse(value) as Liveness);
 		}
 		const controllers = clusterControllers({
-			registry: kinds,
+			registry: this.#definitions.registry,
+			builtin: kinds,
+			emptied: (uid) => this.#definitionLedger.emptied(uid),
 			connected: (node) => this.#liveness.get(node)?.connected === true,
 			lastSeenMs: (node) => this.#liveness.get(node)?.lastSeenMs,
 		});
@@ -82,9 +89,13 @@ export class ClusterCore {
 			namespaceObject: () => null,
 			priorityClasses: () => this.core.server.store.list("scheduling.k8s.io/priorityclasses"),
 		};
-		this.core = new ResourceCore({ ports, kinds, schema, namespace: "", admission, authorizer }, { object: "cluster" }, controllers, (changes) =>
-			this.#observe(changes),
+		this.core = new ResourceCore(
+			{ ports, kinds: this.#definitions.registry, schema, namespace: "", admission, authorizer },
+			{ object: "cluster" },
+			controllers,
+			(changes) => this.#observe(changes),
 		);
+		this.#installDefinitions();
 		this.#bootstrap();
 		for (const { metadata } of this.core.server.store.list(NAMESPACES)) this.#ledger.setNamespace(metadata.name ?? "", metadata.labels ?? {});
 		for (const node of this.core.server.store.list<Node>(NODES)) this.#ledger.setNode(node);
@@ -113,6 +124,12 @@ export class ClusterCore {
 		const untilMs = this.#ports.nowMs() + CONFIG_LEASE_MS + CONFIG_LEASE_MARGIN_MS;
 		if (config.namespace !== null) sql.run("INSERT OR REPLACE INTO config_leases (namespace, until_ms) VALUES (?, ?)", namespace, untilMs);
 		return config;
+	}
+
+	/** The CustomResourceDefinitions; null for who has them in their present version already. */
+	definitions(haveVersion: number): DefinitionSet {
+		const version = this.#definitionLedger.version();
+		return { version, definitions: version === haveVersion ? null : this.core.server.store.list(DEFINITIONS) };
 	}
 
 	allocate(holder: string, request: AllocationRequest, dryRun: boolean): Allocation {
@@ -158,6 +175,9 @@ export class ClusterCore {
 				return this.#wantNodes(message);
 			case "namespaceEmptied":
 				return this.#namespaceEmptied(message);
+			case "instancesDeleted":
+				this.#definitionLedger.noteEmptied(message.uid, message.namespace);
+				return this.core.runner.enqueue("custom-resource-definition", message.definition);
 			default:
 				return this.#ports.logError(`the Cluster object takes no message ${message.type}`, undefined);
 		}
@@ -210,8 +230,8 @@ export class ClusterCore {
 		this.#waiting.clear();
 	}
 
-	#nodeStatus({ node: name, connected, status, labels }: Extract<MessageBody, { type: "nodeStatus" }>): void {
-		const liveness = { connected, lastSeenMs: this.#ports.nowMs() };
+	#nodeStatus({ node: name, connected, status, labels, silentMs = 0 }: Extract<MessageBody, { type: "nodeStatus" }>): void {
+		const liveness = { connected, lastSeenMs: this.#ports.nowMs() - silentMs };
 		this.#liveness.set(name, liveness);
 		this.#ports.sql.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", `liveness/${name}`, JSON.stringify(liveness));
 		const old = this.core.server.store.get<Node>(NODES, name);
@@ -269,7 +289,9 @@ export class ClusterCore {
 	/** Most of a Node's changes are of its status, which moves no daemon. */
 	#tellNodeWatchers(name: string, object: Node | undefined, old: Node | undefined): void {
 		if (semanticEqual(object && trimmedNode(object), old && trimmedNode(old))) return;
-		const watchers = this.#ports.sql.all<{ key: string }>("SELECT key FROM meta WHERE key LIKE ?", `${NODE_WATCHER}%`).map(({ key }) => key.slice(NODE_WATCHER.length));
+		const watchers = this.#ports.sql
+			.all<{ key: string }>("SELECT key FROM meta WHERE key LIKE ?", `${NODE_WATCHER}%`)
+			.map(({ key }) => key.slice(NODE_WATCHER.length));
 		if (watchers.length > 0) this.#sendNodes(watchers, { kind: "changes", nodes: object ? [trimmedNode(object)] : [], removed: object ? [] : [name] });
 	}
 
@@ -301,6 +323,7 @@ export class ClusterCore {
 		return {
 			version: store.clock.cut(),
 			objects: Object.fromEntries(REPLICATED.map((resource) => [resource, store.list(resource)])),
+			definitionsVersion: this.#definitionLedger.version(),
 			namespace: store.get(NAMESPACES, namespace) ?? null,
 			rootCa: this.#ports.rootCa,
 			leaseMs: CONFIG_LEASE_MS,
@@ -311,8 +334,23 @@ export class ClusterCore {
 		for (const change of changes) {
 			if (change.resource === NODES) this.#nodeChanged(change as CommittedChange & { object?: Node; old?: Node });
 			if (change.resource === NAMESPACES) this.#namespaceChanged(change);
+			if (change.resource === DEFINITIONS && change.object === undefined) this.#definitionLedger.forget(change.old?.metadata.uid ?? "");
 		}
-		if (changes.some((change) => REPLICATED.includes(change.resource))) this.#pushConfig(undefined);
+		const definition = changes.findLast((change) => change.resource === DEFINITIONS);
+		if (definition !== undefined) this.#definitionsChanged(definition.revision);
+		if (definition === undefined && changes.some((change) => REPLICATED.includes(change.resource))) this.#pushConfig(undefined);
+	}
+
+	/** All that serve the kinds hear of it: this object at once, the Namespace objects by their configuration. */
+	#definitionsChanged(revision: number): void {
+		this.#definitionLedger.changed(revision);
+		this.#installDefinitions();
+		this.core.hub.kindsChanged();
+		this.#pushConfig(undefined);
+	}
+
+	#installDefinitions(): void {
+		this.#definitions.take({ version: this.#definitionLedger.version(), definitions: this.core.server.store.list(DEFINITIONS) });
 	}
 
 	#namespaceChanged({ name, object }: CommittedChange): void {

@@ -10,6 +10,7 @@ import type { WorkerEnv } from "../core/protocol/tokens.ts";
 import { builtinSchema } from "../core/schema/builtin-schema.ts";
 import { answer, describe, errorAnswer, requestOf, statusOf } from "./answers.ts";
 import { ClusterCore } from "./cluster-core.ts";
+import type { DefinitionSet } from "./custom-definitions.ts";
 import { durablePorts } from "./durable-ports.ts";
 import { forbiddenRequest } from "../core/authz/attributes.ts";
 import { impersonations } from "./impersonation.ts";
@@ -74,6 +75,10 @@ export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRp
 
 	async config(namespace: string): Promise<ClusterConfig> {
 		return this.#core.config(namespace);
+	}
+
+	async definitions(haveVersion: number): Promise<DefinitionSet> {
+		return this.#core.definitions(haveVersion);
 	}
 
 	async allocate(holder: string, request: AllocationRequest, dryRun: boolean): Promise<{ ok: true; allocation: Allocation } | Refusal> {

@@ -5,6 +5,7 @@ import type { Allocation, AllocationRequest, KindRegistry } from "../core/kinds/
 import type { Namespace, PriorityClass } from "../core/schema/kubernetes.d.ts";
 import type { Schema } from "../core/schema/types.ts";
 import { namespaceControllers } from "../core/controllers/registry.ts";
+import { CUSTOM_RESOURCE_CLEANUP } from "../core/controllers/custom-resource-cleanup-controller.ts";
 import type { Action } from "../core/controllers/controller.ts";
 import type { ClusterConfig, MessageBody } from "../core/protocol/messages.ts";
 import { applyBindings } from "../core/controllers/pod-binding.ts";
@@ -13,6 +14,7 @@ import { applyEviction, applyNodeGone, applyNodeLost } from "../core/controllers
 import { type Authorizer, namespaceAuthorizer } from "./authorizer.ts";
 import { recordEvent } from "./event-recorder.ts";
 import { NodeReplicaStore } from "./node-replica.ts";
+import { DefinitionReplica, type DefinitionSet } from "./custom-definitions.ts";
 import type { CorePorts, Delivery } from "./ports.ts";
 import { ResourceCore } from "./resource-core.ts";
 import { AllocationNeeded } from "./resource-server.ts";
@@ -21,6 +23,8 @@ import { dispatch } from "./verbs/dispatch.ts";
 export interface NamespacePorts extends CorePorts {
 	/** Asks the Cluster object for the configuration replica. */
 	fetchConfig(): Promise<ClusterConfig>;
+	/** Asks the Cluster object for the CustomResourceDefinitions. */
+	fetchDefinitions(haveVersion: number): Promise<DefinitionSet>;
 	/** Asks the Cluster object for addresses and node ports. */
 	allocate(holder: string, request: AllocationRequest, dryRun: boolean): Promise<Allocation>;
 }
@@ -34,6 +38,7 @@ export class NamespaceCore {
 	readonly #ports: NamespacePorts;
 	readonly #authorizer: Authorizer;
 	readonly #nodes: NodeReplicaStore;
+	readonly #definitions: DefinitionReplica;
 	#config: ClusterConfig | undefined;
 	#configUntilMs = 0;
 	#fetching: Promise<void> | undefined;
@@ -41,6 +46,8 @@ export class NamespaceCore {
 	constructor(namespace: string, ports: NamespacePorts, kinds: KindRegistry, schema: Schema) {
 		this.namespace = namespace;
 		this.#ports = ports;
+		this.#definitions = new DefinitionReplica(kinds);
+		const { registry } = this.#definitions;
 		this.#authorizer = namespaceAuthorizer(
 			namespace,
 			() => this.core.server.store,
@@ -48,7 +55,8 @@ export class NamespaceCore {
 		);
 		this.#nodes = new NodeReplicaStore(ports.sql);
 		const controllers = namespaceControllers({
-			registry: kinds,
+			registry,
+			terminatingDefinitions: () => this.#definitions.terminating,
 			namespaceActive: () => this.#phase() === "Active",
 			namespaceTerminating: () => this.#phase() === "Terminating",
 			namespaceUid: () => this.#namespaceObject()?.metadata.uid ?? "",
@@ -56,7 +64,7 @@ export class NamespaceCore {
 			knowsNodes: () => this.#nodes.known,
 		});
 		this.core = new ResourceCore(
-			{ ports, kinds, schema, namespace, admission: this.#admissionView(), authorizer: this.#authorizer, replicas: { nodes: this.#nodes } },
+			{ ports, kinds: registry, schema, namespace, admission: this.#admissionView(), authorizer: this.#authorizer, replicas: { nodes: this.#nodes } },
 			{ object: "namespace", name: namespace },
 			controllers,
 		);
@@ -64,7 +72,7 @@ export class NamespaceCore {
 
 	/** Makes the configuration replica current; await before anything that authorises or admits. */
 	async ready(): Promise<void> {
-		if (this.#ports.nowMs() < this.#configUntilMs) return;
+		if (this.#ports.nowMs() < this.#configUntilMs && !this.#definitionsAreOld()) return;
 		this.#fetching ??= this.#fetch().finally(() => {
 			this.#fetching = undefined;
 		});
@@ -98,7 +106,13 @@ export class NamespaceCore {
 	async receive({ clock, messages }: Delivery): Promise<void> {
 		await this.ready();
 		this.core.server.store.clock.observe(clock);
+		// What is told of a definition must be known of it, kinds and all.
+		if (messages.some(({ type }) => type === "deleteInstances")) {
+			this.#configUntilMs = 0;
+			await this.ready();
+		}
 		for (const message of messages) this.#take(message);
+		await this.ready();
 		this.core.arm();
 	}
 
@@ -138,6 +152,8 @@ export class NamespaceCore {
 			case "nodeGone":
 				for (const pod of message.pods) this.#perform("pod-garbage-collector", () => applyNodeGone(view, { ...message, pods: [pod] }, nowMs));
 				return;
+			case "deleteInstances":
+				return this.core.turn(() => this.core.runner.enqueue(CUSTOM_RESOURCE_CLEANUP, message.definition));
 			case "recordEvent":
 				return this.core.turn(() => recordEvent(this.core.server, message));
 			default:
@@ -172,11 +188,20 @@ export class NamespaceCore {
 
 	async #fetch(): Promise<void> {
 		const askedMs = this.#ports.nowMs();
-		const config = await this.#ports.fetchConfig();
-		this.#install(config);
-		this.#configUntilMs = askedMs + config.leaseMs;
+		if (askedMs >= this.#configUntilMs) {
+			const config = await this.#ports.fetchConfig();
+			this.#install(config);
+			this.#configUntilMs = askedMs + config.leaseMs;
+		}
+		if (this.#definitionsAreOld()) this.#definitions.take(await this.#ports.fetchDefinitions(this.#definitions.version));
+		// Watches wait for their kinds when the object wakes.
+		this.core.hub.kindsChanged();
 		// A pod may come in the same breath as its namespace: what pods need must be there before the first request.
 		if (this.#phase() === "Active" && this.core.server.store.getText("serviceaccounts", "default") === undefined) this.#enqueue("namespace");
+	}
+
+	#definitionsAreOld(): boolean {
+		return this.#config !== undefined && this.#config.definitionsVersion > this.#definitions.version;
 	}
 
 	#install(config: ClusterConfig): void {

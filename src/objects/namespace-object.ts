@@ -9,6 +9,7 @@ import type { ServiceAccountTokenClaims, WorkerEnv } from "../core/protocol/toke
 import { builtinSchema } from "../core/schema/builtin-schema.ts";
 import { clusterObject } from "./addresses.ts";
 import { answer, describe, errorAnswer, requestOf, statusOf } from "./answers.ts";
+import type { DefinitionSet } from "./custom-definitions.ts";
 import { durablePorts } from "./durable-ports.ts";
 import { NamespaceCore } from "./namespace-core.ts";
 import type { Delivery } from "./ports.ts";
@@ -21,6 +22,7 @@ import { countAlarm, countWake } from "./wake-count.ts";
 /** What a Namespace object asks of the Cluster object. */
 interface ClusterInternals {
 	config(namespace: string): Promise<ClusterConfig>;
+	definitions(haveVersion: number): Promise<DefinitionSet>;
 	allocate(holder: string, request: AllocationRequest, dryRun: boolean): Promise<{ ok: true; allocation: Allocation } | Refusal>;
 }
 
@@ -35,6 +37,7 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 		const ports = {
 			...durablePorts(ctx, env, cluster),
 			fetchConfig: () => internals().config(namespace),
+			fetchDefinitions: (haveVersion: number) => internals().definitions(haveVersion),
 			allocate: async (holder: string, request: AllocationRequest, dryRun: boolean) => allocated(await internals().allocate(holder, request, dryRun)),
 		};
 		this.#core = new NamespaceCore(namespace, ports, builtinKinds, builtinSchema);

@@ -80,6 +80,22 @@ export class ResourceServer {
 		this.store = new Store(options.ports.sql);
 	}
 
+	/** Where the types of a kind are found. */
+	schemaOf(kind: KindDefinition): Schema {
+		return kind.types ?? this.schema;
+	}
+
+	/** The object as the kind shows it, or undefined. It is shared: clone before changing it. */
+	read<T extends KubeObject>(kind: KindDefinition, name: string): T | undefined {
+		const stored = this.store.get<T>(resourceOf(kind), name);
+		return stored !== undefined && kind.present ? (kind.present(stored) as T) : stored;
+	}
+
+	/** A stored object's text as the kind shows it. */
+	shownText(kind: KindDefinition, text: string): string {
+		return kind.present ? JSON.stringify(kind.present(JSON.parse(text) as KubeObject)) : text;
+	}
+
 	hookContext(user: UserInfo): HookContext {
 		return { nowMs: this.ports.nowMs(), suffix: (length) => this.suffix(length), user };
 	}

@@ -16,6 +16,7 @@ import type { Status } from "../core/errors/status-error.ts";
 import type { AgentCommand, JoinRequest, PollRequest, PollResponse } from "../core/protocol/agent-protocol.ts";
 import type { PodRef } from "../core/protocol/messages.ts";
 import type { ServiceAccountTokenClaims } from "../core/protocol/tokens.ts";
+import type { DefinitionSet } from "./custom-definitions.ts";
 
 /** The cluster's name. */
 export const CLUSTER_HEADER = "x-petrel-cluster";
@@ -41,10 +42,14 @@ export const SESSION_KIND_HEADER = "x-petrel-session-kind";
 export const WATCH_EXPIRED_CODE = 4410;
 /** The front door closes a socket with this when its client has gone. */
 export const CLIENT_GONE_CODE = 1001;
+/** The front door closes a held poll's socket with this when the agent has said nothing for POLL_SILENCE_MS. */
+export const AGENT_SILENT_CODE = 4408;
 
 export type Refusal = { ok: false; status: Status };
 
 export interface ClusterRpc {
+	/** The CustomResourceDefinitions; null for who has their present version. */
+	definitions(haveVersion: number): Promise<DefinitionSet>;
 	/** The names of all namespaces that hold or may hold objects, terminating ones included. */
 	namespaces(): Promise<string[]>;
 	/** Whether the user may do this at cluster scope (lists and watches of all namespaces, TokenReview): null, or the refusal. */

@@ -29,6 +29,7 @@ export interface WatchSpec {
 
 interface Watcher {
 	socket: WatchSocket;
+	kind: KindDefinition;
 	matcher: Matcher | undefined;
 }
 
@@ -57,6 +58,9 @@ export function eventType(
 export class WatchHub {
 	readonly #server: ResourceServer;
 	readonly #watchers = new Map<string, Map<WatchSocket, Watcher>>();
+	/** Watches of kinds that are not known (any more, or yet). */
+	readonly #unresolved = new Map<WatchSocket, WatchSpec>();
+	readonly #specs = new Map<WatchSocket, WatchSpec>();
 
 	constructor(server: ResourceServer) {
 		this.#server = server;
@@ -71,15 +75,32 @@ export class WatchHub {
 	/** Takes up a watch after its start, or again after hibernation. */
 	add(spec: WatchSpec, socket: WatchSocket): void {
 		const kind = this.#server.kinds.byResource(spec.group, spec.version, spec.resource);
-		if (kind === undefined) return socket.close(WATCH_EXPIRED_CODE, "the kind is no longer served");
+		if (kind === undefined) {
+			this.#unresolved.set(socket, spec);
+			return;
+		}
+		this.#specs.set(socket, spec);
 		const resource = resourceOf(kind);
 		const watchers = this.#watchers.get(resource) ?? new Map<WatchSocket, Watcher>();
-		watchers.set(socket, { socket, matcher: matcherOf(kind, spec.query, this.#server.namespace) });
+		watchers.set(socket, { socket, kind, matcher: matcherOf(kind, spec.query, this.#server.namespace) });
 		this.#watchers.set(resource, watchers);
 	}
 
 	remove(socket: WatchSocket): void {
 		for (const watchers of this.#watchers.values()) watchers.delete(socket);
+		this.#unresolved.delete(socket);
+		this.#specs.delete(socket);
+	}
+
+	/** The kinds have changed: each watch goes on with what its kind is now, or ends. */
+	kindsChanged(): void {
+		const specs = [...this.#specs, ...this.#unresolved];
+		this.#watchers.clear();
+		this.#specs.clear();
+		this.#unresolved.clear();
+		for (const [socket, spec] of specs) this.add(spec, socket);
+		for (const socket of this.#unresolved.keys()) socket.close(WATCH_EXPIRED_CODE, "the kind is no longer served");
+		this.#unresolved.clear();
 	}
 
 	/** Sends committed changes to whom they concern. */
@@ -91,7 +112,7 @@ export class WatchHub {
 			const type = change.object === undefined ? "DELETED" : change.old === undefined ? "ADDED" : "MODIFIED";
 			for (const watcher of watchers.values()) {
 				const shown = eventType(watcher.matcher, change.name, type, change.summary, change.previous);
-				if (shown !== undefined) this.#send(watcher, line(shown, text));
+				if (shown !== undefined) this.#sendShown(watcher, shown, text);
 			}
 		}
 	}
@@ -136,7 +157,7 @@ export class WatchHub {
 		const { store } = this.#server;
 		const resource = resourceOf(kind);
 		const names = store.names(resource, matcher ? { matcher } : {});
-		const events = names.map(({ name }) => line("ADDED", store.getText(resource, name)?.body ?? "null"));
+		const events = names.map(({ name }) => line("ADDED", this.#server.shownText(kind, store.getText(resource, name)?.body ?? "null")));
 		if (request.query.sendInitialEvents && request.query.allowWatchBookmarks)
 			events.push(line("BOOKMARK", bookmark(kind, store.clock.cut(), { [INITIAL_EVENTS_END]: "true" })));
 		return events;
@@ -151,7 +172,19 @@ export class WatchHub {
 	#missedLine(kind: KindDefinition, matcher: Matcher | undefined, change: Change): string {
 		const summary = matcher === undefined ? { labels: {}, fields: {} } : this.#server.summaryOf(kind, JSON.parse(change.body));
 		const type = eventType(matcher, change.name, change.type, summary, change.previous);
-		return type === undefined ? "" : line(type, change.body);
+		return type === undefined ? "" : line(type, this.#server.shownText(kind, change.body));
+	}
+
+	/** A version that an object cannot be shown in ends the watch. */
+	#sendShown(watcher: Watcher, type: "ADDED" | "MODIFIED" | "DELETED", text: string): void {
+		let shown: string;
+		try {
+			shown = this.#server.shownText(watcher.kind, text);
+		} catch {
+			this.remove(watcher.socket);
+			return watcher.socket.close(WATCH_EXPIRED_CODE, "the object cannot be shown in this version");
+		}
+		this.#send(watcher, line(type, shown));
 	}
 
 	#send(watcher: Watcher, text: string): void {

@@ -96,7 +96,7 @@ export function createObject(server: ResourceServer, kind: KindDefinition, objec
 }
 
 function trackFields(server: ResourceServer, kind: KindDefinition, old: KubeObject | undefined, next: KubeObject, options: WriteOptions): void {
-	const managedFields = recordUpdate(server.schema, kind.schema, old, next, {
+	const managedFields = recordUpdate(server.schemaOf(kind), kind.schema, old, next, {
 		manager: options.manager,
 		apiVersion: apiVersionOf(kind),
 		nowIso: server.nowIso(),
@@ -177,7 +177,7 @@ export function updateObject(server: ResourceServer, kind: KindDefinition, next:
 		server.admission,
 	);
 	errors.push(...validateObjectMetaUpdate(next.metadata, old.metadata));
-	if (options.subresource === "" || options.subresource === "scale") errors.push(...kind.validate(next), ...(kind.validateUpdate?.(next, old) ?? []));
+	if (options.subresource === "" || options.subresource === "scale") errors.push(...kind.validate(next, old), ...(kind.validateUpdate?.(next, old) ?? []));
 	refuseInvalid(kind, next, errors);
 	if (options.subresource === "") server.authorizer.checkGrant(options.user, resourceOf(kind), next, old);
 	if (options.subresource === "") allocate(server, kind, next, old, options.dryRun);

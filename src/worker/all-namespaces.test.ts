@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { ApiRequest } from "../core/api/request.ts";
+import type { KindDefinition } from "../core/kinds/define-kind.ts";
+import { podKind } from "../core/kinds/pod.ts";
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
 import { AT_LEAST_HEADER, IF_CHANGED_SINCE_HEADER, REQUEST_HEADER } from "../objects/rpc.ts";
 import { decodePosition, encodePosition, listAllNamespaces } from "./all-namespaces.ts";
@@ -54,7 +56,7 @@ async function list(query: Partial<ApiRequest["query"]> = {}) {
 		user: { name: "u", groups: [] },
 		body: "",
 	} as unknown as ApiRequest;
-	const response = await listAllNamespaces(env, "c", request);
+	const response = await listAllNamespaces(env, "c", request, podKind as unknown as KindDefinition);
 	const { kind, metadata, items } = (await response.json()) as {
 		kind: string;
 		metadata: { resourceVersion: string; continue?: string };
@@ -103,7 +105,7 @@ describe("listAllNamespaces", () => {
 			user: { name: "u", groups: [] },
 			body: "",
 		} as unknown as ApiRequest;
-		expect((await listAllNamespaces(env, "c", request)).status).toBe(410);
+		expect((await listAllNamespaces(env, "c", request, podKind as unknown as KindDefinition)).status).toBe(410);
 	});
 });
 

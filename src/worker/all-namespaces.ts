@@ -5,6 +5,7 @@
  */
 import type { ApiRequest } from "../core/api/request.ts";
 import { badRequest, StatusError } from "../core/errors/status-error.ts";
+import type { KindDefinition } from "../core/kinds/define-kind.ts";
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
 import { clusterObject, namespaceObject } from "../objects/addresses.ts";
 import { RESUME_OVERLAP_MS, revisionAt } from "../store/revision-clock.ts";
@@ -156,7 +157,7 @@ async function nextPage(lister: PartLister, namespaces: readonly string[], reque
 }
 
 /** @throws StatusError 403 when the user may not list across namespaces, 400 for a foreign continue token. */
-export async function listAllNamespaces(env: WorkerEnv, cluster: string, request: ApiRequest): Promise<Response> {
+export async function listAllNamespaces(env: WorkerEnv, cluster: string, request: ApiRequest, kind: KindDefinition): Promise<Response> {
 	const owner = clusterObject(env, cluster);
 	const [refusal, names] = await Promise.all([owner.authorizeCluster(request), owner.namespaces()]);
 	if (refusal) throw StatusError.from(refusal);
@@ -166,7 +167,7 @@ export async function listAllNamespaces(env: WorkerEnv, cluster: string, request
 		const token = request.query.continue;
 		const { cut, page } = token === undefined ? await firstPage(lister, namespaces, request) : await nextPage(lister, namespaces, request, token);
 		const next = page.next === undefined ? "" : encodePosition({ version: cut, ...page.next });
-		return mergeParts(page.parts, cut, next, request);
+		return mergeParts(page.parts, cut, next, kind);
 	} catch (error) {
 		if (error instanceof PartRefused) return error.response;
 		throw error;

@@ -2,10 +2,10 @@
 import type { ApiRequest } from "../core/api/request.ts";
 import { pathNotFound } from "../core/errors/status-error.ts";
 import type { KindDefinition } from "../core/kinds/define-kind.ts";
-import { builtinKinds } from "../core/kinds/registry.ts";
 import { listAllNamespaces } from "./all-namespaces.ts";
 import { answer, type AnswerOptions } from "./answer.ts";
 import { patchTypeOf, readJsonBody, readPatch } from "./body.ts";
+import { kindsFor } from "./cluster-kinds.ts";
 import { serveSession } from "./connect-routes.ts";
 import { type FrontDoor, userAgentName } from "./front-door.ts";
 import { negotiate, wantsPretty } from "./negotiate.ts";
@@ -31,7 +31,7 @@ async function apiRequestOf(c: FrontDoor, path: ResourcePath): Promise<ApiReques
 function answerOptions(c: FrontDoor, kind: KindDefinition | undefined, verb: ApiRequest["verb"]): AnswerOptions {
 	const { headers } = c.req.raw;
 	const query = c.get("query");
-	const representation = negotiate(headers.get("accept"), { stream: verb === "watch", transforms: kind !== undefined });
+	const representation = negotiate(headers.get("accept"), { stream: verb === "watch", transforms: kind !== undefined, protobuf: kind?.types === undefined });
 	const pretty = wantsPretty(query, headers.get("user-agent") ?? "");
 	return { representation, pretty, includeObject: includeObjectOf(query), kind, nowMs: Date.now(), headers, verb };
 }
@@ -42,7 +42,7 @@ async function serveObject(c: FrontDoor, path: ResourcePath, kind: KindDefinitio
 	const across = kind?.scope === "Namespaced" && request.namespace === "";
 	if (kind && request.verb === "watch") return serveWatch(c, request, options, across);
 	const cluster = c.get("cluster");
-	const response = across ? await listAllNamespaces(c.env, cluster, request) : await callObject(ownerOf(c.env, cluster, request), cluster, request);
+	const response = across ? await listAllNamespaces(c.env, cluster, request, kind) : await callObject(ownerOf(c.env, cluster, request), cluster, request);
 	return answer(response, options);
 }
 
@@ -50,7 +50,7 @@ async function serveObject(c: FrontDoor, path: ResourcePath, kind: KindDefinitio
 export async function serveResource(c: FrontDoor): Promise<Response> {
 	const path = parseResourcePath(c.req.raw.method, c.get("path"), c.get("query"));
 	if (!path) throw pathNotFound();
-	const route = routeOf(path, builtinKinds);
+	const route = routeOf(path, await kindsFor(c.env, c.get("cluster"), path));
 	if (route.serve === "object") return serveObject(c, path, route.kind);
 	const request = await apiRequestOf(c, path);
 	if (route.serve === "session") return serveSession(c, request);

@@ -1,8 +1,9 @@
-/** /api, /apis and /openapi: what there is, from the registry of kinds. Each document is written once an isolate. */
+/** /api, /apis and /openapi: what there is, from the registry of kinds. Each document is written once an isolate and set of kinds. */
 import type { Hono } from "hono";
 import { aggregatedDiscovery, apiGroup, apiGroupList, apiResourceList, apiVersions } from "../core/discovery/discovery.ts";
 import { pathNotFound } from "../core/errors/status-error.ts";
-import { builtinKinds } from "../core/kinds/registry.ts";
+import type { KindRegistry } from "../core/kinds/define-kind.ts";
+import { currentKinds } from "./cluster-kinds.ts";
 import { type Document, documentOf } from "./document.ts";
 import type { FrontDoor, FrontDoorEnv } from "./front-door.ts";
 import { negotiate } from "./negotiate.ts";
@@ -23,17 +24,21 @@ export function aggregatedVersion(accept: string | null): "v2" | "v2beta1" | und
 	return undefined;
 }
 
-const aggregated = new Map<string, Promise<Document>>();
+const aggregated = new WeakMap<KindRegistry, Map<string, Promise<Document>>>();
 
-function aggregatedDocument(root: "api" | "apis", version: "v2" | "v2beta1"): Promise<Document> {
+function aggregatedDocument(kinds: KindRegistry, root: "api" | "apis", version: "v2" | "v2beta1"): Promise<Document> {
+	const documents = aggregated.get(kinds) ?? new Map<string, Promise<Document>>();
+	aggregated.set(kinds, documents);
 	const key = `${root} ${version}`;
-	const made = aggregated.get(key) ?? documentOf(JSON.stringify(aggregatedDiscovery(builtinKinds, root, version)));
-	aggregated.set(key, made);
+	const made = documents.get(key) ?? documentOf(JSON.stringify(aggregatedDiscovery(kinds, root, version)));
+	documents.set(key, made);
 	return made;
 }
 
+const kindsOf = (c: FrontDoor): Promise<KindRegistry> => currentKinds(c.env, c.get("cluster"));
+
 async function serveAggregated(c: FrontDoor, root: "api" | "apis", version: "v2" | "v2beta1"): Promise<Response> {
-	const document = await aggregatedDocument(root, version);
+	const document = await aggregatedDocument(await kindsOf(c), root, version);
 	return document.respond(c.req.raw.headers, `application/json;g=apidiscovery.k8s.io;v=${version};as=${AGGREGATED_KIND}`);
 }
 
@@ -44,10 +49,10 @@ function plain(c: FrontDoor, value: unknown): Response {
 	return new Response(body, { headers: { "content-type": representation.mediaType, "cache-control": "no-cache, private", vary: "Accept" } });
 }
 
-function serveRoot(c: FrontDoor, root: "api" | "apis"): Response | Promise<Response> {
+async function serveRoot(c: FrontDoor, root: "api" | "apis"): Promise<Response> {
 	const version = aggregatedVersion(c.req.header("accept") ?? null);
 	if (version) return serveAggregated(c, root, version);
-	return plain(c, root === "api" ? apiVersions(new URL(c.req.url).host) : apiGroupList(builtinKinds));
+	return plain(c, root === "api" ? apiVersions(new URL(c.req.url).host) : apiGroupList(await kindsOf(c)));
 }
 
 export function addDiscoveryRoutes(app: Hono<FrontDoorEnv>, authenticated: Authenticated): void {
@@ -62,15 +67,15 @@ export function addDiscoveryRoutes(app: Hono<FrontDoorEnv>, authenticated: Authe
 		);
 		app.get(
 			`/api/:version${slash}`,
-			authenticated((c) => plain(c, apiResourceList(builtinKinds, "", c.req.param("version") ?? ""))),
+			authenticated(async (c) => plain(c, apiResourceList(await kindsOf(c), "", c.req.param("version") ?? ""))),
 		);
 		app.get(
 			`/apis/:group${slash}`,
-			authenticated((c) => plain(c, apiGroup(builtinKinds, c.req.param("group") ?? ""))),
+			authenticated(async (c) => plain(c, apiGroup(await kindsOf(c), c.req.param("group") ?? ""))),
 		);
 		app.get(
 			`/apis/:group/:version${slash}`,
-			authenticated((c) => plain(c, apiResourceList(builtinKinds, c.req.param("group") ?? "", c.req.param("version") ?? ""))),
+			authenticated(async (c) => plain(c, apiResourceList(await kindsOf(c), c.req.param("group") ?? "", c.req.param("version") ?? ""))),
 		);
 	}
 	addOpenApiRoutes(app, authenticated);

@@ -1,7 +1,5 @@
 /** One namespace's share of a list across namespaces. The items stay text: they are spliced, not parsed. */
-import type { ApiRequest } from "../core/api/request.ts";
-import { apiVersionOf } from "../core/kinds/define-kind.ts";
-import { builtinKinds } from "../core/kinds/registry.ts";
+import { apiVersionOf, type KindDefinition } from "../core/kinds/define-kind.ts";
 
 export interface ListPart {
 	namespace: string;
@@ -48,11 +46,9 @@ export function parseListPart(namespace: string, text: string): ListPart {
 }
 
 /** The list of all parts in order, as the object of one namespace would have answered it. */
-export function mergeParts(parts: readonly ListPart[], version: string, next: string, request: Pick<ApiRequest, "group" | "version" | "resource">): Response {
-	const kind = builtinKinds.byResource(request.group, request.version, request.resource);
-	if (!kind) throw new Error(`no kind serves ${request.resource}`);
+export function mergeParts(parts: readonly ListPart[], version: string, next: string, kind: KindDefinition): Response {
 	const metadata = { resourceVersion: version, ...(next === "" ? {} : { continue: next }) };
-	const head = JSON.stringify({ kind: `${kind.kind}List`, apiVersion: apiVersionOf(kind), metadata });
+	const head = JSON.stringify({ kind: kind.listKind ?? `${kind.kind}List`, apiVersion: apiVersionOf(kind), metadata });
 	const texts = parts.filter((part) => part.items !== "").map((part) => part.items);
 	return new Response(streamOf([`${head.slice(0, -1)},"items":[`, ...texts.flatMap((text, at) => (at === 0 ? [text] : [",", text])), "]}\n"]));
 }

@@ -79,20 +79,22 @@ export interface Negotiation {
 	stream?: boolean;
 	/** Table and PartialObjectMetadata can be served here. */
 	transforms?: boolean;
+	/** False: the objects themselves have no protobuf form. */
+	protobuf?: boolean;
 }
 
 /**
  * The best representation that both sides know; JSON when nothing is asked for.
  * @throws StatusError 406
  */
-export function negotiate(accept: string | null | undefined, { stream = false, transforms = true }: Negotiation = {}): Representation {
+export function negotiate(accept: string | null | undefined, { stream = false, transforms = true, protobuf = true }: Negotiation = {}): Representation {
 	if (!accept) return PLAIN_JSON;
 	const types = stream ? STREAM_TYPES : OBJECT_TYPES;
 	for (const clause of parseAccept(accept)) {
 		const mediaType = matchingType(clause.type, types);
 		if (!mediaType) continue;
 		const transform = transformOf(clause, mediaType, transforms);
-		if (transform !== "refused") return { mediaType, ...transform };
+		if (transform !== "refused" && (protobuf || mediaType !== PROTOBUF_TYPE || transform.as !== undefined)) return { mediaType, ...transform };
 	}
 	throw notAcceptable(stream ? types.map((t) => `${t};stream=watch`) : types);
 }

@@ -27,19 +27,29 @@ interface Step {
 const DIRECTORY = join(import.meta.dirname, "api");
 const ADMIN = { name: "admin", groups: ["system:masters", "system:authenticated"] };
 
+/** "pods/a/status", or of a namespaced custom kind "example.com/v1/widgets/a". */
+function addressOf(target: string) {
+	const parts = target.split("/");
+	const custom = parts[0]?.includes(".") ? parts.splice(0, 2) : undefined;
+	const [resource = "", name = "", subresource = ""] = parts;
+	if (custom) return { group: custom[0] ?? "", version: custom[1] ?? "", scope: "Namespaced", resource, name, subresource };
+	const kind = builtinKinds.all().find(({ plural }) => plural === resource);
+	if (kind === undefined) throw new Error(`no kind ${resource}`);
+	const { group, version, scope } = kind;
+	return { group, version, scope, resource, name, subresource };
+}
+
 function requestOf(step: Step): ApiRequest {
 	const [verb = "", target = ""] = step.do.split(" ");
-	const [resource = "", name = "", subresource = ""] = target.split("/");
-	const kind = builtinKinds.all().find(({ plural }) => plural === resource);
-	if (kind === undefined) throw new Error(`no kind ${resource} (step "${step.do}")`);
+	const { group, version, resource, name, subresource, scope } = addressOf(target);
 	return {
 		verb: verb as ApiRequest["verb"],
-		group: kind.group,
-		version: kind.version,
+		group,
+		version,
 		resource,
 		name,
 		subresource,
-		namespace: kind.scope === "Cluster" ? "" : (step.namespace ?? "default"),
+		namespace: scope === "Cluster" ? "" : (step.namespace ?? "default"),
 		query: { raw: [], ...step.query },
 		user: step.user ? { groups: ["system:authenticated"], ...step.user } : ADMIN,
 		userAgent: "golden/1",

@@ -32,13 +32,14 @@ const registry = builtinKinds;
 function controllersFor({ object, phase = "Active", lastSeen = {}, connected = [] }: Case) {
 	if (object === "cluster") {
 		const seen = (node: string) => (lastSeen[node] ? Date.parse(lastSeen[node]) : undefined);
-		return clusterControllers({ registry, lastSeenMs: seen, connected: (node) => connected.includes(node) });
+		return clusterControllers({ registry, lastSeenMs: seen, connected: (node) => connected.includes(node), builtin: registry, emptied: () => new Set() });
 	}
 	const namespace = {
 		namespaceActive: () => phase === "Active",
 		namespaceTerminating: () => phase === "Terminating",
 		namespaceUid: () => "uid-ns",
 		rootCa: () => "PEM\n",
+		terminatingDefinitions: () => [],
 		knowsNodes: () => true,
 	};
 	return namespaceControllers({ registry, ...namespace });

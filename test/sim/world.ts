@@ -73,6 +73,7 @@ export class World {
 				{
 					...ports,
 					fetchConfig: async () => this.cluster().config(name),
+					fetchDefinitions: async (haveVersion) => this.cluster().definitions(haveVersion),
 					allocate: async (holder, request, dryRun) => this.cluster().allocate(holder, request, dryRun),
 				},
 				builtinKinds,

@@ -3,6 +3,8 @@ import type { KindRegistry } from "../kinds/define-kind.ts";
 import type { Controller } from "./controller.ts";
 import { cronJobController } from "./cronjob-controller.ts";
 import { type DaemonSetDeps, daemonSetController } from "./daemonset-controller.ts";
+import { type CleanupDeps, customResourceCleanupController } from "./custom-resource-cleanup-controller.ts";
+import { customResourceDefinitionController, type DefinitionDeps } from "./custom-resource-definition-controller.ts";
 import { deploymentController } from "./deployment-controller.ts";
 import { endpointSliceController } from "./endpoint-slice-controller.ts";
 import { endpointsController } from "./endpoints-controller.ts";
@@ -24,7 +26,7 @@ import { serviceTableController } from "./service-table-controller.ts";
 import { statefulSetController } from "./statefulset-controller.ts";
 import { ttlAfterFinishedController } from "./ttl-after-finished-controller.ts";
 
-export interface NamespaceDeps extends DaemonSetDeps {
+export interface NamespaceDeps extends DaemonSetDeps, CleanupDeps {
 	registry: KindRegistry;
 	namespaceActive(): boolean;
 	namespaceTerminating(): boolean;
@@ -55,6 +57,7 @@ export function namespaceControllers(deps: NamespaceDeps): Controller[] {
 		serviceAccountController(deps),
 		rootCaController(deps),
 		namespaceDrainController(deps),
+		customResourceCleanupController(deps),
 	];
 	return controllers.map((controller) => creatingNothingAtTheEnd(controller, deps.namespaceTerminating));
 }
@@ -70,10 +73,10 @@ function creatingNothingAtTheEnd(controller: Controller, namespaceTerminating: (
 	};
 }
 
-export interface ClusterDeps extends NodeLiveness {
+export interface ClusterDeps extends NodeLiveness, DefinitionDeps {
 	registry: KindRegistry;
 }
 
 export function clusterControllers(deps: ClusterDeps): Controller[] {
-	return [nodeLifecycleController(deps), nodeIpamController, namespaceController, garbageCollector(deps.registry)];
+	return [nodeLifecycleController(deps), nodeIpamController, namespaceController, garbageCollector(deps.registry), customResourceDefinitionController(deps)];
 }

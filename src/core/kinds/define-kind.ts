@@ -4,7 +4,8 @@
  * verbs call its hooks, so that nothing elsewhere asks which kind it has in hand.
  */
 import type { FieldError } from "../errors/field-error.ts";
-import { type KubeObject, type ResourceName, resourceName } from "../meta/object.ts";
+import { type JsonObject, type KubeObject, type ResourceName, resourceName } from "../meta/object.ts";
+import type { Schema } from "../schema/types.ts";
 
 export type Verb = "get" | "list" | "watch" | "create" | "update" | "patch" | "delete" | "deletecollection";
 export const ALL_VERBS: readonly Verb[] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
@@ -82,8 +83,8 @@ export interface KindDefinition<T extends KubeObject = KubeObject> {
 	prepareUpdate?(next: T, old: T, ctx: HookContext): void;
 	/** How metadata.name is checked: "subdomain" (default), "label" (Service: DNS-1035 label), "dns1123label" (Namespace), "path" (RBAC), "ip" (IPAddress). */
 	nameRule?: "subdomain" | "dns1035label" | "dns1123label" | "path" | "ip";
-	/** Every broken rule of a whole object (metadata is checked by the verbs). */
-	validate(object: T): FieldError[];
+	/** Every broken rule of a whole object (metadata is checked by the verbs). `old` is what it replaces, for rules that let be what was so before. */
+	validate(object: T, old?: T): FieldError[];
 	/** Rules between two versions: immutable fields. Runs after `validate`. */
 	validateUpdate?(next: T, old: T): FieldError[];
 	warnings?(object: T, old: T | undefined): string[];
@@ -109,6 +110,18 @@ export interface KindDefinition<T extends KubeObject = KubeObject> {
 	allowCreateOnUpdate?: boolean;
 	/** PUT/PATCH without a resourceVersion is allowed unless false. */
 	allowUnconditionalUpdate?: boolean;
+	/** The name of the kind's list where it is not the kind's own with "List". */
+	listKind?: string;
+	/** Where `schema` and the types under it are found when they are not built in. */
+	types?: Schema;
+	/** Decodes what a client sent, instead of the schema's own decoding: the object and, as `unknown field "spec.foo"`, what was dropped. Throws 400. */
+	decode?(value: JsonObject): { object: JsonObject; unknownFields: string[] };
+	/** A stored object as this version shows it; absent when that is how it is stored. Leaves `stored` as it is. */
+	present?(stored: KubeObject): KubeObject;
+	/** False: strategic merge patches are refused with 415. */
+	strategicMerge?: false;
+	/** The kind's OpenAPI v3 schema when it is not built in; `revision` changes with it. */
+	openApi?: { schema: JsonObject; revision: string };
 	/** Held sealed at rest. */
 	encrypted?: boolean;
 	/** What must be had from the Cluster object before this write commits (Service addresses, node ports); undefined when nothing. */

@@ -49,6 +49,7 @@ describe("the registry of kinds", () => {
 			ConfigMap: "Name Data Age",
 			ControllerRevision: "Name Controller Revision Age",
 			CronJob: "Name Schedule Timezone Suspend Active Last Schedule Age (Containers) (Images) (Selector)",
+			CustomResourceDefinition: "Name Created At",
 			DaemonSet: "Name Desired Current Ready Up-to-date Available Node Selector Age (Containers) (Images) (Selector)",
 			Deployment: "Name Ready Up-to-date Available Age (Containers) (Images) (Selector)",
 			DeviceClass: "Name Age",

@@ -12,6 +12,7 @@ import { csiNodeKind } from "./csi-node.ts";
 import { csiStorageCapacityKind } from "./csi-storage-capacity.ts";
 import { daemonSetKind } from "./daemon-set.ts";
 import type { KindDefinition, KindRegistry } from "./define-kind.ts";
+import { customResourceDefinitionKind } from "./custom-resource-definition.ts";
 import { deploymentKind } from "./deployment.ts";
 import { deviceClassKind } from "./device-class.ts";
 import { endpointSliceKind } from "./endpoint-slice.ts";
@@ -113,6 +114,7 @@ const KINDS: readonly KindDefinition<never>[] = [
 	roleBindingKind,
 	roleKind,
 	priorityClassKind,
+	customResourceDefinitionKind,
 	podDisruptionBudgetKind,
 	ingressClassKind,
 	ingressKind,

@@ -3,8 +3,9 @@
  * Follows k8s.io/kube-openapi: pkg/generators for the marks, pkg/builder(3) for what each version leaves out.
  */
 import type { Json, JsonObject } from "../meta/object.ts";
+import { customDefinitionName, type CustomTypes } from "./custom-definitions.ts";
 import { builtinDocs } from "../schema/builtin-docs.ts";
-import { enumValuesOf, type GoField, goStruct, groupOfType, MAP_TYPE, typeRefOf, underlyingType } from "../schema/builtin-table.ts";
+import { enumValuesOf, type GoField, goStruct, groupOfType, hasGoStruct, MAP_TYPE, typeRefOf, underlyingType } from "../schema/builtin-table.ts";
 
 export type Dialect = "v2" | "v3";
 
@@ -78,17 +79,24 @@ export class Definitions {
 	readonly #built = new Map<string, JsonObject>();
 	/** Group, version and kind of types that are kinds, by type name. */
 	readonly #kinds: ReadonlyMap<string, Json>;
+	readonly #custom: CustomTypes;
 
-	constructor(dialect: Dialect, kinds: ReadonlyMap<string, Json>) {
+	constructor(dialect: Dialect, kinds: ReadonlyMap<string, Json>, custom: CustomTypes) {
 		this.dialect = dialect;
 		this.#kinds = kinds;
+		this.#custom = custom;
+	}
+
+	/** Whether the type's structure is known. */
+	describes(typeName: string): boolean {
+		return hasGoStruct(typeName) || this.#custom.has(typeName);
 	}
 
 	/** A `$ref` to the type; the type and what it refers to are then among the definitions. */
 	reference(typeName: string): JsonObject {
 		this.#build(typeName);
 		const prefix = this.dialect === "v2" ? "#/definitions/" : "#/components/schemas/";
-		return { $ref: `${prefix}${definitionName(typeName)}` };
+		return { $ref: `${prefix}${this.#name(typeName)}` };
 	}
 
 	/** By name, sorted. */
@@ -96,10 +104,21 @@ export class Definitions {
 		return Object.fromEntries([...this.#built].sort(([a], [b]) => (a < b ? -1 : 1)));
 	}
 
+	#name(typeName: string): string {
+		return this.#custom.has(typeName) ? customDefinitionName(typeName) : definitionName(typeName);
+	}
+
 	#build(typeName: string): void {
-		const name = definitionName(typeName);
+		const name = this.#name(typeName);
 		if (this.#built.has(name)) return;
 		this.#built.set(name, {});
+		if (this.#custom.has(typeName)) {
+			this.#built.set(
+				name,
+				this.#custom.definition(typeName, this.dialect, (other) => this.reference(other)),
+			);
+			return;
+		}
 		this.#built.set(name, SPECIAL_NAMES[typeName] === undefined ? this.#struct(typeName) : specialDefinition(typeName, this.dialect));
 	}
 

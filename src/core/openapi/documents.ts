@@ -5,7 +5,7 @@
 import { groupsOf, kindsOf } from "../discovery/discovery.ts";
 import type { KindDefinition, KindRegistry } from "../kinds/define-kind.ts";
 import type { Json, JsonObject } from "../meta/object.ts";
-import { hasGoStruct } from "../schema/builtin-table.ts";
+import { CustomTypes } from "./custom-definitions.ts";
 import { Definitions, type Dialect, kindEntry } from "./definitions.ts";
 import { openApiV2Message } from "./gnostic.ts";
 import { type Operation, type Parameter, type Path, pathsOf } from "./operations.ts";
@@ -28,15 +28,13 @@ const DESCRIPTIONS: Readonly<Record<number, string>> = { 200: "OK", 201: "Create
 const SECURITY_NAME = "BearerToken";
 const SECURITY = { description: "Bearer Token authentication", in: "header", name: "authorization", type: "apiKey" };
 
-/** Kinds whose structure the generated table has. */
-const isDescribed = (kind: KindDefinition): boolean => hasGoStruct(kind.schema);
-
 /** x-kubernetes-group-version-kind by type: the kinds, their lists, and what every group version registers. */
 function kindEntries(registry: KindRegistry): Map<string, Json> {
 	const entries = new Map<string, Json>();
 	const versions = new Map<string, { group: string; version: string }>([["v1", { group: "", version: "v1" }]]);
-	for (const { group, version, schema } of registry.all()) {
+	for (const { group, version, schema, openApi } of registry.all()) {
 		versions.set(`${group}/${version}`, { group, version });
+		if (openApi) continue;
 		entries.set(schema, [kindEntry(schema)]);
 		entries.set(`${schema}List`, [kindEntry(`${schema}List`)]);
 	}
@@ -56,14 +54,18 @@ function parameterBody(parameter: Parameter, dialect: Dialect): JsonObject {
 }
 
 function answerSchema(operation: Operation, definitions: Definitions): JsonObject {
-	return operation.response === undefined || !hasGoStruct(operation.response)
+	return operation.response === undefined || !definitions.describes(operation.response)
 		? { type: operation.response === undefined ? "string" : "object" }
 		: definitions.reference(operation.response);
 }
 
 function bodySchema(type: string, definitions: Definitions): JsonObject {
-	return type === "meta/v1.Patch" || hasGoStruct(type) ? definitions.reference(type) : { type: "object" };
+	return type === "meta/v1.Patch" || definitions.describes(type) ? definitions.reference(type) : { type: "object" };
 }
+
+/** Clients choose how they patch by these. */
+const patchMediaTypes = ({ strategicMerge }: Operation): readonly string[] =>
+	strategicMerge === false ? PATCH_MEDIA_TYPES.filter((type) => !type.includes("strategic")) : PATCH_MEDIA_TYPES;
 
 function mediaTypesOf(operation: Operation): readonly string[] {
 	if (operation.response === undefined) return ["*/*"];
@@ -88,7 +90,7 @@ function operationV3(operation: Operation, definitions: Definitions): JsonObject
 	for (const code of operation.codes) responses[code] = { description: DESCRIPTIONS[code] ?? "", content: contentOf(mediaTypesOf(operation), answer) };
 	responses[401] = { description: "Unauthorized" };
 	const { body } = operation;
-	const types = operation.method === "patch" ? PATCH_MEDIA_TYPES : ["*/*"];
+	const types = operation.method === "patch" ? patchMediaTypes(operation) : ["*/*"];
 	const request: JsonObject = body
 		? { requestBody: { content: contentOf(types, bodySchema(body.type, definitions)), ...(body.required ? { required: true } : {}) } }
 		: {};
@@ -106,7 +108,7 @@ function operationV2(operation: Operation, definitions: Definitions): JsonObject
 		: [];
 	return {
 		...commonBody(operation),
-		consumes: [...(operation.method === "patch" ? PATCH_MEDIA_TYPES : ["*/*"])],
+		consumes: [...(operation.method === "patch" ? patchMediaTypes(operation) : ["*/*"])],
 		produces: [...mediaTypesOf(operation)],
 		schemes: ["https"],
 		parameters: [...request, ...operation.parameters.map((parameter) => parameterBody(parameter, "v2"))],
@@ -166,7 +168,8 @@ function hashOf(text: string): string {
 /** What a group version's document is made from, in short: equal fingerprints mean equal documents. */
 function fingerprint(kinds: readonly KindDefinition[]): string {
 	const parts = kinds.map(
-		(kind) => `${kind.plural} ${kind.kind} ${kind.scope} ${kind.schema} ${kind.verbs.join(",")} ${JSON.stringify(kind.subresources ?? {})}`,
+		(kind) =>
+			`${kind.plural} ${kind.kind} ${kind.scope} ${kind.schema} ${kind.openApi?.revision ?? ""} ${kind.verbs.join(",")} ${JSON.stringify(kind.subresources ?? {})}`,
 	);
 	return hashOf(`${SERVED_VERSION} ${DOCUMENT_FORM}\n${parts.join("\n")}`);
 }
@@ -189,9 +192,9 @@ export function openApiV3Document(registry: KindRegistry, path: string): string 
 	if (known !== undefined) return known;
 	const kinds = groupVersions(registry).get(path);
 	if (kinds === undefined) return undefined;
-	const definitions = new Definitions("v3", kindEntries(registry));
+	const definitions = new Definitions("v3", kindEntries(registry), new CustomTypes(kinds));
 	const paths = pathsBody(kinds.flatMap(pathsOf), definitions);
-	for (const kind of kinds) if (isDescribed(kind)) definitions.reference(kind.schema);
+	for (const kind of kinds) if (definitions.describes(kind.schema)) definitions.reference(kind.schema);
 	const document = {
 		openapi: "3.0.0",
 		info: { title: "Kubernetes", version: SERVED_VERSION },
@@ -206,10 +209,10 @@ export function openApiV3Document(registry: KindRegistry, path: string): string 
 function documentV2(registry: KindRegistry): JsonObject {
 	const kept = keptOf(registry);
 	if (kept.v2 === undefined) {
-		const definitions = new Definitions("v2", kindEntries(registry));
 		const kinds = [...groupVersions(registry).values()].flat();
+		const definitions = new Definitions("v2", kindEntries(registry), new CustomTypes(kinds));
 		const paths = pathsBody(kinds.flatMap(pathsOf), definitions);
-		for (const kind of kinds) if (isDescribed(kind)) definitions.reference(kind.schema);
+		for (const kind of kinds) if (definitions.describes(kind.schema)) definitions.reference(kind.schema);
 		kept.v2 = {
 			swagger: "2.0",
 			info: { title: "Kubernetes", version: SERVED_VERSION },

@@ -31,6 +31,8 @@ export interface Operation {
 	/** The schema type of the answer; undefined for plain text. */
 	response?: string;
 	codes: readonly number[];
+	/** False: it takes no strategic merge patch. */
+	strategicMerge?: false;
 }
 
 export interface Path {
@@ -113,7 +115,8 @@ class KindOperations {
 	}
 
 	#operation(fields: Pick<Operation, "method" | "action" | "id" | "description"> & Partial<Operation>): Operation {
-		return { tag: this.#tag, gvk: this.#gvk, parameters: [], codes: [200], ...fields };
+		const { strategicMerge } = this.#definition;
+		return { tag: this.#tag, gvk: this.#gvk, parameters: [], codes: [200], ...(strategicMerge === false ? { strategicMerge } : {}), ...fields };
 	}
 
 	list(suffix = ""): Operation {
@@ -198,8 +201,10 @@ class KindOperations {
 	}
 
 	subresource(info: SubresourceInfo): Operation[] {
-		const { kind } = this.#definition;
-		const type = typeOf(info.kind);
+		const { kind, group, version, schema, openApi } = this.#definition;
+		// A view of the object itself has its type.
+		const isOwn = info.kind.kind === kind && info.kind.group === group && info.kind.version === version;
+		const type = isOwn && openApi ? schema : typeOf(info.kind);
 		if (!info.connect && type !== undefined) return this.#view(info.verbs, capital(info.name), `${info.name} of the specified ${kind}`, type, info.kind);
 		const options = optionsParameters(kind, info);
 		return info.verbs.map((verb) => this.#connect(info, verb, type, options));

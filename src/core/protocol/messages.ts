@@ -38,7 +38,7 @@ export type MessageBody =
 	/** Node -> Namespace: the node is lost: its pods are no longer ready. */
 	| { type: "nodeLost"; node: string; pods: PodRef[] }
 	/** Node -> Cluster: the agent came, reported or went (liveness, never a row per heartbeat). */
-	| { type: "nodeStatus"; node: string; connected: boolean; status?: NodeStatus; labels?: Record<string, string> }
+	| { type: "nodeStatus"; node: string; connected: boolean; status?: NodeStatus; labels?: Record<string, string>; silentMs?: number }
 	/** Cluster -> Node: the node's taints, for eviction; and whether the Node still exists. */
 	| { type: "nodeTaints"; node: string; exists: boolean; taints: Taint[]; nodeUid: string }
 	/** Namespace -> Cluster -> Node: the namespace's Services and endpoints, for kube-proxy's work. */
@@ -49,6 +49,10 @@ export type MessageBody =
 	| { type: "namespaceTerminating"; namespace: string; uid: string }
 	/** Namespace -> Cluster: nothing is left, or what holds it. */
 	| { type: "namespaceEmptied"; namespace: string; uid: string; remaining: { resource: string; count: number; finalizers: string[] }[] }
+	/** Cluster -> Namespace: a CustomResourceDefinition is going away: delete the objects of its kind. */
+	| { type: "deleteInstances"; definition: string; uid: string; resource: string }
+	/** Namespace -> Cluster: no object of the definition's kind is left. */
+	| { type: "instancesDeleted"; namespace: string; definition: string; uid: string }
 	/** Cluster -> Namespace: a new version of the cluster's configuration replica. */
 	| { type: "config"; config: ClusterConfig }
 	/** Cluster -> Namespace: something changed that may let waiting pods be placed: send `place` again. */
@@ -79,6 +83,8 @@ export interface ClusterConfig {
 	version: number;
 	/** Cluster-scoped objects by collection: clusterroles, clusterrolebindings, priorityclasses. */
 	objects: Record<string, unknown[]>;
+	/** The version of the CustomResourceDefinitions, 0 where there has never been one: who has an older one asks for them. */
+	definitionsVersion: number;
 	/** The Namespace's own object, or null when there is none. */
 	namespace: unknown | null;
 	/** PEM of the cluster's CA, for kube-root-ca.crt. */

@@ -11,6 +11,11 @@ export function deleteCollection({ server, kind, request }: VerbCall): VerbResul
 	const items = server.store.list(resourceOf(kind), matcher ? { matcher } : {}).map((object) => deleteObject(server, kind, object, options).object);
 	return {
 		code: 200,
-		object: { kind: kind.listKind ?? `${kind.kind}List`, apiVersion: apiVersionOf(kind), metadata: { resourceVersion: String(server.store.clock.cut()) }, items },
+		object: {
+			kind: kind.listKind ?? `${kind.kind}List`,
+			apiVersion: apiVersionOf(kind),
+			metadata: { resourceVersion: String(server.store.clock.cut()) },
+			items,
+		},
 	};
 }

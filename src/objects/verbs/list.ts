@@ -86,14 +86,15 @@ export function* listText(server: ResourceServer, kind: KindDefinition, plan: Li
 
 function pageText(server: ResourceServer, kind: KindDefinition, page: ListPlan["items"], contiguous: boolean): string {
 	const [first, last] = [page[0]?.name ?? "", page.at(-1)?.name ?? ""];
-	const joined = contiguous
-		? server.store.joinedTexts(
-				resourceOf(kind),
-				first,
-				last,
-				page.map((item) => item.revision),
-			)
-		: undefined;
+	const joined =
+		contiguous && !kind.present
+			? server.store.joinedTexts(
+					resourceOf(kind),
+					first,
+					last,
+					page.map((item) => item.revision),
+				)
+			: undefined;
 	if (joined !== undefined) return joined;
 	const found = new Map(
 		server.store
