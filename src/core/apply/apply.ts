@@ -99,7 +99,8 @@ class Application {
 		const named = (set: FieldSet | undefined): FieldSet | undefined => withNamedFields(schema, shape, set);
 		const setOf = (value: JsonObject): FieldSet | undefined => named(fieldsOf(schema, shape, value));
 		const remove = (set: FieldSet | undefined): JsonObject => (removeItems(schema, shape, merged, set) ?? {}) as JsonObject;
-		let managed: FieldSet | undefined;
+		// What is nobody's (an object's name) is not taken away with what surrounds it.
+		let managed: FieldSet | undefined = ignoredSet(unownedBy(this.by.subresource));
 		for (const { set } of this.sets.values()) managed = union(managed, set);
 		const all = setOf(merged);
 		const withoutLast = remove(named(lastSet));
