@@ -11,7 +11,7 @@ type Report = Pick<PollRequest, "statuses" | "stopped" | "node">;
 
 export interface RunningPod {
 	pod: Pod;
-	phase: "Pending" | "Running";
+	phase: "Pending" | "Running" | "Succeeded" | "Failed";
 }
 
 export class Agent {
@@ -20,6 +20,9 @@ export class Agent {
 	/** By uid: containers outlive the agent's process. */
 	readonly running = new Map<string, RunningPod>();
 	connected = true;
+	/** How long a pod's container runs, in milliseconds; undefined for ever. */
+	lifeMs: () => number | undefined = () => undefined;
+	exitCode: () => number = () => 0;
 	#cursor = 0;
 	#networkCursor = 0;
 	#held: HeldPoll | undefined;
@@ -106,10 +109,19 @@ export class Agent {
 		this.running.set(uid, { pod, phase: "Pending" });
 		this.world.timeline.after(this.world.random.between(50, 2_000), () => {
 			const entry = this.running.get(uid);
-			if (entry === undefined || entry.phase === "Running") return;
+			if (entry === undefined || entry.phase !== "Pending") return;
 			entry.phase = "Running";
 			this.#reportPod(uid);
+			const lifeMs = this.lifeMs();
+			if (lifeMs !== undefined) this.world.timeline.after(lifeMs, () => this.#end(uid));
 		});
+	}
+
+	#end(uid: string): void {
+		const entry = this.running.get(uid);
+		if (entry === undefined) return;
+		entry.phase = this.exitCode() === 0 ? "Succeeded" : "Failed";
+		this.#reportPod(uid);
 	}
 
 	#stop(pod: Pod): void {
@@ -121,8 +133,9 @@ export class Agent {
 
 	#reportPod(uid: string): void {
 		const entry = this.running.get(uid);
-		if (entry !== undefined && entry.phase === "Running")
-			this.#deliver({ statuses: [{ pod: refOf(entry.pod), status: runningStatus(entry.pod, this.world.nowMs) }] });
+		if (entry === undefined || entry.phase === "Pending") return;
+		const status = entry.phase === "Running" ? runningStatus(entry.pod, this.world.nowMs) : endedStatus(entry.pod, entry.phase, this.world.nowMs);
+		this.#deliver({ statuses: [{ pod: refOf(entry.pod), status }] });
 	}
 
 	#reportAll(): void {
@@ -185,4 +198,11 @@ function runningStatus(pod: Pod, nowMs: number): PodStatus {
 		hostIP: "127.0.0.1",
 		startTime: started,
 	} as PodStatus;
+}
+
+function endedStatus(pod: Pod, phase: "Succeeded" | "Failed", nowMs: number): PodStatus {
+	const running = runningStatus(pod, nowMs);
+	const terminated = { exitCode: phase === "Succeeded" ? 0 : 1, finishedAt: iso(nowMs) };
+	const conditions = running.conditions?.map((condition) => (condition.type === "Initialized" ? condition : { ...condition, status: "False" }));
+	return { ...running, phase, conditions, containerStatuses: running.containerStatuses?.map((container) => ({ ...container, ready: false, state: { terminated } })) } as PodStatus;
 }

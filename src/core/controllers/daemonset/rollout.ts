@@ -2,7 +2,7 @@
 import type { DaemonSet, Node, Pod } from "../../schema/kubernetes.d.ts";
 import type { Action, ReconcileContext, View } from "../controller.ts";
 import { isBeingDeleted, nameOf, uidOf } from "../identity.ts";
-import { isAvailable, isFinished } from "../pod-state.ts";
+import { isAvailable, isFinished, isReady } from "../pod-state.ts";
 import { type Fit, fitOf, nodeOf, podFor } from "./daemon-pod.ts";
 
 export const DAEMON_SETS = "apps/daemonsets";
@@ -13,7 +13,7 @@ export const BURST_REPLICAS = 250;
 export interface NodePlace {
 	name: string;
 	fit: Fit;
-	/** Oldest first; without those that have ended and are going. */
+	/** Ready ones first, then the oldest; without those that have ended and are going. */
 	pods: Pod[];
 }
 
@@ -38,7 +38,7 @@ export function arrange(set: DaemonSet, nodes: readonly Node[], pods: readonly P
 	const places = nodes.map((node): NodePlace => ({ name: nameOf(node), fit: fitOf(set, node), pods: [] }));
 	const byName = new Map(places.map((place) => [place.name, place]));
 	const homeless: Pod[] = [];
-	for (const pod of [...pods].sort(byAge)) {
+	for (const pod of [...pods].sort((a, b) => Number(isReady(b)) - Number(isReady(a)) || byAge(a, b))) {
 		const node = nodeOf(pod);
 		const place = node === undefined ? undefined : byName.get(node);
 		if (place === undefined && !pod.spec?.nodeName) homeless.push(pod);
@@ -47,7 +47,7 @@ export function arrange(set: DaemonSet, nodes: readonly Node[], pods: readonly P
 	return { places, homeless };
 }
 
-export function byAge(a: Pod, b: Pod): number {
+function byAge(a: Pod, b: Pod): number {
 	const [x, y] = [a.metadata.creationTimestamp ?? "", b.metadata.creationTimestamp ?? ""];
 	return x === y ? (nameOf(a) < nameOf(b) ? -1 : 1) : x < y ? -1 : 1;
 }
