@@ -3,7 +3,7 @@
  * A heartbeat is never a row: the object learns of a lost agent only by its held poll's socket closing.
  */
 import { evictions } from "../core/controllers/taint-eviction.ts";
-import { type AgentCommand, AGENT_PROTOCOL_VERSION, type PollRequest, type PollResponse } from "../core/protocol/agent-protocol.ts";
+import { type AgentCommand, AGENT_PROTOCOL_VERSION, POLL_HOLD_MS, type PollRequest, type PollResponse } from "../core/protocol/agent-protocol.ts";
 import type { MessageBody, ObjectMessage, PodRef } from "../core/protocol/messages.ts";
 import type { ConfigMap, Pod, Secret, Taint } from "../core/schema/kubernetes.d.ts";
 import { RevisionClock } from "../store/revision-clock.ts";
@@ -42,6 +42,8 @@ export class NodeCore {
 	#connected: boolean;
 	#taints: Taint[];
 	#pollDueMs: number | undefined;
+	/** When a poll that was held must be over: wakes an object whose sockets went with the whole control plane. */
+	#lossDueMs: number | undefined;
 	#evictionDueMs: number | undefined;
 
 	constructor(node: string, ports: CorePorts) {
@@ -104,6 +106,7 @@ export class NodeCore {
 	hold(held: HeldPoll): void {
 		this.#connect();
 		this.#pollDueMs = undefined;
+		this.#lossDueMs = this.#ports.nowMs() + POLL_HOLD_MS + POLL_GAP_MS;
 		// An agent keeps one held poll: an older one is a dead connection, and what it was answered would be lost.
 		for (const older of this.#held) this.#held.delete(older);
 		if (this.#hasNews(held)) held.answer(this.poll(held));
@@ -116,11 +119,11 @@ export class NodeCore {
 		this.#pollDueMs = undefined;
 	}
 
-	/** A held poll's socket closed: by the front door after its time (`gone` false), or because the agent went away. */
-	released(held: HeldPoll | undefined, gone: boolean): void {
+	/** A held poll's socket closed: by the front door after its time (`gone` false), or because the agent went away `silentMs` ago. */
+	released(held: HeldPoll | undefined, gone: boolean, silentMs = 0): void {
 		if (held !== undefined) this.#held.delete(held);
 		if (this.#held.size > 0) return;
-		if (gone) this.#disconnect();
+		if (gone) this.#disconnect(silentMs);
 		else this.#pollDueMs = this.#ports.nowMs() + POLL_GAP_MS;
 	}
 
@@ -167,13 +170,14 @@ export class NodeCore {
 		const nowMs = this.#ports.nowMs();
 		this.#ports.sql.transaction(() => {
 			if (this.#pollDueMs !== undefined && this.#pollDueMs <= nowMs && this.#held.size === 0) this.#disconnect();
+			if (this.#lossDueMs !== undefined && this.#lossDueMs <= nowMs) this.#lossDueMs = undefined;
 			if (this.#evictionDueMs !== undefined && this.#evictionDueMs <= nowMs) this.#evict();
 		});
 		await this.settle();
 	}
 
 	arm(): void {
-		this.#alarm.arm([this.#pollDueMs, this.#evictionDueMs, this.outbox.nextDueMs()]);
+		this.#alarm.arm([this.#pollDueMs, this.#lossDueMs, this.#evictionDueMs, this.outbox.nextDueMs()]);
 	}
 
 	#take(message: MessageBody): void {
@@ -294,12 +298,12 @@ export class NodeCore {
 		this.#post({ to: { object: "cluster" }, body: { type: "nodeStatus", node: this.node, connected: true } });
 	}
 
-	#disconnect(): void {
+	#disconnect(silentMs = 0): void {
 		this.#pollDueMs = undefined;
 		if (!this.#connected) return;
 		this.#connected = false;
 		this.#setMeta("connected", "false");
-		this.#post({ to: { object: "cluster" }, body: { type: "nodeStatus", node: this.node, connected: false } });
+		this.#post({ to: { object: "cluster" }, body: { type: "nodeStatus", node: this.node, connected: false, silentMs } });
 	}
 
 	#next(): number {

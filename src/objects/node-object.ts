@@ -1,11 +1,11 @@
 /** The Durable Object of one node: a shell around NodeCore. A held poll is a hibernatable socket. */
 import { DurableObject } from "cloudflare:workers";
-import type { AgentCommand, PollRequest, PollResponse } from "../core/protocol/agent-protocol.ts";
+import { type AgentCommand, POLL_SILENCE_MS, type PollRequest, type PollResponse } from "../core/protocol/agent-protocol.ts";
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
 import { durablePorts } from "./durable-ports.ts";
 import { type HeldPoll, NodeCore } from "./node-core.ts";
 import type { Delivery } from "./ports.ts";
-import { CLIENT_GONE_CODE, type NodeRpc, POLL_HEADER } from "./rpc.ts";
+import { AGENT_SILENT_CODE, CLIENT_GONE_CODE, type NodeRpc, POLL_HEADER } from "./rpc.ts";
 import { countAlarm, countWake } from "./wake-count.ts";
 
 const HOLD_TAG = "hold";
@@ -64,16 +64,20 @@ export class NodeObject extends DurableObject<WorkerEnv> implements NodeRpc {
 	}
 
 	override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
-		this.#released(socket, code === CLIENT_GONE_CODE || code === ABNORMAL_CLOSURE);
+		this.#released(
+			socket,
+			code === CLIENT_GONE_CODE || code === AGENT_SILENT_CODE || code === ABNORMAL_CLOSURE,
+			code === AGENT_SILENT_CODE ? POLL_SILENCE_MS : 0,
+		);
 		socket.close(code === 1005 || code === ABNORMAL_CLOSURE ? 1000 : code);
 	}
 
 	override async webSocketError(socket: WebSocket): Promise<void> {
-		this.#released(socket, true);
+		this.#released(socket, true, 0);
 	}
 
-	#released(socket: WebSocket, gone: boolean): void {
-		this.#core.released(this.#polls.get(socket), gone);
+	#released(socket: WebSocket, gone: boolean, silentMs: number): void {
+		this.#core.released(this.#polls.get(socket), gone, silentMs);
 		this.#polls.delete(socket);
 		this.#settle();
 	}

@@ -13,8 +13,8 @@ import {
 import { GROUP_JOINING, GROUP_MASTERS, GROUP_NODES } from "../core/protocol/tokens.ts";
 import { clusterObject, nodeObject, sessionObject } from "../objects/addresses.ts";
 import { SERVICE_CIDR } from "../objects/allocator.ts";
-import { CLIENT_GONE_CODE, CLUSTER_HEADER, NODE_HEADER, POLL_HEADER, SESSION_SIDE_HEADER } from "../objects/rpc.ts";
-import { answerValue, CACHE_CONTROL } from "./answer.ts";
+import { AGENT_SILENT_CODE, CLIENT_GONE_CODE, CLUSTER_HEADER, NODE_HEADER, POLL_HEADER, SESSION_SIDE_HEADER } from "../objects/rpc.ts";
+import { answerValue } from "./answer.ts";
 import { readJsonBody } from "./body.ts";
 import { type FrontDoor, isWebSocketUpgrade } from "./front-door.ts";
 import { jsonHeader } from "./header-text.ts";
@@ -129,10 +129,11 @@ function joinPoll(agentSocket: WebSocket, objectSocket: WebSocket, request: Poll
 	};
 	const gone = () => end(CLIENT_GONE_CODE);
 	const finish = setTimeout(() => answer(JSON.stringify(nothingNew(request))), POLL_HOLD_MS);
-	let silence = setTimeout(gone, POLL_SILENCE_MS);
+	const silent = () => end(AGENT_SILENT_CODE);
+	let silence = setTimeout(silent, POLL_SILENCE_MS);
 	const beat = () => {
 		clearTimeout(silence);
-		silence = setTimeout(gone, POLL_SILENCE_MS);
+		silence = setTimeout(silent, POLL_SILENCE_MS);
 		agentSocket.send("");
 	};
 	const agent = listen(agentSocket, { message: beat, closed: gone });
