@@ -18,6 +18,7 @@ import { forgetMembership, joinCluster, type JoinOptions, loadInstanceId, loadMe
 import { ImagePuller } from "./image-puller.ts";
 import { Limiter } from "./limiter.ts";
 import { createLogger, errorText, type Logger } from "./log.ts";
+import { renewNodeLease } from "./node-lease.ts";
 import { computeNodeStatus, nodeAddresses, nodeLabels } from "./node-status.ts";
 import type { PodContext } from "./pod-context.ts";
 import { PodSupervisor } from "./pod-supervisor.ts";
@@ -282,6 +283,13 @@ class NodeAgent implements Agent {
 		};
 	}
 
+	/** The Lease tells others; what the control plane itself knows of the node does not hang on it. */
+	async #renewLease(nowMs: number): Promise<void> {
+		const { options, log } = this.#parts;
+		const code = await renewNodeLease(this.#client, options.nodeName, nowMs, NODE_STATUS_REPORT_MS).catch((error: unknown) => error);
+		if (code !== 200 && code !== 201) log.warn("the node's Lease was not renewed", { outcome: code });
+	}
+
 	#addresses(): string[] {
 		const { options, membership } = this.#parts;
 		return options.nodeIP ? [options.nodeIP] : nodeAddresses(membership.cluster.podCidr);
@@ -361,6 +369,7 @@ class NodeAgent implements Agent {
 				this.#nodeText = text;
 				this.#nodeToldAtMs = nowMs;
 				this.#reporter.node({ labels: nodeLabels(options.nodeName, options.labels ?? {}), status });
+				await this.#renewLease(nowMs);
 			}
 		} catch (error) {
 			log.error("the node's status could not be read", { error });
