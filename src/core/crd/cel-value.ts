@@ -8,7 +8,7 @@ import { parseDuration } from "../schema/duration-text.ts";
 import { EMBEDDED_RESOURCE, INT_OR_STRING, isJsonObject, type JsonSchema, PRESERVE_UNKNOWN, valueSchemaOf } from "./json-schema.ts";
 
 /** Members of lists and maps that the rules of one object may visit together: what upstream's cost limit bounds. */
-export const VISITS_MAX = 10_000_000;
+export const VISITS_MAX = 1_000_000;
 const NANOS_PER_SECOND = 1_000_000_000n;
 
 export class CostLimitExceeded extends Error {
