@@ -117,13 +117,14 @@ export class ClusterCore {
 		return this.core.server.store.names(NAMESPACES).map((row) => row.name);
 	}
 
-	/** The replica for one namespace; from now on its changes are pushed for CONFIG_LEASE_MS. */
-	config(namespace: string): ClusterConfig {
-		const { sql } = this.#ports;
-		const config = this.#configFor(namespace);
+	/** The replica for one namespace, null for who has it as it is; from now on its changes are pushed for CONFIG_LEASE_MS. */
+	config(namespace: string, haveVersion: number): ClusterConfig | null {
+		const { store } = this.core.server;
 		const untilMs = this.#ports.nowMs() + CONFIG_LEASE_MS + CONFIG_LEASE_MARGIN_MS;
-		if (config.namespace !== null) sql.run("INSERT OR REPLACE INTO config_leases (namespace, until_ms) VALUES (?, ?)", namespace, untilMs);
-		return config;
+		if (store.getText(NAMESPACES, namespace) !== undefined)
+			this.#ports.sql.run("INSERT OR REPLACE INTO config_leases (namespace, until_ms) VALUES (?, ?)", namespace, untilMs);
+		const isOld = haveVersion === 0 || [...REPLICATED, NAMESPACES, DEFINITIONS].some((resource) => store.log.changedSince(resource, haveVersion));
+		return isOld ? this.#configFor(namespace) : null;
 	}
 
 	/** The CustomResourceDefinitions; null for who has them in their present version already. */

@@ -73,8 +73,8 @@ export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRp
 		}
 	}
 
-	async config(namespace: string): Promise<ClusterConfig> {
-		return this.#core.config(namespace);
+	async config(namespace: string, haveVersion: number): Promise<ClusterConfig | null> {
+		return this.#core.config(namespace, haveVersion);
 	}
 
 	async definitions(haveVersion: number): Promise<DefinitionSet> {

@@ -21,8 +21,8 @@ import { AllocationNeeded } from "./resource-server.ts";
 import { dispatch } from "./verbs/dispatch.ts";
 
 export interface NamespacePorts extends CorePorts {
-	/** Asks the Cluster object for the configuration replica. */
-	fetchConfig(): Promise<ClusterConfig>;
+	/** Asks the Cluster object for the configuration replica; null when the version at hand is still the present one. */
+	fetchConfig(haveVersion: number): Promise<ClusterConfig | null>;
 	/** Asks the Cluster object for the CustomResourceDefinitions. */
 	fetchDefinitions(haveVersion: number): Promise<DefinitionSet>;
 	/** Asks the Cluster object for addresses and node ports. */
@@ -189,9 +189,9 @@ export class NamespaceCore {
 	async #fetch(): Promise<void> {
 		const askedMs = this.#ports.nowMs();
 		if (askedMs >= this.#configUntilMs) {
-			const config = await this.#ports.fetchConfig();
-			this.#install(config);
-			this.#configUntilMs = askedMs + config.leaseMs;
+			const config = await this.#ports.fetchConfig(this.#config?.version ?? 0);
+			if (config !== null) this.#install(config);
+			this.#configUntilMs = askedMs + (this.#config?.leaseMs ?? 0);
 		}
 		if (this.#definitionsAreOld()) this.#definitions.take(await this.#ports.fetchDefinitions(this.#definitions.version));
 		// Watches wait for their kinds when the object wakes.

@@ -21,7 +21,7 @@ import { countAlarm, countWake } from "./wake-count.ts";
 
 /** What a Namespace object asks of the Cluster object. */
 interface ClusterInternals {
-	config(namespace: string): Promise<ClusterConfig>;
+	config(namespace: string, haveVersion: number): Promise<ClusterConfig | null>;
 	definitions(haveVersion: number): Promise<DefinitionSet>;
 	allocate(holder: string, request: AllocationRequest, dryRun: boolean): Promise<{ ok: true; allocation: Allocation } | Refusal>;
 }
@@ -36,7 +36,7 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 		const internals = (): ClusterInternals => clusterObject(env, cluster) as unknown as ClusterInternals;
 		const ports = {
 			...durablePorts(ctx, env, cluster),
-			fetchConfig: () => internals().config(namespace),
+			fetchConfig: (haveVersion: number) => internals().config(namespace, haveVersion),
 			fetchDefinitions: (haveVersion: number) => internals().definitions(haveVersion),
 			allocate: async (holder: string, request: AllocationRequest, dryRun: boolean) => allocated(await internals().allocate(holder, request, dryRun)),
 		};

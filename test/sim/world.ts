@@ -72,7 +72,7 @@ export class World {
 				name,
 				{
 					...ports,
-					fetchConfig: async () => this.cluster().config(name),
+					fetchConfig: async (haveVersion) => this.cluster().config(name, haveVersion),
 					fetchDefinitions: async (haveVersion) => this.cluster().definitions(haveVersion),
 					allocate: async (holder, request, dryRun) => this.cluster().allocate(holder, request, dryRun),
 				},
