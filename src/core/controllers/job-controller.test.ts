@@ -208,11 +208,21 @@ describe("suspension", () => {
 		w.edit<Job>(JOBS, "sum", ({ spec }) => void Object.assign(spec ?? {}, { suspend: true }));
 		w.drain();
 		expect([active(w).length, conditions(w)]).toEqual([0, ["Suspended:JobSuspended"]]);
-		w.advance(60_000);
+		w.advance(1_000);
 		w.edit<Job>(JOBS, "sum", ({ spec }) => void Object.assign(spec ?? {}, { suspend: false }));
 		w.drain();
 		expect([active(w).length, conditions(w), status(w)?.startTime]).toEqual([1, [], metaTime(w.nowMs)]);
 		expect(w.events.map(({ reason }) => reason)).toEqual(expect.arrayContaining(["Suspended", "Resumed"]));
+	});
+
+	it("does not count pods that it takes away itself, on suspension or when it shrinks, as failed", () => {
+		const w = world({ parallelism: 3, completions: 10, backoffLimit: 0 });
+		for (const change of [{ parallelism: 1 }, { suspend: true }, { suspend: false, parallelism: 3 }]) {
+			for (const pod of active(w)) w.edit<Pod>("pods", pod.metadata.name ?? "", (draft) => void Object.assign(draft.spec ?? {}, { nodeName: "n1" }));
+			w.edit<Job>(JOBS, "sum", ({ spec }) => void Object.assign(spec ?? {}, change));
+			w.drain();
+		}
+		expect([active(w).length, status(w)?.failed, conditions(w)]).toEqual([3, undefined, []]);
 	});
 });
 

@@ -92,5 +92,6 @@ function sync(job: Job, pods: readonly Pod[], view: View, ctx: ReconcileContext)
 }
 
 function manage(job: Job, pods: readonly Pod[], counts: JobCounts, outcome: Outcome | undefined, view: View, ctx: ReconcileContext): Managed {
-	return outcome !== undefined || job.spec?.suspend ? deleteActive(job, pods) : managePods(job, pods, counts, view, ctx);
+	if (outcome !== undefined || job.spec?.suspend) return deleteActive(job, pods, outcome !== undefined);
+	return managePods(job, pods, counts, view, ctx);
 }

@@ -6,7 +6,7 @@ import { deletionOrder } from "../pod-deletion-order.ts";
 import { backoffMs, indexBackoffMs } from "./backoff.ts";
 import { activePods, isValidIndex, type JobCounts, terminatingPods } from "./job-counts.ts";
 import { podFor } from "./pod-template.ts";
-import { hasIndexLimit, indexOf, isIndexed, replacesFailedOnly } from "./tracked-pods.ts";
+import { hasIndexLimit, indexOf, isIndexed, isTracked, replacesFailedOnly, withoutTracking } from "./tracked-pods.ts";
 
 const PODS = "pods";
 /** Most pods made or deleted in one reconcile (MaxPodCreateDeletePerSync). */
@@ -20,6 +20,11 @@ export interface Managed {
 	retryInMs?: number;
 }
 
+/** A pod that the Job itself no longer wants did not fail: it is let go before it is deleted. */
+function dismissal(job: Job, pod: Pod): Action[] {
+	return [...(isTracked(pod) ? [{ type: "update" as const, resource: PODS, object: withoutTracking(pod) }] : []), ...deletion(job, pod)];
+}
+
 function deletion(job: Job, pod: Pod): Action[] {
 	return [
 		{ type: "delete", resource: PODS, name: nameOf(pod), uid: uidOf(pod) },
@@ -31,7 +36,7 @@ export function managePods(job: Job, pods: readonly Pod[], counts: JobCounts, vi
 	const active = activePods(pods);
 	const wanted = wantedActive(job, active.length, counts);
 	const surplus = surplusPods(job, active, active.length - wanted, counts, ctx.nowMs);
-	if (surplus.length > 0) return { actions: surplus.flatMap((pod) => deletion(job, pod)), active: active.length - surplus.length };
+	if (surplus.length > 0) return { actions: surplus.flatMap((pod) => dismissal(job, pod)), active: active.length - surplus.length };
 	const terminating = replacesFailedOnly(job) ? terminatingPods(pods) : [];
 	const missing = Math.min(wanted - active.length - terminating.length, PODS_PER_RECONCILE_MAX);
 	if (missing <= 0) return { actions: [], active: active.length };
@@ -97,8 +102,8 @@ function pendingIndexes(job: Job, present: readonly Pod[], counts: JobCounts, no
 	return { ready, ...(retryInMs === undefined ? {} : { retryInMs }) };
 }
 
-/** All that runs, when the Job ends or is suspended. */
-export function deleteActive(job: Job, pods: readonly Pod[]): Managed {
+/** Takes away all that runs, when the Job ends ("counted" as failed) or is suspended. */
+export function deleteActive(job: Job, pods: readonly Pod[], counted: boolean): Managed {
 	const active = activePods(pods);
-	return { actions: active.slice(0, PODS_PER_RECONCILE_MAX).flatMap((pod) => deletion(job, pod)), active: Math.max(0, active.length - PODS_PER_RECONCILE_MAX) };
+	return { actions: active.slice(0, PODS_PER_RECONCILE_MAX).flatMap((pod) => (counted ? deletion(job, pod) : dismissal(job, pod))), active: Math.max(0, active.length - PODS_PER_RECONCILE_MAX) };
 }
