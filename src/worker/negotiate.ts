@@ -96,7 +96,8 @@ export function negotiate(accept: string | null | undefined, { stream = false, t
 		const transform = transformOf(clause, mediaType, transforms);
 		if (transform !== "refused" && (protobuf || mediaType !== PROTOBUF_TYPE || transform.as !== undefined)) return { mediaType, ...transform };
 	}
-	throw notAcceptable(stream ? types.map((t) => `${t};stream=watch`) : types);
+	const offered = protobuf ? types : types.filter((t) => t !== PROTOBUF_TYPE);
+	throw notAcceptable(stream ? offered.map((t) => `${t};stream=watch`) : offered);
 }
 
 /** For errors: never fails, JSON when in doubt. */

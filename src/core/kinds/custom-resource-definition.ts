@@ -1,4 +1,5 @@
 /** CustomResourceDefinition: apiextensions-apiserver pkg/registry/customresourcedefinition. */
+import { decodeDefinition } from "../crd/definition-decoding.ts";
 import { validateDefinition, validateDefinitionUpdate } from "../crd/definition-validation.ts";
 import { TERMINATING, withCondition } from "../crd/definition-conditions.ts";
 import { semanticEqual } from "../meta/equality.ts";
@@ -38,6 +39,7 @@ export const customResourceDefinitionKind = defineKind<CustomResourceDefinition>
 	categories: ["api-extensions"],
 	scope: "Cluster",
 	schema: "apiextensions/v1.CustomResourceDefinition",
+	decode: decodeDefinition,
 	defaults: setDefaults,
 	prepareCreate(definition) {
 		definition.metadata.generation = 1;
