@@ -149,9 +149,7 @@ export class Agent {
 	}
 
 	async #report(report: Report): Promise<void> {
-		this.world
-			.node(this.name)
-			.report({ version: 1, instanceId: this.name, bootId: "1", cursor: this.#cursor, networkCursor: this.#networkCursor, ...report });
+		this.world.node(this.name).report({ version: 1, instanceId: this.name, bootId: "1", cursor: this.#cursor, networkCursor: this.#networkCursor, ...report });
 		await this.world.settle({ object: "node", name: this.name });
 	}
 }
@@ -204,5 +202,10 @@ function endedStatus(pod: Pod, phase: "Succeeded" | "Failed", nowMs: number): Po
 	const running = runningStatus(pod, nowMs);
 	const terminated = { exitCode: phase === "Succeeded" ? 0 : 1, finishedAt: iso(nowMs) };
 	const conditions = running.conditions?.map((condition) => (condition.type === "Initialized" ? condition : { ...condition, status: "False" }));
-	return { ...running, phase, conditions, containerStatuses: running.containerStatuses?.map((container) => ({ ...container, ready: false, state: { terminated } })) } as PodStatus;
+	return {
+		...running,
+		phase,
+		conditions,
+		containerStatuses: running.containerStatuses?.map((container) => ({ ...container, ready: false, state: { terminated } })),
+	} as PodStatus;
 }

@@ -17,7 +17,10 @@ const daemonSet = (image: string, maxSurge: number) => ({
 	spec: {
 		selector: { matchLabels: { app: "log" } },
 		updateStrategy: { type: "RollingUpdate", rollingUpdate: { maxSurge, maxUnavailable: maxSurge === 0 ? 1 : 0 } },
-		template: { metadata: { labels: { app: "log" } }, spec: { terminationGracePeriodSeconds: 5, nodeSelector: { logs: "on" }, containers: [{ name: "c", image }] } },
+		template: {
+			metadata: { labels: { app: "log" } },
+			spec: { terminationGracePeriodSeconds: 5, nodeSelector: { logs: "on" }, containers: [{ name: "c", image }] },
+		},
 	},
 });
 
@@ -34,14 +37,23 @@ describe("DaemonSets under faults", () => {
 		let image = "log:1";
 		const apply = () =>
 			world.api(
-				{ verb: "patch", group: "apps", resource: "daemonsets", namespace: NAMESPACE, name: "log", patchType: "apply", query: { raw: [], fieldManager: "sim", force: true } },
+				{
+					verb: "patch",
+					group: "apps",
+					resource: "daemonsets",
+					namespace: NAMESPACE,
+					name: "log",
+					patchType: "apply",
+					query: { raw: [], fieldManager: "sim", force: true },
+				},
 				daemonSet(image, maxSurge),
 			);
 		await apply();
 		for (const agent of agents) await agent.start();
 		await world.run(5_000);
 		world.faults = FAULTS;
-		const label = (name: string, value: string) => world.api({ verb: "patch", resource: "nodes", name, patchType: "merge" }, { metadata: { labels: { logs: value } } });
+		const label = (name: string, value: string) =>
+			world.api({ verb: "patch", resource: "nodes", name, patchType: "merge" }, { metadata: { labels: { logs: value } } });
 		const taint = (name: string, taints: object[]) => world.api({ verb: "patch", resource: "nodes", name, patchType: "merge" }, { spec: { taints } });
 		for (let spentMs = 0; spentMs < STORM_MS; spentMs += STEP_MS) {
 			const agent = world.random.pick(agents) as Agent;
@@ -75,6 +87,10 @@ describe("DaemonSets under faults", () => {
 		expect(where).toEqual(expect.arrayContaining(fitting.map((node) => node.metadata.name)));
 		expect(selected.map((node) => node.metadata.name)).toEqual(expect.arrayContaining(where));
 		const { status } = store.get<DaemonSet>("apps/daemonsets", "log") as DaemonSet;
-		expect([status?.desiredNumberScheduled, status?.numberAvailable ?? 0, status?.updatedNumberScheduled ?? 0]).toEqual([fitting.length, fitting.length, fitting.length]);
+		expect([status?.desiredNumberScheduled, status?.numberAvailable ?? 0, status?.updatedNumberScheduled ?? 0]).toEqual([
+			fitting.length,
+			fitting.length,
+			fitting.length,
+		]);
 	});
 });

@@ -15,7 +15,13 @@ const job = (completionMode: string) => ({
 	apiVersion: "batch/v1",
 	kind: "Job",
 	metadata: { name: "sum", namespace: NAMESPACE },
-	spec: { completions: 6, parallelism: 3, backoffLimit: 1000, completionMode, template: { spec: { restartPolicy: "Never", terminationGracePeriodSeconds: 5, containers: [{ name: "c", image: "sum:1" }] } } },
+	spec: {
+		completions: 6,
+		parallelism: 3,
+		backoffLimit: 1000,
+		completionMode,
+		template: { spec: { restartPolicy: "Never", terminationGracePeriodSeconds: 5, containers: [{ name: "c", image: "sum:1" }] } },
+	},
 });
 
 describe("Jobs under faults", () => {
@@ -44,7 +50,8 @@ describe("Jobs under faults", () => {
 			const agent = world.random.pick(agents) as Agent;
 			const deletePod = async () => {
 				const name = world.random.pick(pods())?.metadata.name;
-				if (name !== undefined) await world.api({ verb: "delete", resource: "pods", namespace: NAMESPACE, name }).catch((error) => expect(error).toBeInstanceOf(StatusError));
+				if (name !== undefined)
+					await world.api({ verb: "delete", resource: "pods", namespace: NAMESPACE, name }).catch((error) => expect(error).toBeInstanceOf(StatusError));
 			};
 			await world.random.pick<() => unknown>([deletePod, () => agent.cut(), () => agent.heal(), () => agent.restart(), () => world.crashOne()])?.();
 			await world.run(STEP_MS);

@@ -20,7 +20,14 @@ const statefulSet = (replicas: number, image: string, podManagementPolicy: strin
 		podManagementPolicy,
 		serviceName: "db",
 		selector: { matchLabels: { app: "db" } },
-		template: { metadata: { labels: { app: "db" } }, spec: { terminationGracePeriodSeconds: 5, tolerations: [{ operator: "Exists", effect: "NoExecute", tolerationSeconds: 10 }], containers: [{ name: "c", image }] } },
+		template: {
+			metadata: { labels: { app: "db" } },
+			spec: {
+				terminationGracePeriodSeconds: 5,
+				tolerations: [{ operator: "Exists", effect: "NoExecute", tolerationSeconds: 10 }],
+				containers: [{ name: "c", image }],
+			},
+		},
 	},
 });
 
@@ -40,7 +47,15 @@ describe("StatefulSets under faults", () => {
 		let wanted = { replicas: 3, image: "db:1" };
 		const apply = () =>
 			world.api(
-				{ verb: "patch", group: "apps", resource: "statefulsets", namespace: NAMESPACE, name: "db", patchType: "apply", query: { raw: [], fieldManager: "sim", force: true } },
+				{
+					verb: "patch",
+					group: "apps",
+					resource: "statefulsets",
+					namespace: NAMESPACE,
+					name: "db",
+					patchType: "apply",
+					query: { raw: [], fieldManager: "sim", force: true },
+				},
 				statefulSet(wanted.replicas, wanted.image, policy),
 			);
 		const pods = () => world.namespace(NAMESPACE).core.server.store.list<Pod>("pods");
@@ -67,7 +82,15 @@ describe("StatefulSets under faults", () => {
 		for (const agent of agents) agent.heal();
 		await world.run(CALM_MS);
 		const { status } = world.namespace(NAMESPACE).core.server.store.get<StatefulSet>("apps/statefulsets", "db") as StatefulSet;
-		expect(pods().map((pod) => `${pod.metadata.name} ${pod.spec?.containers[0]?.image}`).sort()).toEqual(Array.from({ length: wanted.replicas }, (_, i) => `db-${i} ${wanted.image}`));
-		expect([status?.readyReplicas ?? 0, status?.updatedReplicas ?? 0, status?.currentRevision]).toEqual([wanted.replicas, wanted.replicas, status?.updateRevision]);
+		expect(
+			pods()
+				.map((pod) => `${pod.metadata.name} ${pod.spec?.containers[0]?.image}`)
+				.sort(),
+		).toEqual(Array.from({ length: wanted.replicas }, (_, i) => `db-${i} ${wanted.image}`));
+		expect([status?.readyReplicas ?? 0, status?.updatedReplicas ?? 0, status?.currentRevision]).toEqual([
+			wanted.replicas,
+			wanted.replicas,
+			status?.updateRevision,
+		]);
 	});
 });

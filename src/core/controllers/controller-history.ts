@@ -34,7 +34,9 @@ export function templateOf(revision: ControllerRevision): PodTemplateSpec {
 /** Oldest first. */
 export function sortRevisions(revisions: readonly ControllerRevision[]): ControllerRevision[] {
 	const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-	return [...revisions].sort((a, b) => a.revision - b.revision || order(a.metadata.creationTimestamp ?? "", b.metadata.creationTimestamp ?? "") || order(nameOf(a), nameOf(b)));
+	return [...revisions].sort(
+		(a, b) => a.revision - b.revision || order(a.metadata.creationTimestamp ?? "", b.metadata.creationTimestamp ?? "") || order(nameOf(a), nameOf(b)),
+	);
 }
 
 export function claimRevisions(owner: RevisionOwner, view: View): Claimed<ControllerRevision> {
@@ -76,7 +78,12 @@ export function presentRevision(owner: RevisionOwner, owned: readonly Controller
 	if (equal === undefined) return addRevision(owner, sorted, { data, hashLabel, number: next, collisionCount }, view);
 	if (equal === last) return { revision: equal, all: sorted, collisionCount, actions: [] };
 	const raised = { ...draftOf(equal), revision: next };
-	return { revision: raised, all: [...sorted.filter((revision) => revision !== equal), raised], collisionCount, actions: [{ type: "update", resource: REVISIONS, object: raised }] };
+	return {
+		revision: raised,
+		all: [...sorted.filter((revision) => revision !== equal), raised],
+		collisionCount,
+		actions: [{ type: "update", resource: REVISIONS, object: raised }],
+	};
 }
 
 interface NewRevision {
@@ -113,5 +120,7 @@ function addRevision(owner: RevisionOwner, sorted: ControllerRevision[], wanted:
 /** Drops the oldest revisions beyond the limit, but none in use. */
 export function truncateHistory(history: readonly ControllerRevision[], inUse: (revision: ControllerRevision) => boolean, limit: number): Action[] {
 	const idle = sortRevisions(history).filter((revision) => !inUse(revision));
-	return idle.slice(0, Math.max(0, idle.length - limit)).map((revision): Action => ({ type: "delete", resource: REVISIONS, name: nameOf(revision), uid: uidOf(revision) }));
+	return idle
+		.slice(0, Math.max(0, idle.length - limit))
+		.map((revision): Action => ({ type: "delete", resource: REVISIONS, name: nameOf(revision), uid: uidOf(revision) }));
 }

@@ -13,7 +13,15 @@ function world(spec: Partial<CronJobSpec> = {}): MemoryWorld {
 		apiVersion: "batch/v1",
 		kind: "CronJob",
 		metadata: { name: "tick" },
-		spec: { schedule: "*/5 * * * *", concurrencyPolicy: "Allow", suspend: false, successfulJobsHistoryLimit: 3, failedJobsHistoryLimit: 1, jobTemplate: { metadata: { labels: { from: "cron" } }, spec: { template } }, ...spec },
+		spec: {
+			schedule: "*/5 * * * *",
+			concurrencyPolicy: "Allow",
+			suspend: false,
+			successfulJobsHistoryLimit: 3,
+			failedJobsHistoryLimit: 1,
+			jobTemplate: { metadata: { labels: { from: "cron" } }, spec: { template } },
+			...spec,
+		},
 	};
 	made.create("batch/cronjobs", cronJob);
 	made.drain();
@@ -28,7 +36,11 @@ const reasons = (w: MemoryWorld): string[] => w.events.map(({ reason }) => reaso
 function finish(w: MemoryWorld, name: string | undefined, type: "Complete" | "Failed" = "Complete"): void {
 	const now = metaTime(w.nowMs);
 	w.edit<Job>("batch/jobs", name ?? "", (job) => {
-		job.status = { startTime: job.metadata.creationTimestamp, conditions: [{ type, status: "True", lastTransitionTime: now }], ...(type === "Complete" ? { completionTime: now } : {}) };
+		job.status = {
+			startTime: job.metadata.creationTimestamp,
+			conditions: [{ type, status: "True", lastTransitionTime: now }],
+			...(type === "Complete" ? { completionTime: now } : {}),
+		};
 	});
 	w.drain();
 }
@@ -37,7 +49,9 @@ it("starts a Job at each time, under a name of that time", () => {
 	const w = world();
 	expect(jobs(w)).toEqual([]);
 	w.advance(5 * MINUTE_MS + 1_000);
-	expect(jobs(w).map(({ metadata: { name, labels, ownerReferences } }) => [name, labels, ownerReferences?.[0]?.kind])).toEqual([["tick-29453765", { from: "cron" }, "CronJob"]]);
+	expect(jobs(w).map(({ metadata: { name, labels, ownerReferences } }) => [name, labels, ownerReferences?.[0]?.kind])).toEqual([
+		["tick-29453765", { from: "cron" }, "CronJob"],
+	]);
 	expect(startedAt(w)).toEqual(["2026-01-01T00:05:00Z"]);
 	expect(status(w)).toMatchObject({ lastScheduleTime: "2026-01-01T00:05:00Z", active: [{ kind: "Job", name: "tick-29453765" }] });
 	finish(w, "tick-29453765");

@@ -4,7 +4,16 @@ import { parseSchedule, type Schedule } from "../cron/parse-schedule.ts";
 import { isTimeZone, type TimeZone, timeZone } from "../cron/time-zone.ts";
 import { semanticEqual } from "../meta/equality.ts";
 import type { CronJob, Job, ObjectReference } from "../schema/kubernetes.d.ts";
-import { type Action, type Controller, controllerOf, NOTHING, type ObjectChange, type ReconcileContext, type ReconcileResult, type View } from "./controller.ts";
+import {
+	type Action,
+	type Controller,
+	controllerOf,
+	NOTHING,
+	type ObjectChange,
+	type ReconcileContext,
+	type ReconcileResult,
+	type View,
+} from "./controller.ts";
 import { dueTime } from "./cronjob/due-time.ts";
 import { isScheduled, jobFor, jobNameFor } from "./cronjob/job-template.ts";
 import { controllerReference, draftOf, isBeingDeleted, nameOf, uidOf } from "./identity.ts";
@@ -66,7 +75,14 @@ function setActive({ draft }: Look, active: ObjectReference[]): void {
 	else delete draft.status.active;
 }
 
-const referenceTo = ({ metadata: { name, namespace, uid, resourceVersion } }: Job): ObjectReference => ({ kind: "Job", namespace, name, uid, apiVersion: "batch/v1", resourceVersion });
+const referenceTo = ({ metadata: { name, namespace, uid, resourceVersion } }: Job): ObjectReference => ({
+	kind: "Job",
+	namespace,
+	name,
+	uid,
+	apiVersion: "batch/v1",
+	resourceVersion,
+});
 
 /** Puts a Job that was started on the list of active ones, now that it has a uid; takes ended and lost ones off. */
 function noteFinished(look: Look): void {
@@ -77,7 +93,10 @@ function noteFinished(look: Look): void {
 		if (!listed && running && isScheduled(job)) setActive(look, [...activeOf(look), referenceTo(job)]);
 		else if (!listed && running) event(look, "Warning", "UnexpectedJob", `Saw a job that the controller did not create or forgot: ${nameOf(job)}`);
 		if (listed && isFinishedJob(job)) {
-			setActive(look, activeOf(look).filter(({ uid }) => uid !== uidOf(job)));
+			setActive(
+				look,
+				activeOf(look).filter(({ uid }) => uid !== uidOf(job)),
+			);
 			event(look, "Normal", "SawCompletedJob", `Saw completed job: ${nameOf(job)}, condition: ${jobCondition(job, "Complete") ? "Complete" : "Failed"}`);
 		}
 		const completed = jobCondition(job, "Complete") ? job.status?.completionTime : undefined;
@@ -86,7 +105,10 @@ function noteFinished(look: Look): void {
 	for (const reference of activeOf(look)) {
 		if (look.jobs.some((job) => uidOf(job) === reference.uid)) continue;
 		event(look, "Normal", "MissingJob", `Active job went missing: ${reference.name}`);
-		setActive(look, activeOf(look).filter(({ uid }) => uid !== reference.uid));
+		setActive(
+			look,
+			activeOf(look).filter(({ uid }) => uid !== reference.uid),
+		);
 	}
 }
 
@@ -131,7 +153,8 @@ function startDue(look: Look): number | undefined {
 
 function planOf(look: Look): { schedule: Schedule; zone: TimeZone } | undefined {
 	const { schedule: text = "", timeZone: name } = look.cronJob.spec ?? {};
-	if (name !== undefined && !isTimeZone(name)) return void event(look, "Warning", "UnknownTimeZone", `invalid timeZone: ${JSON.stringify(name)}: unknown time zone ${name}`);
+	if (name !== undefined && !isTimeZone(name))
+		return void event(look, "Warning", "UnknownTimeZone", `invalid timeZone: ${JSON.stringify(name)}: unknown time zone ${name}`);
 	const [, prefix, rest = text] = /^(?:CRON_)?TZ=(\S+)\s+(.*)$/.exec(text) ?? [];
 	const schedule = parseSchedule(rest);
 	if (typeof schedule === "string") return void event(look, "Warning", "UnparseableSchedule", `unparseable schedule: ${JSON.stringify(text)} : ${schedule}`);

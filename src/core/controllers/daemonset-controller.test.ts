@@ -6,7 +6,12 @@ import { nodeOf } from "./daemonset/daemon-pod.ts";
 import { daemonSetController } from "./daemonset-controller.ts";
 
 const SETS = "apps/daemonsets";
-const node = (name: string, { labels = {}, taints = [] }: { labels?: Record<string, string>; taints?: Taint[] } = {}): Node => ({ apiVersion: "v1", kind: "Node", metadata: { name, labels }, spec: { taints } });
+const node = (name: string, { labels = {}, taints = [] }: { labels?: Record<string, string>; taints?: Taint[] } = {}): Node => ({
+	apiVersion: "v1",
+	kind: "Node",
+	metadata: { name, labels },
+	spec: { taints },
+});
 
 function daemonSet(spec: Partial<DaemonSetSpec> = {}, podSpec: Partial<NonNullable<DaemonSetSpec["template"]["spec"]>> = {}): DaemonSet {
 	return {
@@ -33,7 +38,8 @@ function world(set: DaemonSet, nodes: Node[] = ["a", "b", "c"].map((name) => nod
 
 /** Binds each new pod to the node it is meant for. */
 function bind(w: MemoryWorld): void {
-	for (const pod of pods(w)) if (!pod.spec?.nodeName) w.edit<Pod>("pods", pod.metadata.name ?? "", (draft) => void Object.assign(draft.spec ?? {}, { nodeName: nodeOf(draft) }));
+	for (const pod of pods(w))
+		if (!pod.spec?.nodeName) w.edit<Pod>("pods", pod.metadata.name ?? "", (draft) => void Object.assign(draft.spec ?? {}, { nodeName: nodeOf(draft) }));
 }
 
 function run(w: MemoryWorld, canStart: (pod: Pod) => boolean = () => true): void {
@@ -44,7 +50,10 @@ function run(w: MemoryWorld, canStart: (pod: Pod) => boolean = () => true): void
 	}
 }
 
-const where = (w: MemoryWorld): string[] => pods(w).map((pod) => `${nodeOf(pod)}=${imageOf(pod)}`).sort();
+const where = (w: MemoryWorld): string[] =>
+	pods(w)
+		.map((pod) => `${nodeOf(pod)}=${imageOf(pod)}`)
+		.sort();
 const setImage = (w: MemoryWorld, image: string): void => {
 	w.edit<DaemonSet>(SETS, "log", ({ spec }) => void Object.assign(spec?.template.spec?.containers[0] ?? {}, { image }));
 	w.drain();
@@ -55,7 +64,9 @@ it("puts one pod on every node, bound to it by its affinity, with a daemon's tol
 	const w = world(daemonSet());
 	expect(where(w)).toEqual(["a=log:1", "b=log:1", "c=log:1"]);
 	const pod = pods(w)[0];
-	expect(pod?.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution).toEqual({ nodeSelectorTerms: [{ matchFields: [{ key: "metadata.name", operator: "In", values: ["a"] }] }] });
+	expect(pod?.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution).toEqual({
+		nodeSelectorTerms: [{ matchFields: [{ key: "metadata.name", operator: "In", values: ["a"] }] }],
+	});
 	expect(pod?.spec?.tolerations?.map(({ key, effect }) => `${key?.split("/")[1]}:${effect}`)).toEqual([
 		"not-ready:NoExecute",
 		"unreachable:NoExecute",
@@ -67,7 +78,14 @@ it("puts one pod on every node, bound to it by its affinity, with a daemon's tol
 	const hash = w.list<ControllerRevision>("apps/controllerrevisions")[0]?.metadata.labels?.["controller-revision-hash"];
 	expect(pod?.metadata.labels).toEqual({ app: "log", "controller-revision-hash": hash, "pod-template-generation": "1" });
 	run(w);
-	expect(status(w)).toMatchObject({ desiredNumberScheduled: 3, currentNumberScheduled: 3, numberReady: 3, updatedNumberScheduled: 3, numberAvailable: 3, numberMisscheduled: 0 });
+	expect(status(w)).toMatchObject({
+		desiredNumberScheduled: 3,
+		currentNumberScheduled: 3,
+		numberReady: 3,
+		updatedNumberScheduled: 3,
+		numberAvailable: 3,
+		numberMisscheduled: 0,
+	});
 });
 
 describe("nodes", () => {

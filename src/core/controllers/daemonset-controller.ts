@@ -3,7 +3,16 @@ import { semanticEqual } from "../meta/equality.ts";
 import type { DaemonSet, Node, Pod } from "../schema/kubernetes.d.ts";
 import { labelSelectorOf } from "../selector/label-selector.ts";
 import { claim } from "./claim.ts";
-import { type Action, type Controller, controllerOf, NOTHING, type ObjectChange, type ReconcileContext, type ReconcileResult, type View } from "./controller.ts";
+import {
+	type Action,
+	type Controller,
+	controllerOf,
+	NOTHING,
+	type ObjectChange,
+	type ReconcileContext,
+	type ReconcileResult,
+	type View,
+} from "./controller.ts";
 import { claimRevisions, ownerOfRevision, presentRevision, REVISION_LABEL, REVISIONS, truncateHistory } from "./controller-history.ts";
 import { revisionOf } from "./daemonset/daemon-pod.ts";
 import { keepDaemons } from "./daemonset/keep-daemons.ts";
@@ -46,7 +55,10 @@ function setsOfPod({ old, object }: ObjectChange, view: View): string[] {
 }
 
 /** Asks the Cluster object for the nodes, or tells it that they are no longer needed here. */
-const wantNodes = (namespace: string, wanted: boolean): Action => ({ type: "send", message: { to: { object: "cluster" }, body: { type: "wantNodes", namespace, wanted } } });
+const wantNodes = (namespace: string, wanted: boolean): Action => ({
+	type: "send",
+	message: { to: { object: "cluster" }, body: { type: "wantNodes", namespace, wanted } },
+});
 
 function reconcile(key: string, view: View, ctx: ReconcileContext, deps: DaemonSetDeps): ReconcileResult {
 	const set = view.get<DaemonSet>(DAEMON_SETS, key);
@@ -69,7 +81,8 @@ function reconcile(key: string, view: View, ctx: ReconcileContext, deps: DaemonS
 	const inUse = (other: (typeof all)[number]): boolean => other === revision || live.has(labelsOf(other)[REVISION_LABEL] ?? "");
 	if (set.spec.revisionHistoryLimit !== undefined) rollout.actions.push(...truncateHistory(all, inUse, set.spec.revisionHistoryLimit));
 	const status = statusOf(rollout, collisionCount);
-	if (!semanticEqual(status, set.status)) rollout.actions.push({ type: "updateStatus", resource: DAEMON_SETS, object: Object.assign(draftOf(set), { status }) });
+	if (!semanticEqual(status, set.status))
+		rollout.actions.push({ type: "updateStatus", resource: DAEMON_SETS, object: Object.assign(draftOf(set), { status }) });
 	return { actions: rollout.actions, requeueAfterMs: nextLookMs(rollout, pods.owned) };
 }
 

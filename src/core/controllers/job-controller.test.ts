@@ -17,7 +17,17 @@ function job(spec: Partial<JobSpec> = {}): Job {
 		apiVersion: "batch/v1",
 		kind: "Job",
 		metadata: { name: "sum" },
-		spec: { parallelism: 1, completions: 1, backoffLimit: 6, completionMode: "NonIndexed", suspend: false, podReplacementPolicy: "TerminatingOrFailed", selector: { matchLabels: { job: "sum" } }, template, ...spec },
+		spec: {
+			parallelism: 1,
+			completions: 1,
+			backoffLimit: 6,
+			completionMode: "NonIndexed",
+			suspend: false,
+			podReplacementPolicy: "TerminatingOrFailed",
+			selector: { matchLabels: { job: "sum" } },
+			template,
+			...spec,
+		},
 	};
 }
 
@@ -28,15 +38,21 @@ function world(spec: Partial<JobSpec> = {}): MemoryWorld {
 	return made;
 }
 
-const active = (w: MemoryWorld): Pod[] => pods(w).filter((pod) => pod.status?.phase !== "Succeeded" && pod.status?.phase !== "Failed" && !pod.metadata.deletionTimestamp);
+const active = (w: MemoryWorld): Pod[] =>
+	pods(w).filter((pod) => pod.status?.phase !== "Succeeded" && pod.status?.phase !== "Failed" && !pod.metadata.deletionTimestamp);
 const status = (w: MemoryWorld) => w.get<Job>(JOBS, "sum")?.status;
-const conditions = (w: MemoryWorld): string[] => (status(w)?.conditions ?? []).filter((c) => c.status === "True").map(({ type, reason }) => `${type}:${reason}`);
+const conditions = (w: MemoryWorld): string[] =>
+	(status(w)?.conditions ?? []).filter((c) => c.status === "True").map(({ type, reason }) => `${type}:${reason}`);
 const indexOf = (pod: Pod): number => Number(pod.metadata.annotations?.["batch.kubernetes.io/job-completion-index"]);
 
 function finish(w: MemoryWorld, pod: Pod | undefined, exitCode = 0, extra: Partial<NonNullable<Pod["status"]>> = {}): void {
 	const terminated = { exitCode, finishedAt: metaTime(w.nowMs) };
 	w.edit<Pod>("pods", pod?.metadata.name ?? "", (draft) => {
-		draft.status = { phase: exitCode === 0 ? "Succeeded" : "Failed", containerStatuses: [{ name: "main", image: "", imageID: "", ready: false, restartCount: 0, state: { terminated } }], ...extra };
+		draft.status = {
+			phase: exitCode === 0 ? "Succeeded" : "Failed",
+			containerStatuses: [{ name: "main", image: "", imageID: "", ready: false, restartCount: 0, state: { terminated } }],
+			...extra,
+		};
 	});
 	w.drain();
 }
@@ -131,11 +147,16 @@ describe("failures", () => {
 		w.advance(10_000);
 		finish(w, active(w)[0], 42);
 		expect(conditions(w)).toEqual(["FailureTarget:PodFailurePolicy", "Failed:PodFailurePolicy"]);
-		expect(status(w)?.conditions?.at(-1)?.message).toMatch(/^Container main for pod default\/sum-\w{5} failed with exit code 42 matching FailJob rule at index 0$/);
+		expect(status(w)?.conditions?.at(-1)?.message).toMatch(
+			/^Container main for pod default\/sum-\w{5} failed with exit code 42 matching FailJob rule at index 0$/,
+		);
 	});
 
 	it("replaces a pod on its way out at once, or when it has ended", () => {
-		for (const [podReplacementPolicy, count] of [["TerminatingOrFailed", 1], ["Failed", 0]] as const) {
+		for (const [podReplacementPolicy, count] of [
+			["TerminatingOrFailed", 1],
+			["Failed", 0],
+		] as const) {
 			const w = world({ podReplacementPolicy });
 			const name = active(w)[0]?.metadata.name ?? "";
 			w.edit<Pod>("pods", name, (pod) => void Object.assign(pod.spec ?? {}, { nodeName: "n1" }));
@@ -161,7 +182,9 @@ describe("indexes", () => {
 		expect(pod?.metadata.name).toMatch(/^sum-1-\w{5}$/);
 		expect(pod?.metadata.labels?.["batch.kubernetes.io/job-completion-index"]).toBe("1");
 		expect(pod?.spec?.hostname).toBe("sum-1");
-		expect(pod?.spec?.containers[0]?.env).toEqual([{ name: "JOB_COMPLETION_INDEX", valueFrom: { fieldRef: { apiVersion: "v1", fieldPath: "metadata.labels['batch.kubernetes.io/job-completion-index']" } } }]);
+		expect(pod?.spec?.containers[0]?.env).toEqual([
+			{ name: "JOB_COMPLETION_INDEX", valueFrom: { fieldRef: { apiVersion: "v1", fieldPath: "metadata.labels['batch.kubernetes.io/job-completion-index']" } } },
+		]);
 		finish(w, ofIndex(w, 1));
 		expect(active(w).map(indexOf).sort()).toEqual([0, 2]);
 		for (const index of [2, 3, 0]) finish(w, ofIndex(w, index));
@@ -185,7 +208,14 @@ describe("indexes", () => {
 
 	it("gives up beyond maxFailedIndexes, and fails an index at once on a FailIndex rule", () => {
 		const rules = [{ action: "FailIndex", onExitCodes: { operator: "In", values: [3] } }];
-		const w = world({ ...indexed, backoffLimitPerIndex: 5, maxFailedIndexes: 1, backoffLimit: 2_147_483_647, podFailurePolicy: { rules }, podReplacementPolicy: "Failed" });
+		const w = world({
+			...indexed,
+			backoffLimitPerIndex: 5,
+			maxFailedIndexes: 1,
+			backoffLimit: 2_147_483_647,
+			podFailurePolicy: { rules },
+			podReplacementPolicy: "Failed",
+		});
 		finish(w, ofIndex(w, 0), 3);
 		expect([status(w)?.failedIndexes, conditions(w)]).toEqual(["0", []]);
 		finish(w, ofIndex(w, 1), 3);

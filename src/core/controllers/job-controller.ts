@@ -3,7 +3,16 @@ import { semanticEqual } from "../meta/equality.ts";
 import type { Job, Pod } from "../schema/kubernetes.d.ts";
 import { labelSelectorOf } from "../selector/label-selector.ts";
 import { claim } from "./claim.ts";
-import { type Action, type Controller, controllerOf, NOTHING, type ObjectChange, type ReconcileContext, type ReconcileResult, type View } from "./controller.ts";
+import {
+	type Action,
+	type Controller,
+	controllerOf,
+	NOTHING,
+	type ObjectChange,
+	type ReconcileContext,
+	type ReconcileResult,
+	type View,
+} from "./controller.ts";
 import { draftOf, isBeingDeleted, labelsOf, nameOf, uidOf } from "./identity.ts";
 import { activePods, countAwaiting, countPods, type JobCounts } from "./job/job-counts.ts";
 import { deadlineInMs, isFinishedJob, type Outcome, outcomeOf } from "./job/job-outcome.ts";

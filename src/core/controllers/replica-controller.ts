@@ -92,7 +92,9 @@ function orphans<T extends ReplicaOwner>(rs: T, view: View, { matchLabels }: Rep
 
 function manageReplicas(rs: ReplicaOwner, pods: readonly Pod[], view: View, ctx: ReconcileContext, resource: string): Action[] {
 	const surplus = pods.length - (rs.spec?.replicas ?? 1);
-	return surplus < 0 ? createPods(rs, Math.min(-surplus, BURST_REPLICAS), view, ctx) : deletePods(rs, pods, Math.min(surplus, BURST_REPLICAS), view, ctx, resource);
+	return surplus < 0
+		? createPods(rs, Math.min(-surplus, BURST_REPLICAS), view, ctx)
+		: deletePods(rs, pods, Math.min(surplus, BURST_REPLICAS), view, ctx, resource);
 }
 
 function createPods(rs: ReplicaOwner, count: number, view: View, ctx: ReconcileContext): Action[] {

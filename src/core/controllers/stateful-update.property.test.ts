@@ -22,7 +22,9 @@ function take(world: MemoryWorld, resource: string, action: Step): void {
 		world.edit<StatefulSet | DaemonSet>(resource, "app", ({ spec }) => void Object.assign(spec?.template.spec?.containers[0] ?? {}, { image: action.image }));
 		return;
 	}
-	const candidates = pods(world).filter((pod) => (action.kind === "end" ? pod.metadata.deletionTimestamp : !pod.metadata.deletionTimestamp && !isReady(pod) && pod.spec?.nodeName));
+	const candidates = pods(world).filter((pod) =>
+		action.kind === "end" ? pod.metadata.deletionTimestamp : !pod.metadata.deletionTimestamp && !isReady(pod) && pod.spec?.nodeName,
+	);
 	const name = candidates[action.index % Math.max(1, candidates.length)]?.metadata.name;
 	if (name === undefined) return;
 	if (action.kind === "start") start(world, name);
@@ -30,7 +32,9 @@ function take(world: MemoryWorld, resource: string, action: Step): void {
 }
 
 function bind(world: MemoryWorld): void {
-	for (const pod of pods(world)) if (!pod.spec?.nodeName) world.edit<Pod>("pods", pod.metadata.name ?? "", (draft) => void Object.assign(draft.spec ?? {}, { nodeName: nodeOf(draft) ?? "node-1" }));
+	for (const pod of pods(world))
+		if (!pod.spec?.nodeName)
+			world.edit<Pod>("pods", pod.metadata.name ?? "", (draft) => void Object.assign(draft.spec ?? {}, { nodeName: nodeOf(draft) ?? "node-1" }));
 	world.drain();
 }
 
@@ -45,7 +49,13 @@ it("a StatefulSet never has fewer serving than maxUnavailable allows, nor a pod 
 		fc.array(step, { maxLength: 50 }),
 		(replicas, podManagementPolicy, unavailable, steps) => {
 			const world = new MemoryWorld([statefulSetController]);
-			const spec: StatefulSetSpec = { replicas, podManagementPolicy, selector: { matchLabels: { app: "app" } }, template, updateStrategy: { type: "RollingUpdate", rollingUpdate: { partition: 0, maxUnavailable: unavailable } } };
+			const spec: StatefulSetSpec = {
+				replicas,
+				podManagementPolicy,
+				selector: { matchLabels: { app: "app" } },
+				template,
+				updateStrategy: { type: "RollingUpdate", rollingUpdate: { partition: 0, maxUnavailable: unavailable } },
+			};
 			world.create("apps/statefulsets", { apiVersion: "apps/v1", kind: "StatefulSet", metadata: { name: "app" }, spec } as StatefulSet);
 			settle(world);
 			const names = Array.from({ length: replicas }, (_, i) => `app-${i}`);
@@ -58,39 +68,58 @@ it("a StatefulSet never has fewer serving than maxUnavailable allows, nor a pod 
 			}
 			settle(world);
 			const image = world.get<StatefulSet>("apps/statefulsets", "app")?.spec?.template.spec?.containers[0]?.image;
-			expect(pods(world).map((pod) => [pod.metadata.name, imageOf(pod)]).sort()).toEqual(names.map((name) => [name, image]));
+			expect(
+				pods(world)
+					.map((pod) => [pod.metadata.name, imageOf(pod)])
+					.sort(),
+			).toEqual(names.map((name) => [name, image]));
 		},
 	);
 	fc.assert(property, { numRuns: 150 });
 });
 
 it("a DaemonSet never takes more than maxUnavailable away, nor adds more than maxSurge, and arrives", () => {
-	const property = fc.property(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 0, max: 3 }), fc.integer({ min: 1, max: 3 }), fc.array(step, { maxLength: 50 }), (nodes, maxSurge, unavailable, steps) => {
-		const world = new MemoryWorld([daemonSetController({ knowsNodes: () => true })]);
-		for (let i = 0; i < nodes; i++) world.place("nodes", { apiVersion: "v1", kind: "Node", metadata: { name: `n${i}` } } as Node);
-		const rollingUpdate = maxSurge > 0 ? { maxSurge, maxUnavailable: 0 } : { maxSurge: 0, maxUnavailable: unavailable };
-		const set = { apiVersion: "apps/v1", kind: "DaemonSet", metadata: { name: "app" }, spec: { selector: { matchLabels: { app: "app" } }, template, updateStrategy: { type: "RollingUpdate", rollingUpdate } } };
-		world.create("apps/daemonsets", set as DaemonSet);
-		const run = (): void => {
-			for (let i = 0; i < 4 * nodes + 4; i++) {
+	const property = fc.property(
+		fc.integer({ min: 1, max: 6 }),
+		fc.integer({ min: 0, max: 3 }),
+		fc.integer({ min: 1, max: 3 }),
+		fc.array(step, { maxLength: 50 }),
+		(nodes, maxSurge, unavailable, steps) => {
+			const world = new MemoryWorld([daemonSetController({ knowsNodes: () => true })]);
+			for (let i = 0; i < nodes; i++) world.place("nodes", { apiVersion: "v1", kind: "Node", metadata: { name: `n${i}` } } as Node);
+			const rollingUpdate = maxSurge > 0 ? { maxSurge, maxUnavailable: 0 } : { maxSurge: 0, maxUnavailable: unavailable };
+			const set = {
+				apiVersion: "apps/v1",
+				kind: "DaemonSet",
+				metadata: { name: "app" },
+				spec: { selector: { matchLabels: { app: "app" } }, template, updateStrategy: { type: "RollingUpdate", rollingUpdate } },
+			};
+			world.create("apps/daemonsets", set as DaemonSet);
+			const run = (): void => {
+				for (let i = 0; i < 4 * nodes + 4; i++) {
+					world.drain();
+					bind(world);
+					kubelet(world, (pod) => Boolean(pod.spec?.nodeName));
+				}
+				world.drain();
+			};
+			run();
+			for (const action of steps) {
+				take(world, "apps/daemonsets", action);
 				world.drain();
 				bind(world);
-				kubelet(world, (pod) => Boolean(pod.spec?.nodeName));
+				expect(serving(world)).toBeGreaterThanOrEqual(nodes - rollingUpdate.maxUnavailable);
+				const staying = pods(world).filter((pod) => !pod.metadata.deletionTimestamp);
+				expect(staying.length).toBeLessThanOrEqual(nodes + rollingUpdate.maxSurge);
 			}
-			world.drain();
-		};
-		run();
-		for (const action of steps) {
-			take(world, "apps/daemonsets", action);
-			world.drain();
-			bind(world);
-			expect(serving(world)).toBeGreaterThanOrEqual(nodes - rollingUpdate.maxUnavailable);
-			const staying = pods(world).filter((pod) => !pod.metadata.deletionTimestamp);
-			expect(staying.length).toBeLessThanOrEqual(nodes + rollingUpdate.maxSurge);
-		}
-		run();
-		const image = world.get<DaemonSet>("apps/daemonsets", "app")?.spec?.template.spec?.containers[0]?.image;
-		expect(pods(world).map((pod) => [nodeOf(pod), imageOf(pod)]).sort()).toEqual(Array.from({ length: nodes }, (_, i) => [`n${i}`, image]));
-	});
+			run();
+			const image = world.get<DaemonSet>("apps/daemonsets", "app")?.spec?.template.spec?.containers[0]?.image;
+			expect(
+				pods(world)
+					.map((pod) => [nodeOf(pod), imageOf(pod)])
+					.sort(),
+			).toEqual(Array.from({ length: nodes }, (_, i) => [`n${i}`, image]));
+		},
+	);
 	fc.assert(property, { numRuns: 100 });
 });

@@ -33,8 +33,16 @@ function world(spec: Partial<StatefulSetSpec> = {}): MemoryWorld {
 	return made;
 }
 
-const names = (w: MemoryWorld): string[] => pods(w).map(({ metadata }) => metadata.name ?? "").sort();
-const images = (w: MemoryWorld): Record<string, string> => Object.fromEntries(pods(w).map((pod) => [pod.metadata.name, imageOf(pod)]).sort());
+const names = (w: MemoryWorld): string[] =>
+	pods(w)
+		.map(({ metadata }) => metadata.name ?? "")
+		.sort();
+const images = (w: MemoryWorld): Record<string, string> =>
+	Object.fromEntries(
+		pods(w)
+			.map((pod) => [pod.metadata.name, imageOf(pod)])
+			.sort(),
+	);
 const setSpec = (w: MemoryWorld, change: (spec: StatefulSetSpec) => void): void => {
 	w.edit<StatefulSet>(SETS, "db", ({ spec }) => change(spec as StatefulSetSpec));
 	w.drain();
@@ -61,7 +69,12 @@ describe("OrderedReady", () => {
 		const pod = w.get<Pod>("pods", "db-2") as Pod;
 		expect(pod.spec).toMatchObject({ hostname: "db-2", subdomain: "db" });
 		const revision = status(w)?.currentRevision ?? "";
-		expect(pod.metadata.labels).toEqual({ app: "db", "statefulset.kubernetes.io/pod-name": "db-2", "apps.kubernetes.io/pod-index": "2", "controller-revision-hash": revision });
+		expect(pod.metadata.labels).toEqual({
+			app: "db",
+			"statefulset.kubernetes.io/pod-name": "db-2",
+			"apps.kubernetes.io/pod-index": "2",
+			"controller-revision-hash": revision,
+		});
 		expect(status(w)).toMatchObject({ replicas: 3, readyReplicas: 3, availableReplicas: 3, currentReplicas: 3, updatedReplicas: 3, updateRevision: revision });
 	});
 
@@ -69,9 +82,17 @@ describe("OrderedReady", () => {
 		const w = world();
 		settle(w);
 		setSpec(w, (spec) => void (spec.replicas = 1));
-		expect(pods(w).filter((pod) => pod.metadata.deletionTimestamp).map((pod) => pod.metadata.name)).toEqual(["db-2"]);
+		expect(
+			pods(w)
+				.filter((pod) => pod.metadata.deletionTimestamp)
+				.map((pod) => pod.metadata.name),
+		).toEqual(["db-2"]);
 		end(w, "db-2");
-		expect(pods(w).filter((pod) => pod.metadata.deletionTimestamp).map((pod) => pod.metadata.name)).toEqual(["db-1"]);
+		expect(
+			pods(w)
+				.filter((pod) => pod.metadata.deletionTimestamp)
+				.map((pod) => pod.metadata.name),
+		).toEqual(["db-1"]);
 		settle(w);
 		expect(names(w)).toEqual(["db-0"]);
 	});
@@ -165,7 +186,12 @@ describe("updates", () => {
 		const w = world({ replicas: 5, podManagementPolicy: "Parallel", updateStrategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: "40%" } } });
 		settle(w);
 		setImage(w, "db:2");
-		expect(pods(w).filter((pod) => pod.metadata.deletionTimestamp).map((pod) => pod.metadata.name).sort()).toEqual(["db-3", "db-4"]);
+		expect(
+			pods(w)
+				.filter((pod) => pod.metadata.deletionTimestamp)
+				.map((pod) => pod.metadata.name)
+				.sort(),
+		).toEqual(["db-3", "db-4"]);
 	});
 
 	it("leaves pods alone under OnDelete until somebody deletes them", () => {
@@ -194,13 +220,19 @@ describe("updates", () => {
 });
 
 describe("volume claims", () => {
-	const claims = { volumeClaimTemplates: [{ apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: "data" }, spec: { accessModes: ["ReadWriteOnce"] } }], replicas: 2 };
+	const claims = {
+		volumeClaimTemplates: [{ apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: "data" }, spec: { accessModes: ["ReadWriteOnce"] } }],
+		replicas: 2,
+	};
 	const claimsIn = (w: MemoryWorld) => w.list<PersistentVolumeClaim>("persistentvolumeclaims");
 
 	it("makes each pod's claims before it and keeps them", () => {
 		const w = world(claims);
 		settle(w);
-		expect(claimsIn(w).map(({ metadata }) => [metadata.name, metadata.labels])).toEqual([["data-db-0", { app: "db" }], ["data-db-1", { app: "db" }]]);
+		expect(claimsIn(w).map(({ metadata }) => [metadata.name, metadata.labels])).toEqual([
+			["data-db-0", { app: "db" }],
+			["data-db-1", { app: "db" }],
+		]);
 		expect(w.get<Pod>("pods", "db-1")?.spec?.volumes).toEqual([{ name: "data", persistentVolumeClaim: { claimName: "data-db-1" } }]);
 		setSpec(w, (spec) => void (spec.replicas = 1));
 		settle(w);

@@ -63,7 +63,13 @@ function reconcile(key: string, view: View, ctx: ReconcileContext): ReconcileRes
 	return roll(beginRollout(set, pods.owned, present, view, ctx), present);
 }
 
-function beginRollout(set: StatefulSet, pods: readonly Pod[], { revision: update, all, actions }: TemplateRevision, view: View, ctx: ReconcileContext): Rollout {
+function beginRollout(
+	set: StatefulSet,
+	pods: readonly Pod[],
+	{ revision: update, all, actions }: TemplateRevision,
+	view: View,
+	ctx: ReconcileContext,
+): Rollout {
 	const current = all.find((revision) => nameOf(revision) === set.status?.currentRevision) ?? update;
 	return { set, view, ctx, pods, ...arrange(set, pods), current, update, actions: [...actions] };
 }
@@ -75,7 +81,8 @@ function roll(rollout: Rollout, { all, collisionCount }: TemplateRevision): Reco
 	const status = statusOf(rollout, collisionCount);
 	if (!semanticEqual(status, set.status)) actions.push({ type: "updateStatus", resource: STATEFUL_SETS, object: Object.assign(draftOf(set), { status }) });
 	const live = new Set([nameOf(rollout.current), nameOf(rollout.update), ...pods.map(revisionOf)]);
-	if (set.spec?.revisionHistoryLimit !== undefined) actions.push(...truncateHistory(all, (revision) => live.has(nameOf(revision)), set.spec.revisionHistoryLimit));
+	if (set.spec?.revisionHistoryLimit !== undefined)
+		actions.push(...truncateHistory(all, (revision) => live.has(nameOf(revision)), set.spec.revisionHistoryLimit));
 	return { actions, requeueAfterMs: isBeingDeleted(set) ? undefined : nextAvailabilityMs(rollout) };
 }
 

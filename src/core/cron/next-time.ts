@@ -20,7 +20,14 @@ export function nextTime(schedule: Schedule, afterMs: number, zone: TimeZone): n
 	const lastYear = zone.local(secondMs + SECOND_MS).year + YEARS_AHEAD_MAX;
 	const cursor: Cursor = { ms: secondMs + SECOND_MS, moved: false };
 	while (zone.local(cursor.ms).year <= lastYear) {
-		if (toMonth(schedule, cursor, zone) && toDay(schedule, cursor, zone) && toHour(schedule, cursor, zone) && toMinute(schedule, cursor, zone) && toSecond(cursor, zone)) return cursor.ms;
+		if (
+			toMonth(schedule, cursor, zone) &&
+			toDay(schedule, cursor, zone) &&
+			toHour(schedule, cursor, zone) &&
+			toMinute(schedule, cursor, zone) &&
+			toSecond(cursor, zone)
+		)
+			return cursor.ms;
 	}
 	return undefined;
 }

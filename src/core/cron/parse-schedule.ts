@@ -55,7 +55,13 @@ function parse(text: string): Schedule {
 	if (text.startsWith("@")) return parseDescriptor(text);
 	const fields = text.split(/\s+/u).filter((field) => field !== "");
 	if (fields.length !== FIELDS.length) throw new ScheduleError(`expected exactly ${FIELDS.length} fields, found ${fields.length}: [${fields.join(" ")}]`);
-	const [minute, hour, dayOfMonth, month, dayOfWeek] = FIELDS.map((bounds, i) => parseField(fields[i] ?? "", bounds)) as [FieldMatch, FieldMatch, FieldMatch, FieldMatch, FieldMatch];
+	const [minute, hour, dayOfMonth, month, dayOfWeek] = FIELDS.map((bounds, i) => parseField(fields[i] ?? "", bounds)) as [
+		FieldMatch,
+		FieldMatch,
+		FieldMatch,
+		FieldMatch,
+		FieldMatch,
+	];
 	return { type: "fields", minute, hour, dayOfMonth, month, dayOfWeek };
 }
 

@@ -27,7 +27,17 @@ export interface TimeZone {
 }
 
 function formatterOf(name: string): Intl.DateTimeFormat {
-	return new Intl.DateTimeFormat("en-US", { timeZone: name, hourCycle: "h23", era: "short", year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric" });
+	return new Intl.DateTimeFormat("en-US", {
+		timeZone: name,
+		hourCycle: "h23",
+		era: "short",
+		year: "numeric",
+		month: "numeric",
+		day: "numeric",
+		hour: "numeric",
+		minute: "numeric",
+		second: "numeric",
+	});
 }
 
 /** Whether there is a zone of this name, such as "Europe/Berlin" (time.LoadLocation); offsets are none. */

@@ -21,7 +21,12 @@ function job(spec: Partial<JobSpec> = {}): Job {
 }
 
 const statefulSet = (spec: Partial<NonNullable<StatefulSet["spec"]>> = {}): StatefulSet => {
-	const made: StatefulSet = { apiVersion: "apps/v1", kind: "StatefulSet", metadata: { name: "s" }, spec: { selector: { matchLabels: { a: "b" } }, template: { metadata: { labels: { a: "b" } }, spec: podSpec("Always") }, ...spec } };
+	const made: StatefulSet = {
+		apiVersion: "apps/v1",
+		kind: "StatefulSet",
+		metadata: { name: "s" },
+		spec: { selector: { matchLabels: { a: "b" } }, template: { metadata: { labels: { a: "b" } }, spec: podSpec("Always") }, ...spec },
+	};
 	statefulSetKind.defaults?.(made);
 	return made;
 };
@@ -30,9 +35,21 @@ describe("Job", () => {
 	it("gets a selector of its own uid, and the limits' defaults", () => {
 		const { spec, metadata } = job();
 		expect(spec?.selector).toEqual({ matchLabels: { "batch.kubernetes.io/controller-uid": "u1" } });
-		expect(spec?.template.metadata?.labels).toEqual({ "batch.kubernetes.io/controller-uid": "u1", "controller-uid": "u1", "batch.kubernetes.io/job-name": "j", "job-name": "j" });
+		expect(spec?.template.metadata?.labels).toEqual({
+			"batch.kubernetes.io/controller-uid": "u1",
+			"controller-uid": "u1",
+			"batch.kubernetes.io/job-name": "j",
+			"job-name": "j",
+		});
 		expect(metadata.labels).toEqual(spec?.template.metadata?.labels);
-		expect(spec).toMatchObject({ completions: 1, parallelism: 1, backoffLimit: 6, completionMode: "NonIndexed", suspend: false, podReplacementPolicy: "TerminatingOrFailed" });
+		expect(spec).toMatchObject({
+			completions: 1,
+			parallelism: 1,
+			backoffLimit: 6,
+			completionMode: "NonIndexed",
+			suspend: false,
+			podReplacementPolicy: "TerminatingOrFailed",
+		});
 		expect(job({ parallelism: 4 }).spec?.completions).toBeUndefined();
 		expect(job({ completionMode: "Indexed", completions: 2, backoffLimitPerIndex: 1 }).spec?.backoffLimit).toBe(2_147_483_647);
 		expect(jobKind.validate(job())).toEqual([]);
@@ -43,9 +60,18 @@ describe("Job", () => {
 		[{ completionMode: "Indexed", parallelism: 1 }, "spec.completions: Required value: when completion mode is Indexed"],
 		[{ backoffLimit: -1 }, "spec.backoffLimit: Invalid value: -1: must be greater than or equal to 0"],
 		[{ backoffLimitPerIndex: 1 }, "spec.backoffLimitPerIndex: Invalid value: 1: requires indexed completion mode"],
-		[{ selector: { matchLabels: { a: "b" } } }, "spec.selector: Invalid value: {\"matchLabels\":{\"batch.kubernetes.io/controller-uid\":\"u1\",\"a\":\"b\"}}: `selector` not auto-generated"],
-		[{ podFailurePolicy: { rules: [{ action: "Ignore" }] } }, 'spec.podFailurePolicy.rules[0]: Invalid value: {"action":"Ignore"}: specifying one of OnExitCodes and OnPodConditions is required'],
-		[{ podFailurePolicy: { rules: [{ action: "FailJob", onExitCodes: { operator: "In", values: [0] } }] } }, "spec.podFailurePolicy.rules[0].onExitCodes.values[0]: Invalid value: 0: must not be 0 for the In operator"],
+		[
+			{ selector: { matchLabels: { a: "b" } } },
+			'spec.selector: Invalid value: {"matchLabels":{"batch.kubernetes.io/controller-uid":"u1","a":"b"}}: `selector` not auto-generated',
+		],
+		[
+			{ podFailurePolicy: { rules: [{ action: "Ignore" }] } },
+			'spec.podFailurePolicy.rules[0]: Invalid value: {"action":"Ignore"}: specifying one of OnExitCodes and OnPodConditions is required',
+		],
+		[
+			{ podFailurePolicy: { rules: [{ action: "FailJob", onExitCodes: { operator: "In", values: [0] } }] } },
+			"spec.podFailurePolicy.rules[0].onExitCodes.values[0]: Invalid value: 0: must not be 0 for the In operator",
+		],
 		[{ successPolicy: { rules: [] } }, 'spec.successPolicy: Invalid value: {"rules":[]}: requires indexed completion mode'],
 		[{ managedBy: "me" }, 'spec.managedBy: Invalid value: "me": must be a domain-prefixed path (such as "acme.io/foo")'],
 	])("refuses %j", (spec, message) => {
@@ -89,11 +115,23 @@ describe("StatefulSet", () => {
 
 	it.each<[Partial<NonNullable<StatefulSet["spec"]>>, string]>([
 		[{ podManagementPolicy: "Random" }, "spec.podManagementPolicy: Invalid value: \"Random\": must be 'OrderedReady' or 'Parallel'"],
-		[{ updateStrategy: { type: "OnDelete", rollingUpdate: {} } }, "spec.updateStrategy.rollingUpdate: Invalid value: {}: only allowed for updateStrategy 'RollingUpdate'"],
-		[{ updateStrategy: { type: "RollingUpdate", rollingUpdate: { partition: -1 } } }, "spec.updateStrategy.rollingUpdate.partition: Invalid value: -1: must be greater than or equal to 0"],
-		[{ updateStrategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0 } } }, "spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value: 0: cannot be 0"],
+		[
+			{ updateStrategy: { type: "OnDelete", rollingUpdate: {} } },
+			"spec.updateStrategy.rollingUpdate: Invalid value: {}: only allowed for updateStrategy 'RollingUpdate'",
+		],
+		[
+			{ updateStrategy: { type: "RollingUpdate", rollingUpdate: { partition: -1 } } },
+			"spec.updateStrategy.rollingUpdate.partition: Invalid value: -1: must be greater than or equal to 0",
+		],
+		[
+			{ updateStrategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0 } } },
+			"spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value: 0: cannot be 0",
+		],
 		[{ selector: {} }, "spec.selector: Invalid value: {}: empty selector is invalid for statefulset"],
-		[{ persistentVolumeClaimRetentionPolicy: { whenDeleted: "Burn" } }, 'spec.persistentVolumeClaimRetentionPolicy.whenDeleted: Unsupported value: "Burn": supported values: "Delete", "Retain"'],
+		[
+			{ persistentVolumeClaimRetentionPolicy: { whenDeleted: "Burn" } },
+			'spec.persistentVolumeClaimRetentionPolicy.whenDeleted: Unsupported value: "Burn": supported values: "Delete", "Retain"',
+		],
 	])("refuses %j", (spec, message) => {
 		expect(messages(statefulSetKind.validate(statefulSet(spec)))).toContain(message);
 	});
@@ -110,7 +148,11 @@ describe("StatefulSet", () => {
 
 describe("DaemonSet", () => {
 	const set = (rollingUpdate: object): DaemonSet => {
-		const spec = { selector: { matchLabels: { a: "b" } }, template: { metadata: { labels: { a: "b" } }, spec: podSpec("Always") }, updateStrategy: { type: "RollingUpdate", rollingUpdate } };
+		const spec = {
+			selector: { matchLabels: { a: "b" } },
+			template: { metadata: { labels: { a: "b" } }, spec: podSpec("Always") },
+			updateStrategy: { type: "RollingUpdate", rollingUpdate },
+		};
 		const made: DaemonSet = { apiVersion: "apps/v1", kind: "DaemonSet", metadata: { name: "d" }, spec };
 		daemonSetKind.defaults?.(made);
 		return made;
@@ -118,8 +160,12 @@ describe("DaemonSet", () => {
 
 	it("surges or takes away, not both and not neither", () => {
 		expect(daemonSetKind.validate(set({}))).toEqual([]);
-		expect(messages(daemonSetKind.validate(set({ maxSurge: 1 })))).toEqual(["spec.updateStrategy.rollingUpdate.maxSurge: Invalid value: 1: may not be set when maxUnavailable is non-zero"]);
-		expect(messages(daemonSetKind.validate(set({ maxUnavailable: 0 })))).toEqual(["spec.updateStrategy.rollingUpdate.maxUnavailable: Required value: cannot be 0 when maxSurge is 0"]);
+		expect(messages(daemonSetKind.validate(set({ maxSurge: 1 })))).toEqual([
+			"spec.updateStrategy.rollingUpdate.maxSurge: Invalid value: 1: may not be set when maxUnavailable is non-zero",
+		]);
+		expect(messages(daemonSetKind.validate(set({ maxUnavailable: 0 })))).toEqual([
+			"spec.updateStrategy.rollingUpdate.maxUnavailable: Required value: cannot be 0 when maxSurge is 0",
+		]);
 	});
 
 	it("counts the versions of its template", () => {
@@ -128,13 +174,21 @@ describe("DaemonSet", () => {
 		const next = structuredClone(old);
 		Object.assign(next.spec?.template.spec ?? {}, { hostNetwork: true });
 		daemonSetKind.prepareUpdate?.(next, old, ctx);
-		expect([old, next].map(({ metadata }) => metadata.annotations)).toEqual([{ "deprecated.daemonset.template.generation": "1" }, { "deprecated.daemonset.template.generation": "2" }]);
+		expect([old, next].map(({ metadata }) => metadata.annotations)).toEqual([
+			{ "deprecated.daemonset.template.generation": "1" },
+			{ "deprecated.daemonset.template.generation": "2" },
+		]);
 	});
 });
 
 describe("CronJob", () => {
 	const cronJob = (spec: Partial<NonNullable<CronJob["spec"]>>, name = "c"): CronJob => {
-		const made: CronJob = { apiVersion: "batch/v1", kind: "CronJob", metadata: { name }, spec: { schedule: "* * * * *", jobTemplate: { spec: { template: { spec: podSpec("Never") } } }, ...spec } };
+		const made: CronJob = {
+			apiVersion: "batch/v1",
+			kind: "CronJob",
+			metadata: { name },
+			spec: { schedule: "* * * * *", jobTemplate: { spec: { template: { spec: podSpec("Never") } } }, ...spec },
+		};
 		cronJobKind.defaults?.(made);
 		return made;
 	};
@@ -153,12 +207,19 @@ describe("CronJob", () => {
 
 	it("leaves room in its name for those of its Jobs", () => {
 		expect(cronJobKind.validate(cronJob({}, "a".repeat(52)))).toEqual([]);
-		expect(messages(cronJobKind.validate(cronJob({}, "a".repeat(53))))).toEqual([`metadata.name: Invalid value: "${"a".repeat(53)}": must be no more than 52 characters`]);
+		expect(messages(cronJobKind.validate(cronJob({}, "a".repeat(53))))).toEqual([
+			`metadata.name: Invalid value: "${"a".repeat(53)}": must be no more than 52 characters`,
+		]);
 	});
 });
 
 it("a ReplicationController selects by its template's labels", () => {
-	const made = { apiVersion: "v1", kind: "ReplicationController", metadata: { name: "r" } as { name: string; labels?: Record<string, string> }, spec: { template: { metadata: { labels: { a: "b" } }, spec: podSpec("Always") } } };
+	const made = {
+		apiVersion: "v1",
+		kind: "ReplicationController",
+		metadata: { name: "r" } as { name: string; labels?: Record<string, string> },
+		spec: { template: { metadata: { labels: { a: "b" } }, spec: podSpec("Always") } },
+	};
 	replicationControllerKind.defaults?.(made);
 	expect(made).toMatchObject({ metadata: { labels: { a: "b" } }, spec: { replicas: 1, selector: { a: "b" } } });
 	expect(replicationControllerKind.validate(made)).toEqual([]);

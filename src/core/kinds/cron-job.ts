@@ -37,22 +37,27 @@ function validateSchedule({ schedule, timeZone }: CronJobSpec): FieldError[] {
 	}
 	if (timeZone === undefined) return errors;
 	if (timeZone === "") errors.push(invalid("spec.timeZone", timeZone, "timeZone must be nil or non-empty string"));
-	else if (timeZone.toLowerCase() === "local") errors.push(invalid("spec.timeZone", timeZone, "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones"));
+	else if (timeZone.toLowerCase() === "local")
+		errors.push(invalid("spec.timeZone", timeZone, "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones"));
 	else if (!isTimeZone(timeZone)) errors.push(invalid("spec.timeZone", timeZone, `unknown time zone ${timeZone}`));
 	return errors;
 }
 
 function validate({ metadata, spec }: CronJob): FieldError[] {
 	const errors: FieldError[] = [];
-	if (byteLength(metadata.name ?? "") > NAME_BYTES_MAX && !metadata.resourceVersion) errors.push(invalid("metadata.name", metadata.name, `must be no more than ${NAME_BYTES_MAX} characters`));
+	if (byteLength(metadata.name ?? "") > NAME_BYTES_MAX && !metadata.resourceVersion)
+		errors.push(invalid("metadata.name", metadata.name, `must be no more than ${NAME_BYTES_MAX} characters`));
 	if (!spec) return [...errors, required("spec.schedule")];
 	errors.push(...validateSchedule(spec), ...validateNonNegative({ "spec.startingDeadlineSeconds": spec.startingDeadlineSeconds }));
 	if (!spec.concurrencyPolicy) errors.push(required("spec.concurrencyPolicy"));
-	else if (!CONCURRENCY_POLICIES.includes(spec.concurrencyPolicy)) errors.push(notSupported("spec.concurrencyPolicy", spec.concurrencyPolicy, CONCURRENCY_POLICIES));
+	else if (!CONCURRENCY_POLICIES.includes(spec.concurrencyPolicy))
+		errors.push(notSupported("spec.concurrencyPolicy", spec.concurrencyPolicy, CONCURRENCY_POLICIES));
 	const job = spec.jobTemplate?.spec;
 	if (job?.manualSelector) errors.push(notSupported("spec.jobTemplate.spec.manualSelector", true, ["nil", "false"]));
 	errors.push(...validateJobSpec(job ?? { template: {} }, "spec.jobTemplate.spec"));
-	errors.push(...validateNonNegative({ "spec.successfulJobsHistoryLimit": spec.successfulJobsHistoryLimit, "spec.failedJobsHistoryLimit": spec.failedJobsHistoryLimit }));
+	errors.push(
+		...validateNonNegative({ "spec.successfulJobsHistoryLimit": spec.successfulJobsHistoryLimit, "spec.failedJobsHistoryLimit": spec.failedJobsHistoryLimit }),
+	);
 	return errors;
 }
 
@@ -79,7 +84,12 @@ export const cronJobKind = defineKind<CronJob>({
 		return podWarnings(spec, metadata?.annotations, "spec.jobTemplate.spec.template.");
 	},
 	columns: [
-		{ name: "Schedule", type: "string", description: "The schedule in Cron format, see https://en.wikipedia.org/wiki/Cron.", cell: (cronJob) => cronJob.spec?.schedule ?? "" },
+		{
+			name: "Schedule",
+			type: "string",
+			description: "The schedule in Cron format, see https://en.wikipedia.org/wiki/Cron.",
+			cell: (cronJob) => cronJob.spec?.schedule ?? "",
+		},
 		{
 			name: "Timezone",
 			type: "string",

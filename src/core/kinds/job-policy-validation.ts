@@ -15,7 +15,10 @@ export function validatePodFailurePolicy(spec: JobSpec, path: string): FieldErro
 	if (!policy) return [];
 	const at = `${path}.podFailurePolicy.rules`;
 	const rules = policy.rules ?? [];
-	const errors: FieldError[] = spec.template?.spec?.restartPolicy === "Never" ? [] : [invalid(`${path}.template.spec.restartPolicy`, spec.template?.spec?.restartPolicy, 'only "Never" is supported when podFailurePolicy is specified')];
+	const errors: FieldError[] =
+		spec.template?.spec?.restartPolicy === "Never"
+			? []
+			: [invalid(`${path}.template.spec.restartPolicy`, spec.template?.spec?.restartPolicy, 'only "Never" is supported when podFailurePolicy is specified')];
 	if (rules.length > RULES_MAX) errors.push(tooMany(at, rules.length, RULES_MAX));
 	const containers = new Set([...(spec.template?.spec?.containers ?? []), ...(spec.template?.spec?.initContainers ?? [])].map(({ name }) => name));
 	return [...errors, ...rules.flatMap((rule, i) => validateRule(rule, spec, containers, `${at}[${i}]`))];
@@ -44,12 +47,17 @@ function validateRule(rule: PodFailurePolicyRule, spec: JobSpec, containers: Rea
 	return errors;
 }
 
-function validateExitCodes({ containerName, operator, ...codes }: NonNullable<PodFailurePolicyRule["onExitCodes"]>, containers: ReadonlySet<string>, path: string): FieldError[] {
+function validateExitCodes(
+	{ containerName, operator, ...codes }: NonNullable<PodFailurePolicyRule["onExitCodes"]>,
+	containers: ReadonlySet<string>,
+	path: string,
+): FieldError[] {
 	const errors: FieldError[] = [];
 	const values = codes.values ?? [];
 	if (!operator) errors.push(required(`${path}.operator`, 'valid values: "In", "NotIn"'));
 	else if (operator !== "In" && operator !== "NotIn") errors.push(notSupported(`${path}.operator`, operator, ["In", "NotIn"]));
-	if (containerName !== undefined && !containers.has(containerName)) errors.push(invalid(`${path}.containerName`, containerName, "must be one of the container or initContainer names in the pod template"));
+	if (containerName !== undefined && !containers.has(containerName))
+		errors.push(invalid(`${path}.containerName`, containerName, "must be one of the container or initContainer names in the pod template"));
 	if (values.length === 0) errors.push(invalid(`${path}.values`, values, "at least one value is required"));
 	if (values.length > EXIT_CODES_MAX) errors.push(tooMany(`${path}.values`, values.length, EXIT_CODES_MAX));
 	const seen = new Set<number>();
@@ -80,14 +88,23 @@ function validateSuccessRule(rule: NonNullable<JobSpec["successPolicy"]>["rules"
 	const errors: FieldError[] = [];
 	let total = completions;
 	if (text !== undefined) {
-		if (text.length > SUCCEEDED_INDEXES_BYTES_MAX) errors.push({ type: "FieldValueTooLong", field: `${path}.succeededIndexes`, message: `Too long: may not be more than ${SUCCEEDED_INDEXES_BYTES_MAX} bytes` });
+		if (text.length > SUCCEEDED_INDEXES_BYTES_MAX)
+			errors.push({
+				type: "FieldValueTooLong",
+				field: `${path}.succeededIndexes`,
+				message: `Too long: may not be more than ${SUCCEEDED_INDEXES_BYTES_MAX} bytes`,
+			});
 		const indexes = parseIndexes(text, completions);
 		if (typeof indexes === "string") errors.push(invalid(`${path}.succeededIndexes`, text, `error parsing succeededIndexes: ${indexes}`));
 		else total = indexes.size;
 	}
 	if (count === undefined) return errors;
 	if (count < 0) errors.push(invalid(`${path}.succeededCount`, count, "must be greater than or equal to 0"));
-	if (count > completions) errors.push(invalid(`${path}.succeededCount`, count, `must be less than or equal to ${completions} (the number of specified completions)`));
-	if (count > total) errors.push(invalid(`${path}.succeededCount`, count, `must be less than or equal to ${total} (the number of indexes in the specified succeededIndexes field)`));
+	if (count > completions)
+		errors.push(invalid(`${path}.succeededCount`, count, `must be less than or equal to ${completions} (the number of specified completions)`));
+	if (count > total)
+		errors.push(
+			invalid(`${path}.succeededCount`, count, `must be less than or equal to ${total} (the number of indexes in the specified succeededIndexes field)`),
+		);
 	return errors;
 }

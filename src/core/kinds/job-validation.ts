@@ -16,15 +16,25 @@ const MANY_COMPLETIONS_PARALLELISM_MAX = 10_000;
 const MANAGED_BY_BYTES_MAX = 63;
 
 function validateNumbers(spec: JobSpec, path: string): FieldError[] {
-	const fields = ["parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished", "backoffLimitPerIndex", "maxFailedIndexes"] as const;
+	const fields = [
+		"parallelism",
+		"completions",
+		"activeDeadlineSeconds",
+		"backoffLimit",
+		"ttlSecondsAfterFinished",
+		"backoffLimitPerIndex",
+		"maxFailedIndexes",
+	] as const;
 	const errors = validateNonNegative(Object.fromEntries(fields.map((field) => [`${path}.${field}`, spec[field]])));
 	const { backoffLimitPerIndex, maxFailedIndexes, completions } = spec;
 	if (backoffLimitPerIndex === undefined && maxFailedIndexes !== undefined) {
 		errors.push(required(`${path}.backoffLimitPerIndex`, "when maxFailedIndexes is specified"));
 	}
 	if (maxFailedIndexes !== undefined) {
-		if (completions !== undefined && maxFailedIndexes > completions) errors.push(invalid(`${path}.maxFailedIndexes`, maxFailedIndexes, "must be less than or equal to completions"));
-		if (maxFailedIndexes > FAILED_INDEXES_MAX) errors.push(invalid(`${path}.maxFailedIndexes`, maxFailedIndexes, `must be less than or equal to ${FAILED_INDEXES_MAX}`));
+		if (completions !== undefined && maxFailedIndexes > completions)
+			errors.push(invalid(`${path}.maxFailedIndexes`, maxFailedIndexes, "must be less than or equal to completions"));
+		if (maxFailedIndexes > FAILED_INDEXES_MAX)
+			errors.push(invalid(`${path}.maxFailedIndexes`, maxFailedIndexes, `must be less than or equal to ${FAILED_INDEXES_MAX}`));
 	}
 	return errors;
 }
@@ -34,18 +44,32 @@ function validateCompletionMode(spec: JobSpec, path: string): FieldError[] {
 	if (mode === undefined) return [];
 	if (mode !== "Indexed" && mode !== "NonIndexed") return [notSupported(`${path}.completionMode`, mode, ["Indexed", "NonIndexed"])];
 	if (mode === "NonIndexed") {
-		const only = (field: "backoffLimitPerIndex" | "maxFailedIndexes"): FieldError[] => (spec[field] === undefined ? [] : [invalid(`${path}.${field}`, spec[field], "requires indexed completion mode")]);
+		const only = (field: "backoffLimitPerIndex" | "maxFailedIndexes"): FieldError[] =>
+			spec[field] === undefined ? [] : [invalid(`${path}.${field}`, spec[field], "requires indexed completion mode")];
 		return [...only("backoffLimitPerIndex"), ...only("maxFailedIndexes")];
 	}
 	const errors: FieldError[] = completions === undefined ? [required(`${path}.completions`, "when completion mode is Indexed")] : [];
-	if (parallelism > INDEXED_PARALLELISM_MAX) errors.push(invalid(`${path}.parallelism`, parallelism, `must be less than or equal to ${INDEXED_PARALLELISM_MAX} when completion mode is Indexed`));
+	if (parallelism > INDEXED_PARALLELISM_MAX)
+		errors.push(invalid(`${path}.parallelism`, parallelism, `must be less than or equal to ${INDEXED_PARALLELISM_MAX} when completion mode is Indexed`));
 	if (backoffLimitPerIndex === undefined || (completions ?? 0) <= FAILED_INDEXES_MAX) return errors;
 	if (maxFailedIndexes === undefined) errors.push(required(`${path}.maxFailedIndexes`, `must be specified when completions is above ${FAILED_INDEXES_MAX}`));
 	else if (maxFailedIndexes > MANY_COMPLETIONS_PARALLELISM_MAX) {
-		errors.push(invalid(`${path}.maxFailedIndexes`, maxFailedIndexes, `must be less than or equal to ${MANY_COMPLETIONS_PARALLELISM_MAX} when completions are above ${FAILED_INDEXES_MAX} and used with backoff limit per index`));
+		errors.push(
+			invalid(
+				`${path}.maxFailedIndexes`,
+				maxFailedIndexes,
+				`must be less than or equal to ${MANY_COMPLETIONS_PARALLELISM_MAX} when completions are above ${FAILED_INDEXES_MAX} and used with backoff limit per index`,
+			),
+		);
 	}
 	if (parallelism > MANY_COMPLETIONS_PARALLELISM_MAX) {
-		errors.push(invalid(`${path}.parallelism`, parallelism, `must be less than or equal to ${MANY_COMPLETIONS_PARALLELISM_MAX} when completions are above ${FAILED_INDEXES_MAX} and used with backoff limit per index`));
+		errors.push(
+			invalid(
+				`${path}.parallelism`,
+				parallelism,
+				`must be less than or equal to ${MANY_COMPLETIONS_PARALLELISM_MAX} when completions are above ${FAILED_INDEXES_MAX} and used with backoff limit per index`,
+			),
+		);
 	}
 	return errors;
 }
@@ -55,7 +79,7 @@ function validateManagedBy(managedBy: string | undefined, path: string): FieldEr
 	const slash = managedBy.indexOf("/");
 	const errors: FieldError[] = [];
 	if (managedBy === "") return [required(path)];
-	if (slash < 0 || slash === managedBy.length - 1) errors.push(invalid(path, managedBy, "must be a domain-prefixed path (such as \"acme.io/foo\")"));
+	if (slash < 0 || slash === managedBy.length - 1) errors.push(invalid(path, managedBy, 'must be a domain-prefixed path (such as "acme.io/foo")'));
 	else errors.push(...dns1123Subdomain(managedBy.slice(0, slash)).map((problem) => invalid(path, managedBy.slice(0, slash), problem)));
 	if (managedBy.length > MANAGED_BY_BYTES_MAX) errors.push(tooLong(path, MANAGED_BY_BYTES_MAX));
 	return errors;
@@ -92,7 +116,8 @@ function validateSelector(job: Job, spec: JobSpec): FieldError[] {
 	const errors = validateLabelSelector(spec.selector, "spec.selector");
 	if (errors.length > 0) return errors;
 	const labels = spec.template?.metadata?.labels ?? {};
-	if (!labelSelectorOf(spec.selector).matches(labels)) errors.push(invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`"));
+	if (!labelSelectorOf(spec.selector).matches(labels))
+		errors.push(invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`"));
 	return spec.manualSelector ? errors : [...errors, ...validateGeneratedSelector(job, spec, labels)];
 }
 

@@ -83,7 +83,8 @@ export const jobKind = defineKind<Job>({
 		{
 			name: "Completions",
 			type: "string",
-			description: "The number of pods which reached phase Succeeded. The value increases monotonically for a given spec. However, it may decrease in reaction to scale down of elastic indexed jobs.",
+			description:
+				"The number of pods which reached phase Succeeded. The value increases monotonically for a given spec. However, it may decrease in reaction to scale down of elastic indexed jobs.",
 			cell: completionsCell,
 		},
 		{ name: "Duration", type: "string", description: "Time required to complete the job.", cell: durationCell },

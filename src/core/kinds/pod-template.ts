@@ -35,6 +35,11 @@ export const podTemplateKind = defineKind<PodTemplate>({
 		)
 			.filter(({ name }) => name !== "Selector")
 			.map(({ priority: _wideOnly, ...column }) => column),
-		{ name: "Pod Labels", type: "string", description: "The labels that the pods of the template get.", cell: ({ template }) => formatLabels(template?.metadata?.labels) },
+		{
+			name: "Pod Labels",
+			type: "string",
+			description: "The labels that the pods of the template get.",
+			cell: ({ template }) => formatLabels(template?.metadata?.labels),
+		},
 	],
 });

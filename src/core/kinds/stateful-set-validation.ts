@@ -8,15 +8,21 @@ import { validateNonNegative, validateServingTemplate } from "./pod-template-val
 
 const RETENTION_POLICIES = ["Delete", "Retain"];
 /** What may change after the creation. */
-const MUTABLE = ["replicas", "ordinals", "template", "updateStrategy", "persistentVolumeClaimRetentionPolicy", "minReadySeconds", "revisionHistoryLimit"] as const;
+const MUTABLE = [
+	"replicas",
+	"ordinals",
+	"template",
+	"updateStrategy",
+	"persistentVolumeClaimRetentionPolicy",
+	"minReadySeconds",
+	"revisionHistoryLimit",
+] as const;
 const IMMUTABLE_ERROR =
 	"updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
 
 function validatePodManagement({ podManagementPolicy: policy }: StatefulSetSpec): FieldError[] {
 	if (!policy) return [required("spec.podManagementPolicy")];
-	return policy === "OrderedReady" || policy === "Parallel"
-		? []
-		: [invalid("spec.podManagementPolicy", policy, "must be 'OrderedReady' or 'Parallel'")];
+	return policy === "OrderedReady" || policy === "Parallel" ? [] : [invalid("spec.podManagementPolicy", policy, "must be 'OrderedReady' or 'Parallel'")];
 }
 
 function validateUpdateStrategy({ updateStrategy: strategy }: StatefulSetSpec): FieldError[] {

@@ -26,7 +26,9 @@ const HOST_NETWORK_TOLERATED: Toleration = { key: "node.kubernetes.io/network-un
 /** Those of the template, and what every daemon tolerates. */
 function tolerationsOf(spec: PodSpec | undefined): Toleration[] {
 	const added = [...TOLERATED, ...(spec?.hostNetwork ? [HOST_NETWORK_TOLERATED] : [])];
-	const own = (spec?.tolerations ?? []).filter((one) => !added.some((other) => one.key === other.key && one.effect === other.effect && one.operator === other.operator && (one.value ?? "") === ""));
+	const own = (spec?.tolerations ?? []).filter(
+		(one) => !added.some((other) => one.key === other.key && one.effect === other.effect && one.operator === other.operator && (one.value ?? "") === ""),
+	);
 	return [...own, ...added];
 }
 
@@ -59,7 +61,9 @@ function affinityFor(node: string, affinity: Affinity | undefined): Affinity {
 export function nodeOf(pod: Pod): string | undefined {
 	if (pod.spec?.nodeName) return pod.spec.nodeName;
 	const terms = pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
-	return terms.flatMap(({ matchFields = [] }) => matchFields.filter(({ key, operator }) => key === NODE_NAME_FIELD && operator === "In")).flatMap(({ values = [] }) => values)[0];
+	return terms
+		.flatMap(({ matchFields = [] }) => matchFields.filter(({ key, operator }) => key === NODE_NAME_FIELD && operator === "In"))
+		.flatMap(({ values = [] }) => values)[0];
 }
 
 export const revisionOf = (pod: Pod): string => labelsOf(pod)[REVISION_LABEL] ?? "";

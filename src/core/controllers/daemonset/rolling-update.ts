@@ -6,7 +6,8 @@ import { isFinished } from "../pod-state.ts";
 import { revisionOf } from "./daemon-pod.ts";
 import { createPod, deletePod, isServing, type NodePlace, type Rollout } from "./rollout.ts";
 
-const surgeOf = (set: DaemonSet, nodes: number): number => (isRolling(set) ? scaledValue(set.spec?.updateStrategy?.rollingUpdate?.maxSurge ?? 0, nodes, true) : 0);
+const surgeOf = (set: DaemonSet, nodes: number): number =>
+	isRolling(set) ? scaledValue(set.spec?.updateStrategy?.rollingUpdate?.maxSurge ?? 0, nodes, true) : 0;
 export const isRolling = (set: DaemonSet): boolean => set.spec?.updateStrategy?.type !== "OnDelete";
 export const allowsSurge = (set: DaemonSet): boolean => surgeOf(set, 100) > 0;
 

@@ -52,7 +52,8 @@ function byAge(a: Pod, b: Pod): number {
 	return x === y ? (nameOf(a) < nameOf(b) ? -1 : 1) : x < y ? -1 : 1;
 }
 
-export const isServing = (pod: Pod, { set, ctx }: Rollout): boolean => !isBeingDeleted(pod) && !isFinished(pod) && isAvailable(pod, set.spec?.minReadySeconds ?? 0, ctx.nowMs);
+export const isServing = (pod: Pod, { set, ctx }: Rollout): boolean =>
+	!isBeingDeleted(pod) && !isFinished(pod) && isAvailable(pod, set.spec?.minReadySeconds ?? 0, ctx.nowMs);
 
 export function deletePod(rollout: Rollout, pod: Pod): void {
 	if (isBeingDeleted(pod) || rollout.doomed.has(uidOf(pod)) || rollout.doomed.size >= BURST_REPLICAS) return;
@@ -68,7 +69,8 @@ export function createPod(rollout: Rollout, node: string): void {
 		return;
 	}
 	rollout.served.add(node);
-	const taken = (name: string): boolean => rollout.view.get(PODS, name) !== undefined || rollout.actions.some((action) => action.type === "create" && nameOf(action.object) === name);
+	const taken = (name: string): boolean =>
+		rollout.view.get(PODS, name) !== undefined || rollout.actions.some((action) => action.type === "create" && nameOf(action.object) === name);
 	let pod = podFor(rollout.set, node, rollout.hash, rollout.ctx.suffix);
 	while (taken(nameOf(pod))) pod = podFor(rollout.set, node, rollout.hash, rollout.ctx.suffix);
 	rollout.actions.push({ type: "create", resource: PODS, object: pod });

@@ -26,11 +26,16 @@ function ruleFits(rule: PodFailurePolicyRule, pod: Pod): string | undefined {
 		const container = fittingContainer(rule.onExitCodes, pod);
 		return container && `Container ${container.name} for pod ${name} failed with exit code ${container.exitCode}`;
 	}
-	const fits = (rule.onPodConditions ?? []).find((pattern) => pod.status?.conditions?.some(({ type, status }) => type === pattern.type && status === (pattern.status || "True")));
+	const fits = (rule.onPodConditions ?? []).find((pattern) =>
+		pod.status?.conditions?.some(({ type, status }) => type === pattern.type && status === (pattern.status || "True")),
+	);
 	return fits && `Pod ${name} has condition ${fits.type}`;
 }
 
-function fittingContainer({ containerName, operator, values }: NonNullable<PodFailurePolicyRule["onExitCodes"]>, pod: Pod): { name: string; exitCode: number } | undefined {
+function fittingContainer(
+	{ containerName, operator, values }: NonNullable<PodFailurePolicyRule["onExitCodes"]>,
+	pod: Pod,
+): { name: string; exitCode: number } | undefined {
 	for (const { name, state } of [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])]) {
 		const exitCode = state?.terminated?.exitCode;
 		// A container that ended well is no reason for a failure.

@@ -7,9 +7,11 @@ export function parseIndexes(text: string, completions: number): Set<number> | s
 	let last = -1;
 	for (const part of text.split(",")) {
 		const limits = part.split("-");
-		if (limits.length > 2) return `the fragment ${JSON.stringify(part)} violates the requirement that an index interval can have at most two parts separated by '-'`;
+		if (limits.length > 2)
+			return `the fragment ${JSON.stringify(part)} violates the requirement that an index interval can have at most two parts separated by '-'`;
 		const [first = Number.NaN, end = first] = limits.map((limit) => (/^[0-9]+$/.test(limit) ? Number(limit) : Number.NaN));
-		if (Number.isNaN(first) || Number.isNaN(end)) return `cannot convert string to integer for index: ${JSON.stringify(limits.find((limit) => !/^[0-9]+$/.test(limit)) ?? "")}`;
+		if (Number.isNaN(first) || Number.isNaN(end))
+			return `cannot convert string to integer for index: ${JSON.stringify(limits.find((limit) => !/^[0-9]+$/.test(limit)) ?? "")}`;
 		if (first >= completions || end >= completions) return `too large index: ${JSON.stringify(String(first >= completions ? first : end))}`;
 		if (first <= last) return `non-increasing order, previous: ${last}, current: ${first}`;
 		if (end < first || (limits.length === 2 && end === first)) return `non-increasing order, previous: ${first}, current: ${end}`;

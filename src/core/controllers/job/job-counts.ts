@@ -6,7 +6,18 @@ import type { Job, Pod } from "../../schema/kubernetes.d.ts";
 import { isActive } from "../pod-state.ts";
 import { failureVerdict } from "./failure-policy.ts";
 import { indexesOf } from "./index-set.ts";
-import { finishedAtMs, hasIndexLimit, INDEX_FAILURES, INDEX_IGNORED_FAILURES, indexOf, isFailed, isIndexed, isSucceeded, isTerminating, isTracked } from "./tracked-pods.ts";
+import {
+	finishedAtMs,
+	hasIndexLimit,
+	INDEX_FAILURES,
+	INDEX_IGNORED_FAILURES,
+	indexOf,
+	isFailed,
+	isIndexed,
+	isSucceeded,
+	isTerminating,
+	isTracked,
+} from "./tracked-pods.ts";
 
 export interface JobCounts {
 	succeeded: number;
@@ -55,7 +66,8 @@ function countFailure(counts: JobCounts, job: Job, pod: Pod, pods: readonly Pod[
 	const { action, message } = failureVerdict(job, pod);
 	const index = indexOf(pod);
 	if (action === "FailJob") counts.failJobMessage ??= message;
-	const keepsIndex = isIndexed(job) && hasIndexLimit(job) && isValidIndex(job, index) && !counts.succeededIndexes.has(index) && !counts.failedIndexes.has(index);
+	const keepsIndex =
+		isIndexed(job) && hasIndexLimit(job) && isValidIndex(job, index) && !counts.succeededIndexes.has(index) && !counts.failedIndexes.has(index);
 	if (keepsIndex) {
 		if (action === "FailIndex" || exceedsIndexLimit(job, pod, action)) counts.failedIndexes.add(index);
 		else if (action !== "FailJob" && !hasSuccessor(pod, job, pods)) return void counts.awaitingSuccessor.set(index, pod);
@@ -65,7 +77,12 @@ function countFailure(counts: JobCounts, job: Job, pod: Pod, pods: readonly Pod[
 }
 
 const hasSuccessor = (pod: Pod, job: Job, pods: readonly Pod[]): boolean =>
-	pods.some((other) => other !== pod && indexOf(other) === indexOf(pod) && (!isEnded(other, job) || failuresBefore(other) > failuresBefore(pod) || ignoredBefore(other) > ignoredBefore(pod)));
+	pods.some(
+		(other) =>
+			other !== pod &&
+			indexOf(other) === indexOf(pod) &&
+			(!isEnded(other, job) || failuresBefore(other) > failuresBefore(pod) || ignoredBefore(other) > ignoredBefore(pod)),
+	);
 
 export const failuresBefore = (pod: Pod): number => Number(pod.metadata.annotations?.[INDEX_FAILURES] ?? 0) || 0;
 export const ignoredBefore = (pod: Pod): number => Number(pod.metadata.annotations?.[INDEX_IGNORED_FAILURES] ?? 0) || 0;

@@ -12,7 +12,8 @@ export interface Outcome {
 	message: string;
 }
 
-export const jobCondition = (job: Job, type: string): JobCondition | undefined => job.status?.conditions?.find((condition) => condition.type === type && condition.status === "True");
+export const jobCondition = (job: Job, type: string): JobCondition | undefined =>
+	job.status?.conditions?.find((condition) => condition.type === type && condition.status === "True");
 export const isFinishedJob = (job: Job): boolean => jobCondition(job, "Complete") !== undefined || jobCondition(job, "Failed") !== undefined;
 
 /** An outcome once settled stays. */
@@ -36,7 +37,8 @@ function failureOf(job: Job, pods: readonly Pod[], counts: JobCounts, nowMs: num
 function indexFailure(job: Job, { failedIndexes, succeededIndexes }: JobCounts): Outcome | undefined {
 	const { backoffLimitPerIndex, maxFailedIndexes, completions = 0 } = job.spec ?? {};
 	if (!isIndexed(job) || backoffLimitPerIndex === undefined) return undefined;
-	if (maxFailedIndexes !== undefined && failedIndexes.size > maxFailedIndexes) return failure("MaxFailedIndexesExceeded", "Job has exceeded the specified maximal number of failed indexes");
+	if (maxFailedIndexes !== undefined && failedIndexes.size > maxFailedIndexes)
+		return failure("MaxFailedIndexesExceeded", "Job has exceeded the specified maximal number of failed indexes");
 	if (failedIndexes.size > 0 && failedIndexes.size + succeededIndexes.size >= completions) return failure("FailedIndexes", "Job has failed indexes");
 	return undefined;
 }
@@ -47,7 +49,9 @@ function exceedsBackoffLimit(job: Job, pods: readonly Pod[], { failed }: JobCoun
 	if (failed > limit) return true;
 	if (job.spec?.template.spec?.restartPolicy !== "OnFailure") return false;
 	const running = activePods(pods).filter((pod) => pod.status?.phase === "Running" || pod.status?.phase === "Pending");
-	const restarts = running.flatMap((pod) => [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]).reduce((sum, { restartCount }) => sum + restartCount, 0);
+	const restarts = running
+		.flatMap((pod) => [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])])
+		.reduce((sum, { restartCount }) => sum + restartCount, 0);
 	return limit === 0 ? restarts > 0 : restarts >= limit;
 }
 
@@ -63,7 +67,8 @@ function successOf(job: Job, pods: readonly Pod[], counts: JobCounts): Outcome |
 	for (const [index, { succeededIndexes, succeededCount }] of rules.entries()) {
 		const wanted = succeededIndexes === undefined ? undefined : indexesOf(succeededIndexes, job.spec?.completions ?? 0);
 		const met = wanted === undefined ? counts.succeededIndexes.size : [...wanted].filter((one) => counts.succeededIndexes.has(one)).length;
-		if (met >= (succeededCount ?? wanted?.size ?? Number.POSITIVE_INFINITY)) return { type: "SuccessCriteriaMet", reason: "SuccessPolicy", message: `Matched rules at index ${index}` };
+		if (met >= (succeededCount ?? wanted?.size ?? Number.POSITIVE_INFINITY))
+			return { type: "SuccessCriteriaMet", reason: "SuccessPolicy", message: `Matched rules at index ${index}` };
 	}
 	const { completions } = job.spec ?? {};
 	const reached = completions === undefined ? counts.succeeded > 0 && activePods(pods).length === 0 : counts.succeeded >= completions;

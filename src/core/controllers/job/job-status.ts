@@ -29,7 +29,8 @@ export function statusOf(job: Job, pods: readonly Pod[], counts: JobCounts, mana
 	};
 }
 
-const has = (conditions: readonly JobCondition[] | undefined, type: string): boolean => conditions?.some((condition) => condition.type === type && condition.status === "True") ?? false;
+const has = (conditions: readonly JobCondition[] | undefined, type: string): boolean =>
+	conditions?.some((condition) => condition.type === type && condition.status === "True") ?? false;
 
 function conditionsOf(job: Job, pods: readonly Pod[], outcome: Outcome | undefined, now: string): JobCondition[] {
 	const conditions = [...(job.status?.conditions ?? [])];

@@ -72,7 +72,9 @@ const byAge = (a: Pod, b: Pod): number => ((a.metadata.creationTimestamp ?? "") 
 function createPods(job: Job, count: number, present: readonly Pod[], pods: readonly Pod[], counts: JobCounts, view: View, ctx: ReconcileContext): Managed {
 	const waitMs = hasIndexLimit(job) ? 0 : backoffMs(job, pods, ctx.nowMs);
 	if (waitMs > 0) return { actions: [], active: 0, retryInMs: waitMs };
-	const indexes = isIndexed(job) ? pendingIndexes(job, present, counts, ctx.nowMs) : { ready: Array.from({ length: count }, () => undefined), retryInMs: undefined };
+	const indexes = isIndexed(job)
+		? pendingIndexes(job, present, counts, ctx.nowMs)
+		: { ready: Array.from({ length: count }, () => undefined), retryInMs: undefined };
 	const chosen = indexes.ready.slice(0, count);
 	const names = new Set<string>();
 	const actions = chosen.flatMap((index): Action[] => {
@@ -105,5 +107,8 @@ function pendingIndexes(job: Job, present: readonly Pod[], counts: JobCounts, no
 /** Takes away all that runs, when the Job ends ("counted" as failed) or is suspended. */
 export function deleteActive(job: Job, pods: readonly Pod[], counted: boolean): Managed {
 	const active = activePods(pods);
-	return { actions: active.slice(0, PODS_PER_RECONCILE_MAX).flatMap((pod) => (counted ? deletion(job, pod) : dismissal(job, pod))), active: Math.max(0, active.length - PODS_PER_RECONCILE_MAX) };
+	return {
+		actions: active.slice(0, PODS_PER_RECONCILE_MAX).flatMap((pod) => (counted ? deletion(job, pod) : dismissal(job, pod))),
+		active: Math.max(0, active.length - PODS_PER_RECONCILE_MAX),
+	};
 }

@@ -47,7 +47,10 @@ function failureAnnotations(job: Job, last: Pod | undefined): Record<string, str
 	if (last === undefined) return { [INDEX_FAILURES]: "0" };
 	const ignored = failureVerdict(job, last).action === "Ignore";
 	const ignoredFailures = ignoredBefore(last) + (ignored ? 1 : 0);
-	return { [INDEX_FAILURES]: String(failuresBefore(last) + (ignored ? 0 : 1)), ...(ignoredFailures > 0 ? { [INDEX_IGNORED_FAILURES]: String(ignoredFailures) } : {}) };
+	return {
+		[INDEX_FAILURES]: String(failuresBefore(last) + (ignored ? 0 : 1)),
+		...(ignoredFailures > 0 ? { [INDEX_IGNORED_FAILURES]: String(ignoredFailures) } : {}),
+	};
 }
 
 function addIndexVariable(container: Container): void {

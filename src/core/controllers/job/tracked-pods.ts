@@ -15,7 +15,8 @@ export const isTracked = (pod: Pod): boolean => pod.metadata.finalizers?.include
 export const isIndexed = (job: Job): boolean => job.spec?.completionMode === "Indexed";
 export const hasIndexLimit = (job: Job): boolean => job.spec?.backoffLimitPerIndex !== undefined;
 /** Whether a pod on its way out is replaced only when it has failed (KEP-3939). */
-export const replacesFailedOnly = (job: Job): boolean => job.spec?.podReplacementPolicy === "Failed" || (job.spec?.podReplacementPolicy === undefined && job.spec?.podFailurePolicy !== undefined);
+export const replacesFailedOnly = (job: Job): boolean =>
+	job.spec?.podReplacementPolicy === "Failed" || (job.spec?.podReplacementPolicy === undefined && job.spec?.podFailurePolicy !== undefined);
 
 export function withoutTracking(pod: Pod): Pod {
 	const draft = draftOf(pod);

@@ -3,7 +3,18 @@ import type { Pod } from "../../schema/kubernetes.d.ts";
 import { isBeingDeleted, nameOf } from "../identity.ts";
 import { isFinished } from "../pod-state.ts";
 import { identityMatches, ordinalOf, podNameOf, revisionOf, startOrdinal, withIdentity } from "./pod-identity.ts";
-import { deletePod, isCurrentWanted, isOrdered, isRolling, isRunningAndAvailable, isRunningAndReady, newPod, PODS, partitionOf, type Rollout } from "./rollout.ts";
+import {
+	deletePod,
+	isCurrentWanted,
+	isOrdered,
+	isRolling,
+	isRunningAndAvailable,
+	isRunningAndReady,
+	newPod,
+	PODS,
+	partitionOf,
+	type Rollout,
+} from "./rollout.ts";
 import { alignRetention, createMissingClaims, hasStaleClaim } from "./volume-claims.ts";
 
 /** True when the rollout must wait for what was begun here. */
@@ -47,7 +58,13 @@ function createPod(rollout: Rollout, ordinal: number): boolean {
 	}
 	if (hasStaleClaim(set, ordinal, view)) return true;
 	actions.push(...createMissingClaims(set, ordinal, name, view), { type: "create", resource: PODS, object: newPod(rollout, ordinal) });
-	actions.push({ type: "event", about: set, eventType: "Normal", reason: "SuccessfulCreate", message: `create Pod ${name} in StatefulSet ${nameOf(set)} successful` });
+	actions.push({
+		type: "event",
+		about: set,
+		eventType: "Normal",
+		reason: "SuccessfulCreate",
+		message: `create Pod ${name} in StatefulSet ${nameOf(set)} successful`,
+	});
 	return isOrdered(rollout);
 }
 

@@ -31,9 +31,11 @@ export const isRolling = (set: StatefulSet): boolean => set.spec?.updateStrategy
 export const partitionOf = (set: StatefulSet): number => set.spec?.updateStrategy?.rollingUpdate?.partition ?? 0;
 
 export const isRunningAndReady = (pod: Pod): boolean => pod.status?.phase === "Running" && isReady(pod);
-export const isRunningAndAvailable = (pod: Pod, { set, ctx }: Rollout): boolean => isRunningAndReady(pod) && isAvailable(pod, set.spec?.minReadySeconds ?? 0, ctx.nowMs);
+export const isRunningAndAvailable = (pod: Pod, { set, ctx }: Rollout): boolean =>
+	isRunningAndReady(pod) && isAvailable(pod, set.spec?.minReadySeconds ?? 0, ctx.nowMs);
 /** Serves: neither missing, nor on its way out, nor not yet available. */
-export const isServing = (pod: Pod | undefined, rollout: Rollout): pod is Pod => pod !== undefined && !isBeingDeleted(pod) && isRunningAndAvailable(pod, rollout);
+export const isServing = (pod: Pod | undefined, rollout: Rollout): pod is Pod =>
+	pod !== undefined && !isBeingDeleted(pod) && isRunningAndAvailable(pod, rollout);
 
 export function arrange(set: StatefulSet, pods: readonly Pod[]): { replicas: (Pod | undefined)[]; condemned: Pod[] } {
 	const start = startOrdinal(set);

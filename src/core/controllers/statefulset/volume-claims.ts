@@ -12,7 +12,9 @@ const templatesOf = (set: StatefulSet): readonly PersistentVolumeClaim[] => set.
 
 /** The pod's volumes: the claims in place of template volumes of their names. */
 export function claimVolumes(set: StatefulSet, ordinal: number, volumes: readonly Volume[] = []): { volumes?: Volume[] } {
-	const claims = templatesOf(set).map((template): Volume => ({ name: nameOf(template), persistentVolumeClaim: { claimName: claimName(set, template, ordinal) } }));
+	const claims = templatesOf(set).map(
+		(template): Volume => ({ name: nameOf(template), persistentVolumeClaim: { claimName: claimName(set, template, ordinal) } }),
+	);
 	const names = new Set(claims.map(({ name }) => name));
 	const all = [...claims, ...volumes.filter(({ name }) => !names.has(name))];
 	return all.length > 0 ? { volumes: all } : {};
@@ -54,7 +56,9 @@ function claimsOf(set: StatefulSet, ordinal: number, view: View): PersistentVolu
 
 /** A claim that goes with a former pod of this ordinal: the new one must wait for a fresh claim. */
 export function hasStaleClaim(set: StatefulSet, ordinal: number, view: View): boolean {
-	return claimsOf(set, ordinal, view).some((claim) => isBeingDeleted(claim) || claim.metadata.ownerReferences?.some(({ kind, controller }) => kind === "Pod" && controller === true));
+	return claimsOf(set, ordinal, view).some(
+		(claim) => isBeingDeleted(claim) || claim.metadata.ownerReferences?.some(({ kind, controller }) => kind === "Pod" && controller === true),
+	);
 }
 
 /** Makes the claims of a pod go when the retention policy says: with the set, or with the pod that is scaled away. */
