@@ -9,7 +9,14 @@ const WORKERD_TIMEOUT_MS = 60_000;
 export default defineConfig({
 	test: {
 		projects: [
-			{ test: { name: "unit", environment: "node", include: ["src/**/*.test.ts", "tools/**/*.test.ts", "test/*.test.ts", "test/golden/**/*.test.ts", "test/controllers/**/*.test.ts"] } },
+			{
+				test: {
+					name: "unit",
+					environment: "node",
+					setupFiles: ["test/support/fixed-seeds.ts"],
+					include: ["src/**/*.test.ts", "tools/**/*.test.ts", "test/*.test.ts", "test/golden/**/*.test.ts", "test/controllers/**/*.test.ts"],
+				},
+			},
 			{ test: { name: "sim", environment: "node", include: ["test/sim/**/*.test.ts"], testTimeout: SIM_TIMEOUT_MS } },
 			{
 				plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" }, miniflare: { bindings: { PETREL_SIGNING_KEY: testSigningKey() } } })],

@@ -77,9 +77,12 @@ it("keeps enough pods available, never makes too many, and arrives", () => {
 	);
 });
 
+/** A paused Deployment only scales, and scales its newest ReplicaSet without waiting for the others' pods, as upstream's does. */
+const unpausedStep = step.filter(({ kind }) => kind !== "pause");
+
 it("runs no two versions at once under Recreate", () => {
 	fc.assert(
-		fc.property(fc.integer({ min: 1, max: 5 }), fc.array(step, { maxLength: 40 }), (replicas, steps) => {
+		fc.property(fc.integer({ min: 1, max: 5 }), fc.array(unpausedStep, { maxLength: 40 }), (replicas, steps) => {
 			const world = new MemoryWorld([deploymentController, replicaSetController]);
 			world.create(DEPLOYMENTS, deployment("web", { replicas, strategy: { type: "Recreate" } }));
 			settle(world);

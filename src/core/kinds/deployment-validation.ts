@@ -14,7 +14,8 @@ export function validateIntOrPercent(value: number | string | undefined, path: s
 }
 
 export const isPercent = (value: number | string | undefined): value is string => typeof value === "string" && percent(value).length === 0;
-export const isZero = (value: number | string | undefined): boolean => value === undefined || value === 0 || (isPercent(value) && Number.parseInt(value, 10) === 0);
+export const isZero = (value: number | string | undefined): boolean =>
+	value === undefined || value === 0 || (isPercent(value) && Number.parseInt(value, 10) === 0);
 
 function validateRollingUpdate(update: RollingUpdateDeployment, path: string): FieldError[] {
 	const { maxUnavailable, maxSurge } = update;

@@ -27,10 +27,7 @@ export type ServingKind = "deployment" | "replicaset" | "statefulset" | "daemons
 const DEADLINE_KIND: Record<ServingKind, string> = { deployment: "ReplicaSet", replicaset: "ReplicaSet", statefulset: "StatefulSet", daemonset: "DaemonSet" };
 
 /** The template and the selector of a workload whose pods run for ever. `kind` as upstream's message names it. */
-export function validateServingTemplate(
-	spec: { selector?: LabelSelector; template?: PodTemplateSpec } | undefined,
-	kind: ServingKind,
-): FieldError[] {
+export function validateServingTemplate(spec: { selector?: LabelSelector; template?: PodTemplateSpec } | undefined, kind: ServingKind): FieldError[] {
 	const errors: FieldError[] = [];
 	const selector = spec?.selector;
 	const selectorErrors = validateLabelSelector(selector, "spec.selector");
