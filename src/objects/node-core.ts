@@ -41,6 +41,8 @@ export class NodeCore {
 	readonly #alarm: Alarm;
 	#connected: boolean;
 	#taints: Taint[];
+	/** An agent whose cursor is older has not heard since its node was given up for lost. */
+	#resyncSequence: number;
 	#pollDueMs: number | undefined;
 	/** When a poll that was held must be over: wakes an object whose sockets went with the whole control plane. */
 	#lossDueMs: number | undefined;
@@ -57,6 +59,7 @@ export class NodeCore {
 		this.#alarm = new Alarm(ports);
 		this.#connected = this.#meta("connected") === "true";
 		this.#taints = JSON.parse(this.#meta("taints") ?? "[]") as Taint[];
+		this.#resyncSequence = Number(this.#meta("resync") ?? 0);
 		if (this.#connected) this.#pollDueMs = ports.nowMs() + POLL_GAP_MS;
 		if (this.#taints.length > 0) this.#evictionDueMs = ports.nowMs();
 	}
@@ -78,7 +81,7 @@ export class NodeCore {
 
 	/** What changed since the agent's cursors, with the commands that wait for it. */
 	poll({ cursor, networkCursor }: Pick<PollRequest, "cursor" | "networkCursor">): PollResponse {
-		const full = cursor === 0 || cursor > this.#clock.cut();
+		const full = this.#isStranger(cursor);
 		const since = full ? 0 : cursor;
 		const desired = this.#ports.sql.all<DesiredRow>("SELECT * FROM desired WHERE sequence > ?", since);
 		const referenced = this.#ports.sql.all<ReferencedRow>("SELECT * FROM referenced WHERE sequence > ?", since);
@@ -251,6 +254,8 @@ export class NodeCore {
 		this.#setMeta("taints", JSON.stringify(taints));
 		const lost = (list: readonly Taint[]) => list.some((taint) => taint.effect === "NoExecute" && UNREACHABLE_TAINTS.includes(taint.key));
 		if (!lost(taints) || lost(was)) return;
+		this.#resyncSequence = this.#next();
+		this.#setMeta("resync", String(this.#resyncSequence));
 		for (const [name, pods] of Map.groupBy(this.#pods(), (pod) => pod.metadata.namespace ?? "")) {
 			const running = pods.filter((pod) => pod.metadata.deletionTimestamp === undefined);
 			this.#post({ to: { object: "namespace", name }, body: { type: "nodeLost", node: this.node, pods: running.map(podRef) } });
@@ -270,12 +275,17 @@ export class NodeCore {
 			});
 	}
 
+	/** Whether the agent must be told everything: it is new, or its pods were given up for lost since and it must report them anew. */
+	#isStranger(cursor: number): boolean {
+		return cursor === 0 || cursor > this.#clock.cut() || cursor < this.#resyncSequence;
+	}
+
 	#pods(): Pod[] {
 		return this.#ports.sql.all<DesiredRow>("SELECT * FROM desired WHERE body <> ''").map((row) => JSON.parse(row.body) as Pod);
 	}
 
 	#hasNews({ cursor, networkCursor }: Pick<HeldPoll, "cursor" | "networkCursor">): boolean {
-		if (cursor === 0 || cursor > this.#clock.cut() || [...this.#commands.values()].some(({ sent }) => !sent)) return true;
+		if (this.#isStranger(cursor) || [...this.#commands.values()].some(({ sent }) => !sent)) return true;
 		const query =
 			"SELECT 1 FROM desired WHERE sequence > ?1 UNION ALL SELECT 1 FROM referenced WHERE sequence > ?1 UNION ALL SELECT 1 FROM networks WHERE sequence > ?2 LIMIT 1";
 		return this.#ports.sql.all(query, cursor, networkCursor).length > 0;

@@ -78,6 +78,8 @@ describe("a node cut off from the control plane", () => {
 
 		far.cut();
 		await nodeReady(far.name, "Unknown", LOSS_TIMEOUT_MS);
+		const staying = async (): Promise<Pod[]> => on(await web(), far.name).filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+		await eventually("the eviction of the impatient pods", async () => ((await staying()).length === 0 ? true : undefined));
 		await kubectl.run("rollout", "status", "deployment/web", "--timeout=60s");
 		const moved = (await web()).filter(({ metadata }) => metadata.deletionTimestamp === undefined);
 		expect(on(moved, far.name)).toEqual([]);

@@ -53,7 +53,6 @@ export class Agent {
 		if (this.connected) return;
 		this.connected = true;
 		this.#poll();
-		this.#reportAll();
 	}
 
 	/** The agent's process dies and comes back: it knows its containers but asks for everything anew. */
@@ -87,6 +86,8 @@ export class Agent {
 
 	/** The Node object was thrown out of memory: its socket, and so this poll, is gone. */
 	pollAgain(): void {
+		// One that is about to be made reaches the object's next life.
+		if (this.#polling) return;
 		this.#held = undefined;
 		this.#poll();
 	}
@@ -99,6 +100,7 @@ export class Agent {
 		if (response.full) for (const uid of [...this.running.keys()]) if (!response.pods.some((pod) => pod.metadata.uid === uid)) this.running.delete(uid);
 		for (const pod of response.removed) this.running.delete(pod.uid);
 		for (const pod of response.pods) this.#want(pod);
+		if (response.full) this.#reportAll();
 		this.#poll();
 	}
 
