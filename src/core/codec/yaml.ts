@@ -8,7 +8,8 @@ import type { Json } from "../meta/object.ts";
 
 /** How many nodes aliases may stand for, against documents that grow without end ("billion laughs"). */
 export const MAX_YAML_ALIASES = 100;
-export const MAX_YAML_DEPTH = 1000;
+/** The parser recurses several frames for each level: more would come near the end of its stack on some runs. */
+export const MAX_YAML_DEPTH = 200;
 
 /** What YAML 1.1 has and go-yaml does not. */
 const LEFT_OUT = new Set([
