@@ -25,6 +25,7 @@ export default defineConfig({
 			{
 				test: {
 					name: "e2e",
+					globalSetup: ["test/e2e/support/install.ts"],
 					environment: "node",
 					include: ["test/e2e/**/*.test.ts"],
 					testTimeout: E2E_TIMEOUT_MS,
