@@ -18,7 +18,9 @@ import { SYSTEM_PRIORITY_CLASSES } from "../core/admission/plugins/priority.ts";
 import { schedule } from "../core/scheduler/schedule.ts";
 import { type Placement, podRefOf, schedulingPodOf } from "../core/scheduler/scheduling-pod.ts";
 import { applySchemaDefaults } from "../core/schema/decode.ts";
-import type { Namespace, Node, Pod } from "../core/schema/kubernetes.d.ts";
+import type { AdmissionConfiguration } from "../core/admission/configuration.ts";
+import type { LevelVersion } from "../core/admission/pod-security/policy.ts";
+import type { Namespace, Node, Pod, PriorityClass } from "../core/schema/kubernetes.d.ts";
 import type { Schema } from "../core/schema/types.ts";
 import { Allocator } from "./allocator.ts";
 import { clusterAuthorizer } from "./authorizer.ts";
@@ -32,6 +34,9 @@ import { createObject, updateObject, type WriteOptions } from "./write.ts";
 export interface ClusterPorts extends CorePorts {
 	/** PEM of the cluster's CA. */
 	rootCa: string;
+	admission: AdmissionConfiguration;
+	/** Asks a Namespace object which of its pods a new enforce level would not let in. */
+	existingPodWarnings(namespace: string, enforce: LevelVersion): Promise<string[]>;
 }
 
 /** How long a Namespace object may use its replica unasked; changes are pushed to it that long, in milliseconds. */
@@ -40,7 +45,14 @@ export const CONFIG_LEASE_MS = 60_000;
 const CONFIG_LEASE_MARGIN_MS = 10_000;
 const SYSTEM_NAMESPACES = ["default", "kube-system", "kube-public", "kube-node-lease"];
 /** Collections that Namespace objects hold a replica of. */
-const REPLICATED = ["rbac.authorization.k8s.io/clusterroles", "rbac.authorization.k8s.io/clusterrolebindings", "scheduling.k8s.io/priorityclasses"];
+const REPLICATED = [
+	"rbac.authorization.k8s.io/clusterroles",
+	"rbac.authorization.k8s.io/clusterrolebindings",
+	"scheduling.k8s.io/priorityclasses",
+	"storage.k8s.io/storageclasses",
+	"networking.k8s.io/ingressclasses",
+	"node.k8s.io/runtimeclasses",
+];
 /** The annotation that says which agent instance a Node's name belongs to. */
 export const INSTANCE_ANNOTATION = "petrel.dev/agent-instance";
 const NAMESPACES = "namespaces";
@@ -87,7 +99,9 @@ export class ClusterCore {
 			get: () => undefined,
 			list: () => [],
 			namespaceObject: () => null,
-			priorityClasses: () => this.core.server.store.list("scheduling.k8s.io/priorityclasses"),
+			priorityClasses: () => this.core.server.store.list<PriorityClass>("scheduling.k8s.io/priorityclasses"),
+			clusterList: <T extends KubeObject>(resource: string) => this.core.server.store.list<T>(resource),
+			configuration: ports.admission,
 		};
 		this.core = new ResourceCore(
 			{ ports, kinds: this.#definitions.registry, schema, namespace: "", admission, authorizer },
@@ -103,9 +117,11 @@ export class ClusterCore {
 	}
 
 	/** Serves a request for cluster-scoped objects. Throws a StatusError for what the client did wrong. */
-	serve(request: ApiRequest): ApiResponse {
+	async serve(request: ApiRequest): Promise<ApiResponse> {
 		this.authorize(request);
-		return this.core.turn(() => dispatch(this.core.server, request));
+		const { followUps = [], ...response } = this.core.turn(() => dispatch(this.core.server, request));
+		for (const question of followUps) response.warnings.push(...(await this.#ports.existingPodWarnings(question.namespace, question.enforce)));
+		return response;
 	}
 
 	/** Throws 403 unless the user may do this at cluster scope. */

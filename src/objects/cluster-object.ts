@@ -9,7 +9,10 @@ import type { ClusterConfig } from "../core/protocol/messages.ts";
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
 import { builtinSchema } from "../core/schema/builtin-schema.ts";
 import { answer, describe, errorAnswer, requestOf, statusOf } from "./answers.ts";
-import { ClusterCore } from "./cluster-core.ts";
+import { ClusterCore, type ClusterPorts } from "./cluster-core.ts";
+import { namespaceObject } from "./addresses.ts";
+import { admissionConfiguration } from "./admission-configuration.ts";
+import type { LevelVersion } from "../core/admission/pod-security/policy.ts";
 import type { DefinitionSet } from "./custom-definitions.ts";
 import { durablePorts } from "./durable-ports.ts";
 import { forbiddenRequest } from "../core/authz/attributes.ts";
@@ -25,7 +28,7 @@ export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRp
 	constructor(ctx: DurableObjectState, env: WorkerEnv) {
 		super(ctx, env);
 		countWake("Cluster");
-		this.#core = new ClusterCore({ ...durablePorts(ctx, env, ctx.id.name ?? ""), rootCa: env.PETREL_CA }, builtinKinds, builtinSchema);
+		this.#core = new ClusterCore(clusterPorts(ctx, env), builtinKinds, builtinSchema);
 		resumeWatches(ctx, this.#core.core);
 		this.#settle();
 	}
@@ -37,9 +40,9 @@ export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRp
 				this.#core.authorize(request);
 				return request.verb === "list" ? streamList(this.#core.core, http, request) : openWatch(this.ctx, this.#core.core, request);
 			}
-			const response = this.#core.serve(request);
+			const served = this.#core.serve(request);
 			this.#settle();
-			return answer(response);
+			return answer(await served);
 		} catch (error) {
 			return errorAnswer(error, describe(request));
 		}
@@ -115,6 +118,21 @@ export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRp
 	#settle(): void {
 		this.ctx.waitUntil(this.#core.core.settle());
 	}
+}
+
+/** What the Cluster object asks of a Namespace object. */
+interface NamespaceInternals {
+	existingPodWarnings(enforce: LevelVersion): Promise<string[]>;
+}
+
+function clusterPorts(ctx: DurableObjectState, env: WorkerEnv): ClusterPorts {
+	const cluster = ctx.id.name ?? "";
+	return {
+		...durablePorts(ctx, env, cluster),
+		rootCa: env.PETREL_CA,
+		admission: admissionConfiguration(env),
+		existingPodWarnings: (namespace, enforce) => (namespaceObject(env, cluster, namespace) as unknown as NamespaceInternals).existingPodWarnings(enforce),
+	};
 }
 
 function refusalOf(check: () => void): Status | null {

@@ -2,7 +2,11 @@
 import type { AdmissionView } from "../core/admission/admission.ts";
 import type { ApiRequest, ApiResponse } from "../core/api/request.ts";
 import type { Allocation, AllocationRequest, KindRegistry } from "../core/kinds/define-kind.ts";
-import type { Namespace, PriorityClass } from "../core/schema/kubernetes.d.ts";
+import type { KubeObject } from "../core/meta/object.ts";
+import type { AdmissionConfiguration } from "../core/admission/configuration.ts";
+import { existingPodWarnings } from "../core/admission/pod-security/existing-pods.ts";
+import type { LevelVersion } from "../core/admission/pod-security/policy.ts";
+import type { Namespace, Pod, PriorityClass } from "../core/schema/kubernetes.d.ts";
 import type { Schema } from "../core/schema/types.ts";
 import { namespaceControllers } from "../core/controllers/registry.ts";
 import { CUSTOM_RESOURCE_CLEANUP } from "../core/controllers/custom-resource-cleanup-controller.ts";
@@ -21,6 +25,7 @@ import { AllocationNeeded } from "./resource-server.ts";
 import { dispatch } from "./verbs/dispatch.ts";
 
 export interface NamespacePorts extends CorePorts {
+	admission: AdmissionConfiguration;
 	/** Asks the Cluster object for the configuration replica; null when the version at hand is still the present one. */
 	fetchConfig(haveVersion: number): Promise<ClusterConfig | null>;
 	/** Asks the Cluster object for the CustomResourceDefinitions. */
@@ -87,7 +92,8 @@ export class NamespaceCore {
 		for (let tries = 1; ; tries++) {
 			try {
 				this.core.server.allocation = allocation;
-				return this.core.turn(() => dispatch(this.core.server, request));
+				const { followUps: _, ...response } = this.core.turn(() => dispatch(this.core.server, request));
+				return response;
 			} catch (error) {
 				if (!(error instanceof AllocationNeeded) || tries >= ALLOCATION_TRIES) throw error;
 				allocation = await this.#ports.allocate(error.holder, error.request, error.dryRun);
@@ -114,6 +120,11 @@ export class NamespaceCore {
 		for (const message of messages) this.#take(message);
 		await this.ready();
 		this.core.arm();
+	}
+
+	/** The warnings that a new enforce level of this namespace comes with. */
+	existingPodWarnings(enforce: LevelVersion): string[] {
+		return existingPodWarnings(this.namespace, enforce, this.core.server.store.list<Pod>("pods"), this.#ports.admission.podSecurity.exemptions.runtimeClasses);
 	}
 
 	async wake(): Promise<void> {
@@ -226,6 +237,8 @@ export class NamespaceCore {
 			get: (resource, name) => this.core.server.store.get(resource, name),
 			list: (resource) => this.core.server.store.list(resource),
 			namespaceObject: () => this.#namespaceObject() ?? null,
+			clusterList: <T extends KubeObject>(resource: string) => (this.#config?.objects[resource] ?? []) as T[],
+			configuration: this.#ports.admission,
 			priorityClasses: () => (this.#config?.objects["scheduling.k8s.io/priorityclasses"] ?? []) as PriorityClass[],
 		};
 	}

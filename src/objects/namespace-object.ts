@@ -8,6 +8,8 @@ import type { ClusterConfig, PodRef } from "../core/protocol/messages.ts";
 import type { ServiceAccountTokenClaims, WorkerEnv } from "../core/protocol/tokens.ts";
 import { builtinSchema } from "../core/schema/builtin-schema.ts";
 import { clusterObject } from "./addresses.ts";
+import { admissionConfiguration } from "./admission-configuration.ts";
+import type { LevelVersion } from "../core/admission/pod-security/policy.ts";
 import { answer, describe, errorAnswer, requestOf, statusOf } from "./answers.ts";
 import type { DefinitionSet } from "./custom-definitions.ts";
 import { durablePorts } from "./durable-ports.ts";
@@ -36,6 +38,7 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 		const internals = (): ClusterInternals => clusterObject(env, cluster) as unknown as ClusterInternals;
 		const ports = {
 			...durablePorts(ctx, env, cluster),
+			admission: admissionConfiguration(env),
 			fetchConfig: (haveVersion: number) => internals().config(namespace, haveVersion),
 			fetchDefinitions: (haveVersion: number) => internals().definitions(haveVersion),
 			allocate: async (holder: string, request: AllocationRequest, dryRun: boolean) => allocated(await internals().allocate(holder, request, dryRun)),
@@ -67,6 +70,10 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 
 	async serviceAccountForToken(request: ApiRequest): Promise<ServiceAccountGrant | Refusal> {
 		return this.#answerRpc(request, () => serviceAccountGrant(this.#core.core.server, request));
+	}
+
+	async existingPodWarnings(enforce: LevelVersion): Promise<string[]> {
+		return this.#core.existingPodWarnings(enforce);
 	}
 
 	async boundTokenProblem(bound: ServiceAccountTokenClaims["kubernetes.io"]): Promise<string | null> {

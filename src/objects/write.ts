@@ -1,5 +1,5 @@
 /** The write path that verbs and controllers share: what rest.BeforeCreate, BeforeUpdate and BeforeDelete do upstream, then the commit. */
-import { admit } from "../core/admission/admission.ts";
+import { admit, type FollowUp } from "../core/admission/admission.ts";
 import { recordUpdate } from "../core/apply/managed-fields.ts";
 import type { UserInfo } from "../core/api/request.ts";
 import type { FieldError } from "../core/errors/field-error.ts";
@@ -22,6 +22,8 @@ export interface WriteOptions {
 	subresource: string;
 	dryRun: boolean;
 	addWarning(text: string): void;
+	/** Who can ask other objects after the write does so here. */
+	followUp?(question: FollowUp): void;
 	/** Server-side apply has set managedFields already. */
 	applied?: boolean;
 }
@@ -78,6 +80,7 @@ export function createObject(server: ResourceServer, kind: KindDefinition, objec
 			user: options.user,
 			dryRun: options.dryRun,
 			addWarning: options.addWarning,
+			followUp: (question) => options.followUp?.(question),
 			ctx,
 		},
 		server.admission,
@@ -172,6 +175,7 @@ export function updateObject(server: ResourceServer, kind: KindDefinition, next:
 			user: options.user,
 			dryRun: options.dryRun,
 			addWarning: options.addWarning,
+			followUp: (question) => options.followUp?.(question),
 			ctx,
 		},
 		server.admission,
@@ -237,6 +241,7 @@ export function deleteObject(
 			user: options.user,
 			dryRun: options.dryRun,
 			addWarning: () => {},
+			followUp: () => {},
 			ctx: server.hookContext(options.user),
 		},
 		server.admission,

@@ -61,7 +61,8 @@ function requestOf(step: Step): ApiRequest {
 async function answerOf(world: World, step: Step): Promise<{ code: number; warnings: string[]; body: unknown }> {
 	const request = requestOf(step);
 	try {
-		const { code, body, warnings } = request.namespace === "" ? world.cluster().serve(request) : await world.namespace(request.namespace).serve(request, false);
+		const { code, body, warnings } =
+			request.namespace === "" ? await world.cluster().serve(request) : await world.namespace(request.namespace).serve(request, false);
 		return { code, warnings, body: JSON.parse(body) };
 	} catch (error) {
 		if (!(error instanceof StatusError)) throw error;

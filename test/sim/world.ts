@@ -2,6 +2,7 @@
  * A whole cluster in one process and in virtual time: the portable cores of the Cluster, Namespace and Node objects over
  * node:sqlite, joined by a network that delays, loses and repeats, under one seed.
  */
+import { type AdmissionConfiguration, DEFAULT_CONFIGURATION } from "../../src/core/admission/configuration.ts";
 import type { ApiRequest } from "../../src/core/api/request.ts";
 import { builtinKinds } from "../../src/core/kinds/registry.ts";
 import type { KubeObject } from "../../src/core/meta/object.ts";
@@ -45,6 +46,8 @@ export class World {
 	readonly random: Random;
 	readonly timeline = new Timeline(START_MS);
 	readonly logged: string[] = [];
+	/** Set before the first object is woken. */
+	admission: AdmissionConfiguration = DEFAULT_CONFIGURATION;
 	faults: Faults = NO_FAULTS;
 	/** Told when a Node object is thrown out of memory: its agent's poll breaks. */
 	onNodeCrash: (name: string) => void = () => {};
@@ -62,7 +65,17 @@ export class World {
 	cluster(): ClusterCore {
 		return this.#core(
 			{ object: "cluster" },
-			(ports) => new ClusterCore({ ...ports, rootCa: "-----BEGIN CERTIFICATE-----" }, builtinKinds, builtinSchema),
+			(ports) =>
+				new ClusterCore(
+					{
+						...ports,
+						rootCa: "-----BEGIN CERTIFICATE-----",
+						admission: this.admission,
+						existingPodWarnings: async (namespace, enforce) => this.namespace(namespace).existingPodWarnings(enforce),
+					},
+					builtinKinds,
+					builtinSchema,
+				),
 		) as ClusterCore;
 	}
 
@@ -72,6 +85,7 @@ export class World {
 				name,
 				{
 					...ports,
+					admission: this.admission,
 					fetchConfig: async (haveVersion) => this.cluster().config(name, haveVersion),
 					fetchDefinitions: async (haveVersion) => this.cluster().definitions(haveVersion),
 					allocate: async (holder, request, dryRun) => this.cluster().allocate(holder, request, dryRun),
@@ -105,7 +119,7 @@ export class World {
 			body: object === undefined ? "" : JSON.stringify(object),
 			...request,
 		};
-		const answer = full.namespace === "" ? this.cluster().serve(full) : await this.namespace(full.namespace).serve(full, false);
+		const answer = full.namespace === "" ? await this.cluster().serve(full) : await this.namespace(full.namespace).serve(full, false);
 		await this.settle(full.namespace === "" ? { object: "cluster" } : { object: "namespace", name: full.namespace });
 		return JSON.parse(answer.body);
 	}

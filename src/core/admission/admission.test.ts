@@ -3,6 +3,7 @@ import { StatusError } from "../errors/status-error.ts";
 import { defineKind, type KindDefinition } from "../kinds/define-kind.ts";
 import type { KubeObject } from "../meta/object.ts";
 import type { LimitRange, LimitRangeItem, Namespace, Pod, PodSpec, PriorityClass, ServiceAccount } from "../schema/kubernetes.d.ts";
+import { DEFAULT_CONFIGURATION } from "./configuration.ts";
 import { type AdmissionOperation, type AdmissionRequest, admit } from "./admission.ts";
 
 const kindOf = (kind: string, plural: string, scope: "Namespaced" | "Cluster" = "Namespaced", group = ""): KindDefinition =>
@@ -44,6 +45,7 @@ function run(operation: AdmissionOperation, kind: KindDefinition, object: KubeOb
 		user,
 		dryRun: false,
 		addWarning: () => {},
+		followUp: () => {},
 		ctx: { nowMs: 0, suffix: (length) => "bcdfghjklm".slice(0, length), user },
 		...more,
 	};
@@ -52,6 +54,8 @@ function run(operation: AdmissionOperation, kind: KindDefinition, object: KubeOb
 		list: <T extends KubeObject>(resource: string) => (world.objects[resource] ?? []) as T[],
 		namespaceObject: () => world.namespace,
 		priorityClasses: () => world.classes,
+		clusterList: <T extends KubeObject>(resource: string) => (world.objects[resource] ?? []) as T[],
+		configuration: DEFAULT_CONFIGURATION,
 	});
 }
 

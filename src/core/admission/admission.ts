@@ -5,12 +5,13 @@ import { defaultTolerationSeconds } from "./plugins/default-toleration-seconds.t
 import { limitRanger } from "./plugins/limit-ranger.ts";
 import { namespaceLifecycle } from "./plugins/namespace-lifecycle.ts";
 import { nodeRestriction } from "./plugins/node-restriction.ts";
+import { podSecurity } from "./plugins/pod-security.ts";
 import { priority } from "./plugins/priority.ts";
 import { serviceAccount } from "./plugins/service-account.ts";
 
-export type { AdmissionOperation, AdmissionPlugin, AdmissionRequest, AdmissionView } from "./plugin.ts";
+export type { AdmissionOperation, AdmissionPlugin, AdmissionRequest, AdmissionView, FollowUp } from "./plugin.ts";
 
-const PLUGINS: readonly AdmissionPlugin[] = [namespaceLifecycle, limitRanger, serviceAccount, nodeRestriction, priority, defaultTolerationSeconds];
+const PLUGINS: readonly AdmissionPlugin[] = [namespaceLifecycle, limitRanger, serviceAccount, nodeRestriction, podSecurity, priority, defaultTolerationSeconds];
 
 function concerns(plugin: AdmissionPlugin, request: AdmissionRequest): boolean {
 	if (!plugin.operations.includes(request.operation)) return false;

@@ -2,7 +2,12 @@
 import { forbiddenError, type StatusError } from "../errors/status-error.ts";
 import type { HookContext, KindDefinition } from "../kinds/define-kind.ts";
 import type { KubeObject, ResourceName } from "../meta/object.ts";
+import type { AdmissionConfiguration } from "./configuration.ts";
+import type { LevelVersion } from "./pod-security/policy.ts";
 import type { Namespace, PriorityClass } from "../schema/kubernetes.d.ts";
+
+/** The pods of a namespace, against its new enforce level. */
+export type FollowUp = { type: "existingPods"; namespace: string; enforce: LevelVersion };
 
 export type AdmissionOperation = "CREATE" | "UPDATE" | "DELETE" | "CONNECT";
 
@@ -20,6 +25,8 @@ export interface AdmissionRequest {
 	user: { name: string; groups: readonly string[] };
 	dryRun: boolean;
 	addWarning(text: string): void;
+	/** Asks what only another object can answer, once the write is done; the answer comes as warnings. */
+	followUp(question: FollowUp): void;
 	ctx: HookContext;
 }
 
@@ -32,6 +39,9 @@ export interface AdmissionView {
 	/** The request's Namespace; null when there is none. */
 	namespaceObject(): Namespace | null;
 	priorityClasses(): readonly PriorityClass[];
+	/** A cluster-scoped collection: those that Namespace objects hold a replica of. */
+	clusterList<T extends KubeObject>(resource: ResourceName): readonly T[];
+	configuration: AdmissionConfiguration;
 }
 
 export interface AdmissionPlugin {

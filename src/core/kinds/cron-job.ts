@@ -71,6 +71,7 @@ export const cronJobKind = defineKind<CronJob>({
 	categories: ["all"],
 	scope: "Namespaced",
 	schema: "batch/v1.CronJob",
+	podTemplate: (cronJob) => cronJob.spec?.jobTemplate?.spec?.template,
 	subresources: { status: statusSubresource },
 	defaults,
 	prepareCreate(cronJob) {

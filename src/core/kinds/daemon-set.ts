@@ -47,6 +47,7 @@ export const daemonSetKind = defineKind<DaemonSet>({
 	categories: ["all"],
 	scope: "Namespaced",
 	schema: "apps/v1.DaemonSet",
+	podTemplate: (set) => set.spec?.template,
 	subresources: { status: statusSubresource },
 	defaults,
 	prepareCreate(set) {

@@ -5,6 +5,7 @@
  */
 import type { FieldError } from "../errors/field-error.ts";
 import { type JsonObject, type KubeObject, type ResourceName, resourceName } from "../meta/object.ts";
+import type { PodTemplateSpec } from "../schema/kubernetes.d.ts";
 import type { Schema } from "../schema/types.ts";
 
 export type Verb = "get" | "list" | "watch" | "create" | "update" | "patch" | "delete" | "deletecollection";
@@ -75,6 +76,8 @@ export interface KindDefinition<T extends KubeObject = KubeObject> {
 	subresources?: Subresources<T>;
 	/** The type's name in the schema: "apps/v1.Deployment". */
 	schema: string;
+	/** Where a kind whose objects make pods keeps the pods' template. */
+	podTemplate?(object: T): PodTemplateSpec | undefined;
 	/** Fills defaults that the schema's own `default` marks do not say (SetDefaults_X upstream). Mutates; must be idempotent. */
 	defaults?(object: T): void;
 	/** Strategy.PrepareForCreate: drops what a client may not set (status), sets generation. Mutates. */

@@ -39,6 +39,7 @@ export const deploymentKind = defineKind<Deployment>({
 	categories: ["all"],
 	scope: "Namespaced",
 	schema: "apps/v1.Deployment",
+	podTemplate: (deployment) => deployment.spec?.template,
 	subresources: {
 		status: {
 			prepareUpdate(next, old) {

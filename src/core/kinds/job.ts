@@ -64,6 +64,7 @@ export const jobKind = defineKind<Job>({
 	categories: ["all"],
 	scope: "Namespaced",
 	schema: "batch/v1.Job",
+	podTemplate: (job) => job.spec?.template,
 	subresources: { status: statusSubresource },
 	defaults,
 	prepareCreate(job) {

@@ -16,6 +16,7 @@ export const podTemplateKind = defineKind<PodTemplate>({
 	singular: "podtemplate",
 	scope: "Namespaced",
 	schema: "core/v1.PodTemplate",
+	podTemplate: (template) => template.template,
 	defaults(template) {
 		if (template.template?.spec) defaultPodSpec(template.template.spec);
 	},

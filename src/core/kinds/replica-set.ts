@@ -18,6 +18,7 @@ export const replicaSetKind = defineKind<ReplicaSet>({
 	categories: ["all"],
 	scope: "Namespaced",
 	schema: "apps/v1.ReplicaSet",
+	podTemplate: (set) => set.spec?.template,
 	subresources: {
 		status: statusSubresource,
 		scale: {

@@ -59,6 +59,7 @@ export const replicationControllerKind = defineKind<ReplicationController>({
 	categories: ["all"],
 	scope: "Namespaced",
 	schema: "core/v1.ReplicationController",
+	podTemplate: (controller) => controller.spec?.template,
 	subresources: {
 		status: statusSubresource,
 		scale: {

@@ -49,6 +49,7 @@ export const statefulSetKind = defineKind<StatefulSet>({
 	categories: ["all"],
 	scope: "Namespaced",
 	schema: "apps/v1.StatefulSet",
+	podTemplate: (set) => set.spec?.template,
 	subresources: {
 		status: statusSubresource,
 		scale: {

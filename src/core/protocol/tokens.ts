@@ -48,12 +48,14 @@ export interface ServiceAccountTokenClaims {
  * Bindings (environment) of the Worker. Secrets on an account; text bindings under plain workerd.
  *   PETREL_SIGNING_KEY  JWK (JSON) of an EC P-256 private key with `kid`
  *   PETREL_CA           PEM of the CA that signed the front door's certificate ("" on an account: a public one is used)
+ *   PETREL_ADMISSION    JSON of an AdmissionConfiguration (apiserver.config.k8s.io/v1); absent or "" for kube-apiserver's defaults
  * Durable Object namespaces: CLUSTER, NAMESPACE, NODE, SESSION (classes ClusterObject, NamespaceObject, NodeObject,
  * SessionObject, exported by src/worker/index.ts).
  */
 export interface WorkerEnv {
 	PETREL_SIGNING_KEY: string;
 	PETREL_CA: string;
+	PETREL_ADMISSION?: string;
 	CLUSTER: DurableObjectNamespace;
 	NAMESPACE: DurableObjectNamespace;
 	NODE: DurableObjectNamespace;

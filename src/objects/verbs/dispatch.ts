@@ -1,4 +1,5 @@
 /** From a request to its verb. */
+import type { FollowUp } from "../../core/admission/admission.ts";
 import type { ApiRequest, ApiResponse } from "../../core/api/request.ts";
 import { methodNotSupported, notFound, pathNotFound } from "../../core/errors/status-error.ts";
 import { type KindDefinition, resourceOf } from "../../core/kinds/define-kind.ts";
@@ -46,15 +47,21 @@ function handlerOf(server: ResourceServer, kind: KindDefinition, request: ApiReq
 	return handler;
 }
 
+/** An answer, and what is still to be asked of other objects for its warnings. */
+export interface DispatchedResponse extends ApiResponse {
+	followUps?: readonly FollowUp[];
+}
+
 /** Serves one authorised request from the store. Throws a StatusError for anything the client did wrong. */
-export function dispatch(server: ResourceServer, request: ApiRequest): ApiResponse {
+export function dispatch(server: ResourceServer, request: ApiRequest): DispatchedResponse {
 	const kind = kindOf(server, request);
 	if (request.subresource === "" && request.verb === "get") return getText(server, kind, request);
 	if (request.subresource === "" && request.verb === "list") return { code: 200, body: listBody(server, kind, request), warnings: [] };
 	const warnings: string[] = [];
+	const followUps: FollowUp[] = [];
 	const handler = handlerOf(server, kind, request);
-	const { code, object } = server.transaction(() => handler({ server, kind, request, warnings }));
-	return { code, body: JSON.stringify(object), warnings };
+	const { code, object } = server.transaction(() => handler({ server, kind, request, warnings, followUps }));
+	return { code, body: JSON.stringify(object), warnings, followUps };
 }
 
 function getText(server: ResourceServer, kind: KindDefinition, request: ApiRequest): ApiResponse {

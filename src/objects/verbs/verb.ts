@@ -1,4 +1,5 @@
 /** What every verb gets. */
+import type { FollowUp } from "../../core/admission/admission.ts";
 import type { ApiRequest } from "../../core/api/request.ts";
 import { notFound } from "../../core/errors/status-error.ts";
 import type { KindDefinition } from "../../core/kinds/define-kind.ts";
@@ -12,6 +13,7 @@ export interface VerbCall {
 	kind: KindDefinition;
 	request: ApiRequest;
 	warnings: string[];
+	followUps: FollowUp[];
 }
 
 export interface VerbResult {
@@ -28,7 +30,7 @@ export function existing(call: VerbCall): KubeObject {
 	return found;
 }
 
-export function writeOptions({ request, warnings }: VerbCall): WriteOptions {
+export function writeOptions({ request, warnings, followUps }: VerbCall): WriteOptions {
 	return {
 		user: request.user,
 		manager: managerOf(request),
@@ -36,6 +38,9 @@ export function writeOptions({ request, warnings }: VerbCall): WriteOptions {
 		dryRun: request.query.dryRun === true,
 		addWarning: (text) => {
 			if (!warnings.includes(text)) warnings.push(text);
+		},
+		followUp: (question) => {
+			followUps.push(question);
 		},
 	};
 }
