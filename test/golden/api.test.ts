@@ -87,7 +87,7 @@ describe("the API, by scripts", () => {
 			world.cluster();
 			await world.settle({ object: "cluster" });
 			await world.run(1_000);
-			for (const [i, step] of (parse(readFileSync(join(DIRECTORY, file), "utf8")) as Step[]).entries()) {
+			for (const [i, step] of (parse(readFileSync(join(DIRECTORY, file), "utf8"), { merge: true }) as Step[]).entries()) {
 				const answer = await answerOf(world, step);
 				expect(partOf(answer, step.expect), `step ${i + 1}: ${step.do}`).toEqual(step.expect);
 			}

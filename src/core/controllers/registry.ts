@@ -6,6 +6,7 @@ import { type DaemonSetDeps, daemonSetController } from "./daemonset-controller.
 import { type CleanupDeps, customResourceCleanupController } from "./custom-resource-cleanup-controller.ts";
 import { customResourceDefinitionController, type DefinitionDeps } from "./custom-resource-definition-controller.ts";
 import { deploymentController } from "./deployment-controller.ts";
+import { disruptionController } from "./disruption-controller.ts";
 import { endpointSliceController } from "./endpoint-slice-controller.ts";
 import { endpointsController } from "./endpoints-controller.ts";
 import { garbageCollector } from "./garbage-collector.ts";
@@ -23,6 +24,7 @@ import { rootCaController } from "./root-ca-controller.ts";
 import { serviceAccountController } from "./serviceaccount-controller.ts";
 import { serviceAllocationController } from "./service-allocation-controller.ts";
 import { serviceTableController } from "./service-table-controller.ts";
+import { staleDisruptionController } from "./stale-disruption-controller.ts";
 import { statefulSetController } from "./statefulset-controller.ts";
 import { ttlAfterFinishedController } from "./ttl-after-finished-controller.ts";
 
@@ -46,6 +48,8 @@ export function namespaceControllers(deps: NamespaceDeps): Controller[] {
 		jobController,
 		cronJobController,
 		ttlAfterFinishedController,
+		disruptionController(deps),
+		staleDisruptionController,
 		endpointSliceController,
 		endpointsController,
 		serviceTableController,
