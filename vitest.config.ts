@@ -1,5 +1,6 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { testEncryptionKeys } from "./test/support/test-keys.ts";
 
 const E2E_TIMEOUT_MS = 180_000;
 const SIM_TIMEOUT_MS = 120_000;
@@ -19,7 +20,12 @@ export default defineConfig({
 			},
 			{ test: { name: "sim", environment: "node", include: ["test/sim/**/*.test.ts"], testTimeout: SIM_TIMEOUT_MS } },
 			{
-				plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" }, miniflare: { bindings: { PETREL_SIGNING_KEY: testSigningKey() } } })],
+				plugins: [
+					cloudflareTest({
+						wrangler: { configPath: "./wrangler.toml" },
+						miniflare: { bindings: { PETREL_SIGNING_KEY: testSigningKey(), PETREL_ENCRYPTION_KEYS: testEncryptionKeys("test") } },
+					}),
+				],
 				test: { name: "workerd", include: ["test/workerd/**/*.test.ts"], testTimeout: WORKERD_TIMEOUT_MS },
 			},
 			{

@@ -24,12 +24,15 @@ export async function writeFileAtomic(path: string, content: string | Uint8Array
 
 export const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException | undefined)?.code === "ENOENT";
 
-/** The file's text, or undefined when there is no such file. */
-export async function readFileIfPresent(path: string): Promise<string | undefined> {
+/** The file's content, or undefined when there is no such file. */
+export async function readBytesIfPresent(path: string): Promise<Buffer | undefined> {
 	try {
-		return await readFile(path, "utf8");
+		return await readFile(path);
 	} catch (error) {
 		if (isMissing(error)) return undefined;
 		throw error;
 	}
 }
+
+/** The same as text. */
+export const readFileIfPresent = async (path: string): Promise<string | undefined> => (await readBytesIfPresent(path))?.toString("utf8");

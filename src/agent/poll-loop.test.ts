@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -103,6 +103,23 @@ describe("the desired state", () => {
 		expect(again.pods).toEqual([testPod()]);
 		expect(again.configMap("default", "settings")?.data).toEqual({ a: "b" });
 		expect(again.cursor).toBe(0);
+	});
+
+	it("tells nothing of its Secrets without the key, and reads what was written before it was sealed", async () => {
+		const secret = { apiVersion: "v1", kind: "Secret", metadata: { namespace: "default", name: "s" }, data: { password: "aHVudGVyMg==" } };
+		(await plane.poll()).answer({ full: true, cursor: 1, pods: [testPod()], secrets: [secret] });
+		await until(() => changes.length === 1);
+		const path = join(directory, "desired-state.json");
+		const content = await readFile(path);
+		expect(content.toString("latin1")).not.toContain("aHVudGVyMg==");
+		const copy = await mkdtemp(join(tmpdir(), "petrel-copy-"));
+		await writeFile(join(copy, "desired-state.json"), content);
+		expect(await new DesiredState(copy).load()).toBe(false);
+		await writeFile(join(copy, "desired-state.json"), JSON.stringify({ version: 1, pods: [testPod()], secrets: [secret] }));
+		const plain = new DesiredState(copy);
+		expect(await plain.load()).toBe(true);
+		expect(plain.secret("default", "s")?.data).toEqual(secret.data);
+		await rm(copy, { recursive: true });
 	});
 
 	it("that is half a file counts as none", async () => {

@@ -34,6 +34,7 @@ export async function writeControlPlane(data: DataDirectory, port: number, liste
 		certificate: "server.crt",
 		privateKey: "server.key",
 		signingKey: "signing-key.json",
+		encryptionKeys: "encryption-keys.json",
 		ca: "ca.crt",
 		state: data.file("state"),
 	});

@@ -2,6 +2,7 @@
 import { createCa, createServerCertificate, isKeyPair, serverNames } from "./certificates.ts";
 import { CliError } from "./cli-error.ts";
 import type { DataDirectory } from "./data-directory.ts";
+import { createEncryptionKeys } from "./encryption-keys.ts";
 import { createAdminToken, createSigningKey, isSignedWith } from "./tokens.ts";
 
 export interface Credentials {
@@ -21,6 +22,8 @@ export async function prepareCredentials(data: DataDirectory, nowMs: number, lis
 		data.write("signing-key.json", await createSigningKey());
 		data.remove("admin.token");
 	}
+	// A directory from before there was encryption gets its keys now; what it holds is sealed by the objects themselves.
+	if (data.read("encryption-keys.json") === undefined) data.write("encryption-keys.json", createEncryptionKeys());
 	const ca = { certificate: data.read("ca.crt") ?? "", privateKey: data.read("ca.key") ?? "" };
 	if (!isKeyPair(ca))
 		throw new CliError(`The CA in ${data.path} (ca.crt, ca.key) is damaged.`, "Restore both from a copy, or remove the directory to begin anew.");

@@ -4,6 +4,7 @@
  *   petrel.json       marks the directory as complete; the port used last
  *   ca.crt ca.key     the cluster's CA;  server.crt server.key  the front door's certificate, made at each start
  *   signing-key.json  what tokens are signed with;  admin.token  join.token
+ *   encryption-keys.json  what Secrets are sealed with at rest
  *   kubeconfig        for kubectl
  *   state/            the Durable Objects' storage
  *   node/             the agent's data;  images/  image files that the agent imports when it starts
@@ -37,6 +38,7 @@ const PLAIN_DIRECTORIES = ["logs", "images"] as const;
 const NEEDED_FILES = ["ca.crt", "ca.key", "signing-key.json"] as const;
 const OWN_ENTRIES: ReadonlySet<string> = new Set([
 	...NEEDED_FILES,
+	"encryption-keys.json",
 	"server.crt",
 	"server.key",
 	"admin.token",

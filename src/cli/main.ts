@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { agentCommand } from "./agent.ts";
 import { errorText } from "./cli-error.ts";
 import { downCommand } from "./down.ts";
+import { encryptionCommand } from "./encryption.ts";
 import { kubeconfigCommand } from "./kubeconfig.ts";
 import { statusCommand } from "./status.ts";
 import { nodeCommand } from "./token.ts";
@@ -10,7 +11,7 @@ import { upCommand } from "./up.ts";
 import { versionCommand } from "./version.ts";
 
 const program = new Command("petrel").description("Kubernetes without servers to run").exitOverride();
-for (const add of [upCommand, downCommand, statusCommand, kubeconfigCommand, agentCommand, nodeCommand, versionCommand]) add(program);
+for (const add of [upCommand, downCommand, statusCommand, kubeconfigCommand, agentCommand, nodeCommand, encryptionCommand, versionCommand]) add(program);
 
 try {
 	await program.parseAsync();

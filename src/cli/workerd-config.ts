@@ -15,6 +15,7 @@ export interface WorkerdFiles {
 	certificate: string;
 	privateKey: string;
 	signingKey: string;
+	encryptionKeys: string;
 	ca: string;
 	/** An existing directory. */
 	state: string;
@@ -49,6 +50,7 @@ const worker :Workerd.Worker = (
   compatibilityFlags = [${COMPATIBILITY_FLAGS.map(text).join(", ")}],
   bindings = [
     (name = "PETREL_SIGNING_KEY", text = embed ${text(files.signingKey)}),
+    (name = "PETREL_ENCRYPTION_KEYS", text = embed ${text(files.encryptionKeys)}),
     (name = "PETREL_CA", text = embed ${text(files.ca)}),
     ${bindings.join(",\n    ")},
   ],

@@ -59,6 +59,8 @@ const NAMESPACES = "namespaces";
 const NODES = "nodes";
 /** Before the name of a namespace that is told of the nodes, in the meta table. */
 const NODE_WATCHER = "node-watcher/";
+/** The encryption key that the cluster's objects were last told of, in the meta table. */
+const ENCRYPTION_KEY = "encryption-key";
 
 interface Liveness {
 	connected: boolean;
@@ -110,6 +112,7 @@ export class ClusterCore {
 			(changes) => this.#observe(changes),
 		);
 		this.#installDefinitions();
+		ports.sql.transaction(() => this.#announceKeys());
 		this.#bootstrap();
 		for (const { metadata } of this.core.server.store.list(NAMESPACES)) this.#ledger.setNamespace(metadata.name ?? "", metadata.labels ?? {});
 		for (const node of this.core.server.store.list<Node>(NODES)) this.#ledger.setNode(node);
@@ -425,6 +428,15 @@ export class ClusterCore {
 		const kind = this.core.server.kinds.byStoreName(resource);
 		if (kind === undefined) throw notFound({ group: "", resource }, resource);
 		return kind;
+	}
+
+	/** After a rotation of the encryption keys the cluster's objects are woken once, sleeping or not, to seal anew what they keep. */
+	#announceKeys(): void {
+		const { seal, sql } = this.#ports;
+		if (sql.all<{ value: string }>("SELECT value FROM meta WHERE key = ?", ENCRYPTION_KEY)[0]?.value === seal.keyId) return;
+		for (const { name } of this.core.server.store.names(NAMESPACES)) this.#post({ to: { object: "namespace", name }, body: { type: "keysRotated" } });
+		for (const { name } of this.core.server.store.names(NODES)) this.#post({ to: { object: "node", name }, body: { type: "keysRotated" } });
+		sql.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", ENCRYPTION_KEY, seal.keyId);
 	}
 
 	/** What every new cluster has. */

@@ -4,6 +4,8 @@ import type { WorkerEnv } from "../core/protocol/tokens.ts";
 import { migrate } from "../store/migrate.ts";
 import { clusterObject, namespaceObject, nodeObject } from "./addresses.ts";
 import { DurableSql } from "./durable-sql.ts";
+import { Envelope } from "./envelope.ts";
+import { keyringOf } from "./keyring.ts";
 import { logFault } from "./log.ts";
 import type { CorePorts, Delivery } from "./ports.ts";
 
@@ -23,6 +25,7 @@ export function durablePorts(ctx: DurableObjectState, env: WorkerEnv, cluster: s
 	migrate(sql);
 	return {
 		sql,
+		seal: new Envelope(sql, keyringOf(env.PETREL_ENCRYPTION_KEYS)),
 		nowMs: () => Date.now(),
 		random: () => crypto.getRandomValues(new Uint32Array(1))[0]! / 2 ** 32,
 		uuid: () => crypto.randomUUID(),

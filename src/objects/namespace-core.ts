@@ -165,6 +165,8 @@ export class NamespaceCore {
 				return;
 			case "deleteInstances":
 				return this.core.turn(() => this.core.runner.enqueue(CUSTOM_RESOURCE_CLEANUP, message.definition));
+			case "keysRotated":
+				return;
 			case "recordEvent":
 				return this.core.turn(() => recordEvent(this.core.server, message));
 			default:

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { NodeSql } from "../../test/support/node-sql.ts";
+import { testSeal } from "../../test/support/test-keys.ts";
 import type { PollResponse } from "../core/protocol/agent-protocol.ts";
 import type { MessageBody } from "../core/protocol/messages.ts";
 import type { Pod } from "../core/schema/kubernetes.d.ts";
@@ -21,6 +22,7 @@ function newNode() {
 	const sent: MessageBody[] = [];
 	const ports = {
 		sql,
+		seal: testSeal(sql),
 		nowMs: () => NOW_MS,
 		random: () => 0,
 		uuid: () => "",

@@ -62,6 +62,7 @@ export class NodeCore {
 		this.#resyncSequence = Number(this.#meta("resync") ?? 0);
 		if (this.#connected) this.#pollDueMs = ports.nowMs() + POLL_GAP_MS;
 		if (this.#taints.length > 0) this.#evictionDueMs = ports.nowMs();
+		ports.sql.transaction(() => this.#reseal());
 	}
 
 	/** Stores what the agent reports for delivery to whom it concerns. Call `settle` afterwards. */
@@ -89,7 +90,7 @@ export class NodeCore {
 			"SELECT * FROM networks WHERE sequence > ? ORDER BY sequence",
 			networkCursor,
 		);
-		const parsed = (resource: string) => referenced.filter((row) => row.resource === resource).map((row) => JSON.parse(row.body));
+		const parsed = (resource: string) => referenced.filter((row) => row.resource === resource).map((row) => JSON.parse(this.#opened(row)));
 		const commands = this.#takeCommands();
 		return {
 			version: AGENT_PROTOCOL_VERSION,
@@ -201,6 +202,8 @@ export class NodeCore {
 					JSON.stringify(message.services),
 				);
 				return;
+			case "keysRotated":
+				return;
 			case "nodeTaints":
 				return this.#taint(message.taints);
 			default:
@@ -237,15 +240,35 @@ export class NodeCore {
 			namespace,
 			name,
 		)[0];
-		if (old?.body === body) return;
+		if (old !== undefined && this.#opened({ resource, namespace, name, body: old.body }) === body) return;
 		this.#ports.sql.run(
 			"INSERT OR REPLACE INTO referenced (resource, namespace, name, sequence, body) VALUES (?, ?, ?, ?, ?)",
 			resource,
 			namespace,
 			name,
 			this.#next(),
-			body,
+			resource === "secrets" ? this.#ports.seal.seal(body, placeOf({ resource, namespace, name })) : body,
 		);
+	}
+
+	#opened(row: Omit<ReferencedRow, "sequence">): string {
+		return this.#ports.seal.open(row.body, placeOf(row));
+	}
+
+	/** After a rotation of the keys: what the agent was given is sealed anew. Few rows: a node's Secrets. */
+	#reseal(): void {
+		const { seal, sql } = this.#ports;
+		if (seal.outdatedPrefixes.length === 0) return;
+		const rows = sql.all<ReferencedRow>("SELECT * FROM referenced WHERE resource = 'secrets'");
+		for (const row of rows.filter(({ body }) => seal.outdatedPrefixes.some((prefix) => body.startsWith(prefix))))
+			sql.run(
+				"UPDATE referenced SET body = ? WHERE resource = ? AND namespace = ? AND name = ?",
+				seal.seal(this.#opened(row), placeOf(row)),
+				row.resource,
+				row.namespace,
+				row.name,
+			);
+		seal.forgetOutdated();
 	}
 
 	#taint(taints: Taint[]): void {
@@ -335,5 +358,7 @@ export class NodeCore {
 	}
 }
 
+/** For the seal. */
+const placeOf = ({ resource, namespace, name }: Omit<ReferencedRow, "sequence" | "body">): string => `${resource}/${namespace}/${name}`;
 const refOf = ({ uid, namespace, name }: DesiredRow): PodRef => ({ uid, namespace, name });
 const podRef = ({ metadata }: Pod): PodRef => ({ uid: metadata.uid ?? "", namespace: metadata.namespace ?? "", name: metadata.name ?? "" });

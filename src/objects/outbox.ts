@@ -10,6 +10,11 @@ import type { CorePorts } from "./ports.ts";
 const DELIVERY_MAX = 200;
 const RETRY_BASE_MS = 50;
 const RETRY_MAX_MS = 30_000;
+/** For the seal. */
+const PLACE = "outbox";
+
+/** Whether the message must not lie open while it waits. */
+const hasSecrets = (body: MessageBody): boolean => body.type === "assign" && body.secrets.length > 0;
 
 const targetOf = (address: ObjectAddress): string => (address.object === "cluster" ? "cluster" : `${address.object}/${address.name}`);
 
@@ -38,7 +43,13 @@ export class Outbox {
 	/** Call inside a transaction. */
 	post({ to, body }: ObjectMessage): void {
 		const target = targetOf(to);
-		this.#ports.sql.run("INSERT INTO outbox (id, target, body) VALUES (?, ?, ?)", this.#nextId++, target, JSON.stringify(body));
+		const text = JSON.stringify(body);
+		this.#ports.sql.run(
+			"INSERT INTO outbox (id, target, body) VALUES (?, ?, ?)",
+			this.#nextId++,
+			target,
+			hasSecrets(body) ? this.#ports.seal.seal(text, PLACE) : text,
+		);
 		if (!this.#waiting.has(target)) this.#waiting.set(target, { dueMs: 0, failures: 0 });
 	}
 
@@ -74,7 +85,7 @@ export class Outbox {
 		const rows = this.#ports.sql.all<{ id: number; body: string }>("SELECT id, body FROM outbox WHERE target = ? ORDER BY id LIMIT ?", target, DELIVERY_MAX);
 		const last = rows.at(-1);
 		if (last === undefined) return false;
-		const messages = rows.map((row) => JSON.parse(row.body) as MessageBody);
+		const messages = rows.map((row) => JSON.parse(this.#ports.seal.open(row.body, PLACE)) as MessageBody);
 		await this.#ports.deliver(addressOf(target), { from: this.#self, clock: this.#clock.cut(), messages });
 		this.#ports.sql.run("DELETE FROM outbox WHERE target = ? AND id <= ?", target, last.id);
 		return true;

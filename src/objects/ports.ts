@@ -1,5 +1,6 @@
 /** What the portable cores of the Durable Objects stand on: a Durable Object gives the real things, the simulator its own. */
 import type { MessageBody, ObjectAddress } from "../core/protocol/messages.ts";
+import type { Seal } from "../store/seal.ts";
 import type { Sql } from "../store/sql.ts";
 
 /** One delivery from an object's outbox. Idempotent at the receiver. */
@@ -12,6 +13,8 @@ export interface Delivery {
 
 export interface CorePorts {
 	sql: Sql;
+	/** Encryption at rest. */
+	seal: Seal;
 	nowMs(): number;
 	/** In [0, 1). */
 	random(): number;

@@ -33,6 +33,7 @@ export class ResourceCore {
 	readonly #alarm: Alarm;
 	#compactionDueMs: number | undefined;
 	#eventSweepDueMs: number | undefined;
+	#resealDueMs: number | undefined;
 	/** Changes since the last compaction. */
 	#logged = 0;
 
@@ -53,6 +54,7 @@ export class ResourceCore {
 		this.hub = new WatchHub(this.server);
 		this.#compactionDueMs = this.server.store.log.compactionDueMs();
 		this.#eventSweepDueMs = this.#sweepDueMs();
+		if (this.server.store.needsResealing) this.#resealDueMs = this.#ports.nowMs();
 	}
 
 	/** Does `work` and all that follows from it: reconciles, watch events. Messages leave by `settle`. */
@@ -82,12 +84,13 @@ export class ResourceCore {
 		this.turn(() => this.runner.takeDue());
 		this.#compact();
 		this.#sweepEvents();
+		this.#reseal();
 		await this.settle();
 	}
 
 	/** Sets the alarm to the next thing that is due. */
 	arm(): void {
-		this.#alarm.arm([this.runner.nextDueMs(), this.outbox.nextDueMs(), this.#compactionDueMs, this.#eventSweepDueMs]);
+		this.#alarm.arm([this.runner.nextDueMs(), this.outbox.nextDueMs(), this.#compactionDueMs, this.#eventSweepDueMs, this.#resealDueMs]);
 	}
 
 	#follow(): void {
@@ -107,6 +110,13 @@ export class ResourceCore {
 		if (this.#compactionDueMs === undefined || this.#compactionDueMs > this.#ports.nowMs()) return;
 		this.#logged = 0;
 		this.#compactionDueMs = this.#ports.sql.transaction(() => this.server.store.log.compact(this.#ports.nowMs()));
+	}
+
+	/** After a rotation of the keys: a batch at a time, so that requests come between. */
+	#reseal(): void {
+		if (this.#resealDueMs === undefined) return;
+		const more = this.#ports.sql.transaction(() => this.server.store.reseal());
+		this.#resealDueMs = more ? this.#ports.nowMs() : undefined;
 	}
 
 	#sweepEvents(): void {

@@ -77,7 +77,8 @@ export class ResourceServer {
 		this.admission = options.admission;
 		this.authorizer = options.authorizer;
 		this.replicas = options.replicas ?? {};
-		this.store = new Store(options.ports.sql);
+		const sealed = options.kinds.all().filter((kind) => kind.encrypted);
+		this.store = new Store(options.ports.sql, { seal: options.ports.seal, resources: new Set(sealed.map(resourceOf)) });
 	}
 
 	/** Where the types of a kind are found. */

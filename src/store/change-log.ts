@@ -1,6 +1,7 @@
 /** The change log: what a watch that resumes reads, kept until compaction. */
 import type { ResourceName } from "../core/meta/object.ts";
 import { momentOf, revisionAt } from "./revision-clock.ts";
+import type { SealedTexts } from "./sealed-texts.ts";
 import type { Sql } from "./sql.ts";
 import type { Summary } from "./store.ts";
 
@@ -32,10 +33,12 @@ type ChangeRow = { revision: number; resource: string; name: string; type: strin
 
 export class ChangeLog {
 	readonly #sql: Sql;
+	readonly #sealed: SealedTexts;
 	#compacted: number;
 
-	constructor(sql: Sql) {
+	constructor(sql: Sql, sealed: SealedTexts) {
 		this.#sql = sql;
+		this.#sealed = sealed;
 		this.#compacted = Number(sql.all<{ value: string }>("SELECT value FROM meta WHERE key = 'compacted'")[0]?.value ?? 0);
 	}
 
@@ -50,6 +53,7 @@ export class ChangeLog {
 		return this.#compacted;
 	}
 
+	/** `change.body` comes sealed, where its collection is. */
 	append(change: Change): void {
 		this.#sql.run(
 			"INSERT INTO changes (revision, resource, name, type, previous, body) VALUES (?, ?, ?, ?, ?, ?)",
@@ -66,12 +70,17 @@ export class ChangeLog {
 	since(resource: ResourceName, revision: number): Change[] | "expired" {
 		if (revision < this.#compacted) return "expired";
 		const rows = this.#sql.all<ChangeRow>("SELECT * FROM changes WHERE revision > ? AND resource = ? ORDER BY revision", revision, resource);
-		return rows.map((row) => ({ ...row, type: row.type as ChangeType, previous: row.previous === null ? null : (JSON.parse(row.previous) as Summary) }));
+		return rows.map((row) => ({
+			...this.#sealed.opened(resource, row),
+			type: row.type as ChangeType,
+			previous: row.previous === null ? null : (JSON.parse(row.previous) as Summary),
+		}));
 	}
 
 	/** The object as it was after the change of this revision; undefined once that is compacted away. */
 	at(revision: number): string | undefined {
-		return this.#sql.all<{ body: string }>("SELECT body FROM changes WHERE revision = ?", revision)[0]?.body;
+		const row = this.#sql.all<{ resource: string; name: string; body: string }>("SELECT resource, name, body FROM changes WHERE revision = ?", revision)[0];
+		return row && this.#sealed.opened(row.resource, row).body;
 	}
 
 	/**

@@ -6,6 +6,8 @@ import type { KubeObject, ResourceName } from "../core/meta/object.ts";
 import { ChangeLog } from "./change-log.ts";
 import { ObjectCache } from "./object-cache.ts";
 import { RevisionClock, revisionAt } from "./revision-clock.ts";
+import { SealedTexts } from "./sealed-texts.ts";
+import type { Sealing } from "./seal.ts";
 import type { Sql } from "./sql.ts";
 import { type SummaryEntry, SummaryIndex } from "./summary-index.ts";
 
@@ -51,14 +53,17 @@ export class Store {
 	readonly clock: RevisionClock;
 	readonly log: ChangeLog;
 	readonly #sql: Sql;
+	readonly #sealed: SealedTexts;
 	readonly #cache = new ObjectCache();
 	readonly #index = new SummaryIndex();
 	/** What was written since the last `settle`, to be read again if it is rolled back. */
 	readonly #written: { resource: ResourceName; name: string }[] = [];
 
-	constructor(sql: Sql) {
+	/** Without `sealing` everything is kept as it is. */
+	constructor(sql: Sql, sealing?: Sealing) {
 		this.#sql = sql;
-		this.log = new ChangeLog(sql);
+		this.#sealed = new SealedTexts(sql, sealing);
+		this.log = new ChangeLog(sql, this.#sealed);
 		this.clock = new RevisionClock(this.log.newest());
 	}
 
@@ -70,11 +75,12 @@ export class Store {
 
 	/** The object's JSON text: what a GET answers, without parsing. */
 	getText(resource: ResourceName, name: string): StoredObject | undefined {
-		return this.#sql.all<{ name: string; revision: number; body: string }>(
+		const row = this.#sql.all<{ name: string; revision: number; body: string }>(
 			"SELECT name, revision, body FROM objects WHERE resource = ? AND name = ?",
 			resource,
 			name,
 		)[0];
+		return row && this.#sealed.opened(resource, row);
 	}
 
 	/** Creates or replaces; sets metadata.resourceVersion and returns the object. `old` is what it replaces. */
@@ -82,7 +88,7 @@ export class Store {
 		const revision = this.clock.next(nowMs);
 		const name = object.metadata.name ?? "";
 		object.metadata.resourceVersion = String(revision);
-		const body = JSON.stringify(object);
+		const body = this.#sealed.textOf(resource, name, JSON.stringify(object));
 		this.#sql.run(
 			"INSERT OR REPLACE INTO objects (resource, name, uid, revision, labels, fields, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
 			resource,
@@ -108,7 +114,7 @@ export class Store {
 		const final = { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
 		this.#sql.run("DELETE FROM objects WHERE resource = ? AND name = ?", resource, name);
 		this.#indexOwners(resource, name, undefined, object);
-		this.log.append({ revision, resource, name, type: "DELETED", previous: summary, body: JSON.stringify(final) });
+		this.log.append({ revision, resource, name, type: "DELETED", previous: summary, body: this.#sealed.textOf(resource, name, JSON.stringify(final)) });
 		this.#cache.delete(resource, name);
 		this.#index.delete(resource, name);
 		this.#written.push({ resource, name });
@@ -127,9 +133,10 @@ export class Store {
 
 	/**
 	 * The objects from `first` to `last` as one text, joined by commas in SQL, when they are exactly those of these
-	 * revisions; else undefined.
+	 * revisions; else undefined. Sealed ones cannot be joined there.
 	 */
 	joinedTexts(resource: ResourceName, first: string, last: string, revisions: readonly number[]): string | undefined {
+		if (this.#sealed.concerns(resource)) return undefined;
 		const range = "FROM (SELECT revision, body FROM objects WHERE resource = ? AND name BETWEEN ? AND ? ORDER BY name)";
 		const size = this.#sql.all<{ bytes: number | null }>(`SELECT sum(octet_length(body)) AS bytes ${range}`, resource, first, last)[0];
 		if ((size?.bytes ?? 0) > JOINED_BYTES_MAX) return undefined;
@@ -141,11 +148,12 @@ export class Store {
 	/** The texts of the named objects, in the given order; those that have gone since are left out. */
 	texts(resource: ResourceName, names: readonly string[]): StoredObject[] {
 		const marks = names.map(() => "?").join(", ");
-		return this.#sql.all<{ name: string; revision: number; body: string }>(
+		const rows = this.#sql.all<{ name: string; revision: number; body: string }>(
 			`SELECT name, revision, body FROM objects WHERE resource = ? AND name IN (${marks}) ORDER BY name`,
 			resource,
 			...names,
 		);
+		return rows.map((row) => this.#sealed.opened(resource, row));
 	}
 
 	count(resource: ResourceName): number {
@@ -181,6 +189,16 @@ export class Store {
 				? this.#sql.all<OwnedRow>(query, uid)
 				: this.#sql.all<OwnedRow>(`${query} AND w.resource = ? AND w.controller = 1`, uid, controlled);
 		return rows.map(({ resource, name, revision }) => ({ resource, object: this.#load(resource, name, revision) }));
+	}
+
+	/** Whether something may be kept that an older key sealed, or none. */
+	get needsResealing(): boolean {
+		return this.#sealed.needsSweep;
+	}
+
+	/** Seals some of it anew; false when all is done. Call inside a transaction. */
+	reseal(): boolean {
+		return this.#sealed.sweep();
 	}
 
 	/** How much has been written: `rollback` goes back to it. */

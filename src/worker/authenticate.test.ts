@@ -26,6 +26,7 @@ beforeAll(async () => {
 	env = {
 		PETREL_SIGNING_KEY: JSON.stringify({ ...(await exportJWK(privateKey)), kid: "k" }),
 		PETREL_CA: "",
+		PETREL_ENCRYPTION_KEYS: "",
 		CLUSTER: { idFromName: (n: string) => n, get: () => cluster },
 		NAMESPACE: { idFromName: (n: string) => n, get: () => ({ boundTokenProblem: async () => problem }) },
 	} as unknown as WorkerEnv;

@@ -1,5 +1,6 @@
 /** /healthz, /livez, /readyz: this isolate answers, so it lives. Each check is a path of its own, as upstream has it. */
 import { pathNotFound } from "../core/errors/status-error.ts";
+import { keyringOf } from "../objects/keyring.ts";
 import { signingKeys } from "./keys.ts";
 import type { FrontDoor } from "./front-door.ts";
 
@@ -9,6 +10,9 @@ const CHECKS: Readonly<Record<string, Check>> = {
 	ping: async () => {},
 	"signing-key": async (c) => {
 		await signingKeys(c.env);
+	},
+	"encryption-keys": async (c) => {
+		keyringOf(c.env.PETREL_ENCRYPTION_KEYS);
 	},
 };
 

@@ -14,6 +14,7 @@ import { NodeCore } from "../../src/objects/node-core.ts";
 import type { CorePorts, Delivery } from "../../src/objects/ports.ts";
 import { migrate } from "../../src/store/migrate.ts";
 import { NodeSql } from "../support/node-sql.ts";
+import { testSeal } from "../support/test-keys.ts";
 import { Random } from "./random.ts";
 import { Timeline } from "./timeline.ts";
 
@@ -171,6 +172,7 @@ export class World {
 		const generation = slot.generation;
 		return {
 			sql: slot.sql,
+			seal: testSeal(slot.sql),
 			nowMs: () => this.timeline.nowMs,
 			random: () => this.random.next(),
 			uuid: () => `00000000-0000-4000-8000-${String(++this.#uids).padStart(12, "0")}`,

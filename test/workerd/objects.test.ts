@@ -1,11 +1,11 @@
 /** What the objects do by themselves in workerd: alarms, outboxes, and what their sleep must not lose. */
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { Deployment, Pod, ServiceAccount } from "../../src/core/schema/kubernetes.d.ts";
+import type { Deployment, Pod, Secret, ServiceAccount } from "../../src/core/schema/kubernetes.d.ts";
 import { ClusterObject } from "../../src/objects/cluster-object.ts";
 import { EVENT_TTL_MS } from "../../src/objects/event-recorder.ts";
-import { clusterStub, namespaceStub } from "./support/bindings.ts";
-import { type List, namespace, pod, pods } from "./support/objects.ts";
+import { clusterStub, namespaceStub, nodeStub } from "./support/bindings.ts";
+import { type List, namespace, pod, pods, secret } from "./support/objects.ts";
 import { TestAgent } from "./support/test-agent.ts";
 import { eventually, TestCluster } from "./support/test-cluster.ts";
 
@@ -138,5 +138,35 @@ describe("an object at rest", () => {
 		await evictDurableObject(stub);
 		await cluster.call("GET", "/api/v1/namespaces/default/events");
 		expect(await runDurableObjectAlarm(stub)).toBe(false);
+	});
+});
+
+describe("encryption at rest", () => {
+	it("keeps no Secret's text in any table of any object, and streams the list of them all the same", async () => {
+		const cluster = await TestCluster.create();
+		const agent = await TestAgent.ready(cluster);
+		const path = "/api/v1/namespaces/default/secrets";
+		await cluster.call("POST", path, secret("key", { password: "hunter2-in-the-clear" }));
+		await cluster.call("PATCH", `${path}/key`, { stringData: { other: "hunter3-in-the-clear" } }, { contentType: "application/merge-patch+json" });
+		const reader = pod("reader");
+		Object.assign(reader.spec?.containers[0] ?? {}, { envFrom: [{ secretRef: { name: "key" } }] });
+		await cluster.call("POST", pods(), reader);
+		await agent.pod(({ metadata }) => metadata.name === "reader");
+		const list = await cluster.call<List<Secret>>("GET", path);
+		expect(list.items.map(({ data }) => atob(data?.["password"] ?? ""))).toEqual(["hunter2-in-the-clear"]);
+		for (const stub of [namespaceStub(cluster.name, "default"), nodeStub(cluster.name, agent.name), clusterStub(cluster.name)]) {
+			const kept = await runInDurableObject(stub, (_object, { storage: { sql } }) =>
+				JSON.stringify(
+					sql
+						.exec<{ name: string }>("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\'")
+						.toArray()
+						.map(({ name }) => sql.exec(`SELECT * FROM ${name}`).toArray()),
+				),
+			);
+			for (const text of ["hunter2-in-the-clear", "hunter3-in-the-clear"]) {
+				expect(kept).not.toContain(text);
+				expect(kept).not.toContain(btoa(text));
+			}
+		}
 	});
 });

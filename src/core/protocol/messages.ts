@@ -65,6 +65,8 @@ export type MessageBody =
 	| { type: "network"; namespace: string; sequence: number; services: ServiceEntry[] }
 	/** Cluster -> Namespace: these nodes are gone: their pods can be collected. */
 	| { type: "nodeGone"; node: string; pods: PodRef[] }
+	/** Cluster -> Namespace, Node: the encryption keys were rotated. Nothing but to be awake: an object that wakes seals anew what older keys sealed. */
+	| { type: "keysRotated" }
 	/** Namespace -> Cluster: it places daemons and wants to hear of the nodes, or no longer. */
 	| { type: "wantNodes"; namespace: string; wanted: boolean }
 	/** Cluster -> Namespace: the nodes, trimmed to what daemons are placed by; `sequence` orders these messages. */

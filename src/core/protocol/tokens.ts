@@ -47,6 +47,7 @@ export interface ServiceAccountTokenClaims {
 /**
  * Bindings (environment) of the Worker. Secrets on an account; text bindings under plain workerd.
  *   PETREL_SIGNING_KEY  JWK (JSON) of an EC P-256 private key with `kid`
+ *   PETREL_ENCRYPTION_KEYS  JWK Set (JSON) of AES-256 keys (kty "oct"); the first seals what is kept, the others still open it
  *   PETREL_CA           PEM of the CA that signed the front door's certificate ("" on an account: a public one is used)
  *   PETREL_ADMISSION    JSON of an AdmissionConfiguration (apiserver.config.k8s.io/v1); absent or "" for kube-apiserver's defaults
  * Durable Object namespaces: CLUSTER, NAMESPACE, NODE, SESSION (classes ClusterObject, NamespaceObject, NodeObject,
@@ -54,6 +55,7 @@ export interface ServiceAccountTokenClaims {
  */
 export interface WorkerEnv {
 	PETREL_SIGNING_KEY: string;
+	PETREL_ENCRYPTION_KEYS: string;
 	PETREL_CA: string;
 	PETREL_ADMISSION?: string;
 	CLUSTER: DurableObjectNamespace;
