@@ -15,7 +15,7 @@ import {
 	VALIDATIONS,
 	valueSchemaOf,
 } from "./json-schema.ts";
-import { compilePattern } from "./pattern.ts";
+import { compilePattern } from "../regex/pattern.ts";
 import { pruned } from "./pruning.ts";
 import { checkValue } from "./value-validation.ts";
 

@@ -8,7 +8,7 @@ import { jsonEqual } from "../patch/json-equal.ts";
 import { hasFormat } from "./formats.ts";
 import { INT_OR_STRING, isJsonObject, type JsonSchema, propertyOf, valueSchemaOf } from "./json-schema.ts";
 import { correlatedItems } from "./list-correlation.ts";
-import { compilePattern } from "./pattern.ts";
+import { compilePattern } from "../regex/pattern.ts";
 
 /** How a path prints that names nothing: the root's errors of junctors. */
 export const NO_PATH = "<nil>";

@@ -1,0 +1,120 @@
+/** Kubernetes' environment for expressions (k8s.io/apiserver/pkg/cel/environment/base.go): its language, its functions, its limits. */
+import type { Expr } from "./expression.ts";
+import { FunctionTable, type Overload } from "./functions.ts";
+import { ADDRESSES } from "./library/addresses.ts";
+import { AUTHORIZER } from "./library/authorizer.ts";
+import { LISTS } from "./library/lists.ts";
+import { NAMED_FORMATS } from "./library/named-formats.ts";
+import { QUANTITIES } from "./library/quantities.ts";
+import { SEMVER } from "./library/semver.ts";
+import { STRINGS } from "./library/strings.ts";
+import { URLS } from "./library/urls.ts";
+import { OPERATORS } from "./operators.ts";
+import { parse } from "./parser.ts";
+import { Frame, plan, type Step, type StructMaker, type Variables } from "./planner.ts";
+import { STANDARD_FUNCTIONS } from "./standard-functions.ts";
+import { TIMESTAMPS } from "./timestamps.ts";
+import type { CelType } from "./types.ts";
+import { type CelError, type CelValue, TypeValue } from "./values.ts";
+
+/** What one evaluation of one expression may cost. */
+export const PER_CALL_COST_MAX = 1_000_000;
+
+const LIBRARIES: readonly (readonly Overload[])[] = [
+	OPERATORS,
+	STANDARD_FUNCTIONS,
+	TIMESTAMPS,
+	LISTS,
+	STRINGS,
+	QUANTITIES,
+	ADDRESSES,
+	URLS,
+	SEMVER,
+	NAMED_FORMATS,
+	AUTHORIZER,
+];
+
+const TYPE_NAMES: ReadonlySet<string> = new Set([
+	"bool",
+	"int",
+	"uint",
+	"double",
+	"string",
+	"bytes",
+	"list",
+	"map",
+	"null_type",
+	"type",
+	"optional_type",
+	"google.protobuf.Duration",
+	"google.protobuf.Timestamp",
+	"kubernetes.Quantity",
+	"kubernetes.URL",
+	"kubernetes.Semver",
+	"kubernetes.NamedFormat",
+	"net.IP",
+	"net.CIDR",
+]);
+
+const typeNamed = (name: string): CelValue | undefined => (TYPE_NAMES.has(name) ? new TypeValue(name) : undefined);
+
+/** One evaluation's result, and what it cost. */
+export interface Evaluated {
+	value: CelValue | CelError;
+	cost: number;
+}
+
+/** A compiled expression. */
+export class Program {
+	readonly source: string;
+	readonly expr: Expr;
+	readonly #step: Step;
+
+	constructor(source: string, expr: Expr, step: Step) {
+		this.source = source;
+		this.expr = expr;
+		this.#step = step;
+	}
+
+	/** @throws CostLimitExceeded */
+	evaluate(variables: Variables, costMax: number = PER_CALL_COST_MAX): Evaluated {
+		const frame = new Frame(variables, costMax);
+		const value = this.#step(frame);
+		return { value, cost: frame.cost };
+	}
+}
+
+export interface EnvironmentOptions {
+	/** Variables and their types. */
+	variables: Readonly<Record<string, CelType>>;
+	/** Beside Kubernetes' own. */
+	functions?: readonly Overload[];
+	makeStruct?: StructMaker;
+}
+
+let baseFunctions: FunctionTable | undefined;
+
+/** What expressions of one sort may speak of. */
+export class Environment {
+	readonly #options: EnvironmentOptions;
+	readonly #functions: FunctionTable;
+
+	constructor(options: EnvironmentOptions) {
+		this.#options = options;
+		baseFunctions ??= new FunctionTable(...LIBRARIES);
+		this.#functions = options.functions ? new FunctionTable(...LIBRARIES, options.functions) : baseFunctions;
+	}
+
+	/** @throws CelSourceError of an expression that does not compile */
+	compile(source: string): Program {
+		const expr = parse(source);
+		const { variables, makeStruct } = this.#options;
+		const step = plan(expr, {
+			functions: this.#functions,
+			isVariable: (name) => Object.hasOwn(variables, name),
+			typeNamed,
+			...(makeStruct ? { makeStruct } : {}),
+		});
+		return new Program(source, expr, step);
+	}
+}
