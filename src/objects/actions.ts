@@ -24,6 +24,20 @@ const optionsOf = (controller: string, subresource: string): WriteOptions => ({
 	addWarning: () => {},
 });
 
+/** A create that the API refuses as such: trying it again as it is would change nothing. */
+export class CreationRefused extends Error {
+	/** Creations before it. */
+	readonly created: number;
+
+	constructor(created: number, cause: StatusError) {
+		super(cause.message, { cause });
+		this.created = created;
+	}
+}
+
+/** What will be otherwise at the next try, or is none of the object's doing, is no refusal. */
+const isRefusal = (error: unknown): error is StatusError => error instanceof StatusError && error.code >= 400 && error.code < 500 && error.code !== 409;
+
 export class Actor {
 	readonly #server: ResourceServer;
 	readonly #outbox: Outbox;
@@ -33,23 +47,32 @@ export class Actor {
 		this.#outbox = outbox;
 	}
 
-	/** Call inside a transaction: one failing action undoes them all. */
+	/** Call inside a transaction: one failing action undoes them all. Events come last: they tell of what was done. */
 	act(controller: string, actions: readonly Action[]): void {
-		for (const action of actions) this.#one(controller, action);
+		let created = 0;
+		for (const action of actions) {
+			if (action.type === "create") this.#creation(controller, action, created++);
+			else if (action.type !== "event") this.#one(controller, action);
+		}
+		for (const action of actions) if (action.type === "event") this.#event(controller, action);
 	}
 
-	#one(controller: string, action: Action): void {
+	#creation(controller: string, { resource, object }: Extract<Action, { type: "create" }>, created: number): void {
+		try {
+			this.#create(controller, resource, structuredClone(object));
+		} catch (error) {
+			throw isRefusal(error) ? new CreationRefused(created, error) : error;
+		}
+	}
+
+	#one(controller: string, action: Exclude<Action, { type: "create" | "event" }>): void {
 		switch (action.type) {
-			case "create":
-				return this.#create(controller, action.resource, structuredClone(action.object));
 			case "update":
 				return this.#update(controller, action.resource, action.object, action.subresource ?? "");
 			case "updateStatus":
 				return this.#update(controller, action.resource, action.object, "status");
 			case "delete":
 				return this.#delete(controller, action);
-			case "event":
-				return this.#event(controller, action);
 			case "send":
 				return this.#outbox.post(action.message);
 		}

@@ -2,9 +2,12 @@
  * Runs the controllers of one Durable Object. Keys are queued by changes and worked off in the turn that queued them; what
  * is left over, fails, or asks for a later look is a row of the queue table, which an alarm brings back.
  */
-import type { Controller, ObjectChange, ReconcileContext, View, Watch } from "../core/controllers/controller.ts";
+import type { Action, Controller, ObjectChange, ReconcileContext, ReconcileResult, Refusal, View, Watch } from "../core/controllers/controller.ts";
 import type { KubeObject, ResourceName } from "../core/meta/object.ts";
 import type { Sql } from "../store/sql.ts";
+import { StatusError } from "../core/errors/status-error.ts";
+import { CreationRefused } from "./actions.ts";
+import { countReconcile } from "./reconcile-count.ts";
 import type { ResourceServer } from "./resource-server.ts";
 
 /** Reconciles in one turn at most: beyond it the rest waits for the alarm, so that requests get their turn. */
@@ -18,6 +21,9 @@ const PAUSE_PER_OBJECT_MS = 0.1;
 /** One that read no more than this is repeated at once. */
 const CHEAP_READS_MAX = 100;
 
+/** A key that fails so often in a row is told of by an Event about its object: once is chance. */
+export const FAILURES_TOLD = 5;
+
 export interface ControllerMetrics {
 	reconciles: number;
 	failures: number;
@@ -30,21 +36,17 @@ export class ControllerRunner {
 	readonly #controllers: ReadonlyMap<string, Controller>;
 	readonly #watches: ReadonlyMap<ResourceName, { controller: string; watch: Watch }[]>;
 	readonly #view: View;
-	readonly #act: (controller: string, result: ReturnType<Controller["reconcile"]>["actions"]) => void;
+	readonly #act: (controller: string, actions: readonly Action[]) => void;
 	/** Keys to reconcile in this turn, in order; values are earlier failures. */
 	readonly #pending = new Map<string, { controller: string; key: string; failures: number }>();
 	/** Until when a key that was costly waits, in milliseconds since 1970. */
 	readonly #pausedUntil = new Map<string, number>();
 	/** Objects that the present reconcile has read. */
 	#reads = 0;
-	/** Keys that have a row in the queue table. */
-	readonly #rows = new Map<string, number>();
+	/** Keys that have a row in the queue table: when they are due, and how often they have failed in a row. */
+	readonly #rows = new Map<string, { dueMs: number; failures: number }>();
 
-	constructor(
-		server: ResourceServer,
-		controllers: readonly Controller[],
-		act: (controller: string, actions: ReturnType<Controller["reconcile"]>["actions"]) => void,
-	) {
+	constructor(server: ResourceServer, controllers: readonly Controller[], act: (controller: string, actions: readonly Action[]) => void) {
 		this.#server = server;
 		this.#sql = server.ports.sql;
 		this.#controllers = new Map(controllers.map((controller) => [controller.name, controller]));
@@ -53,8 +55,10 @@ export class ControllerRunner {
 			this.#reads += objects;
 		});
 		this.#act = act;
-		for (const row of this.#sql.all<{ controller: string; key: string; due_ms: number }>("SELECT controller, key, due_ms FROM queue"))
-			this.#rows.set(id(row.controller, row.key), row.due_ms);
+		for (const row of this.#sql.all<{ controller: string; key: string; due_ms: number; failures: number }>(
+			"SELECT controller, key, due_ms, failures FROM queue",
+		))
+			this.#rows.set(id(row.controller, row.key), { dueMs: row.due_ms, failures: row.failures });
 	}
 
 	get view(): View {
@@ -64,18 +68,27 @@ export class ControllerRunner {
 	/** Queues the keys that a change concerns. */
 	onChange(change: ObjectChange): void {
 		for (const { controller, watch } of [...(this.#watches.get(change.resource) ?? []), ...(this.#watches.get("*") ?? [])])
-			for (const key of watch.keys(change, this.#view)) this.enqueue(controller, key);
+			this.#enqueueAll(controller, watch, change);
 	}
 
 	/** Queues the keys that a change of a replica concerns: of the controllers that watch the collection by its name. */
 	onReplicaChange(change: ObjectChange): void {
-		for (const { controller, watch } of this.#watches.get(change.resource) ?? [])
+		for (const { controller, watch } of this.#watches.get(change.resource) ?? []) this.#enqueueAll(controller, watch, change);
+	}
+
+	/** A controller that throws at a change misses that change, and holds up nothing else. */
+	#enqueueAll(controller: string, watch: Watch, change: ObjectChange): void {
+		try {
 			for (const key of watch.keys(change, this.#view)) this.enqueue(controller, key);
+		} catch (error) {
+			countReconcile(controller, "error");
+			this.#server.ports.logError(`controller ${controller} failed on a change of ${change.resource}`, error);
+		}
 	}
 
 	enqueue(controller: string, key: string): void {
 		const entry = id(controller, key);
-		if (!this.#pending.has(entry)) this.#pending.set(entry, { controller, key, failures: 0 });
+		if (!this.#pending.has(entry)) this.#pending.set(entry, { controller, key, failures: this.#rows.get(entry)?.failures ?? 0 });
 	}
 
 	/** The controllers that a message about `key` concerns. */
@@ -108,7 +121,7 @@ export class ControllerRunner {
 	/** When the next queued key is due, in milliseconds since 1970. */
 	nextDueMs(): number | undefined {
 		let next: number | undefined;
-		for (const dueMs of this.#rows.values()) if (next === undefined || dueMs < next) next = dueMs;
+		for (const { dueMs } of this.#rows.values()) if (next === undefined || dueMs < next) next = dueMs;
 		return next;
 	}
 
@@ -121,20 +134,64 @@ export class ControllerRunner {
 		const mark = this.#server.committedCount();
 		this.#reads = 0;
 		try {
-			const result = this.#server.transaction(() => {
-				const found = controller.reconcile(key, this.#view, this.#context());
-				this.#act(name, found.actions);
-				return found;
-			});
-			if (result.requeueAfterMs === undefined) this.#forget(name, key);
+			const { result, refused } = this.#decide(controller, key);
+			if (refused) metrics.failures++;
+			countReconcile(name, refused ? "refused" : "success");
+			if (refused) this.#retry(name, key, failures, result.requeueAfterMs);
+			else if (result.requeueAfterMs === undefined) this.#forget(name, key);
 			else this.#defer(name, key, this.#server.ports.nowMs() + result.requeueAfterMs, 0);
 		} catch (error) {
 			metrics.failures++;
+			countReconcile(name, "error");
 			this.#server.ports.logError(`controller ${name} failed on ${key} (failure ${failures + 1})`, error);
-			this.#defer(name, key, this.#server.ports.nowMs() + Math.min(RETRY_BASE_MS * 2 ** failures, RETRY_MAX_MS), failures + 1);
+			this.#retry(name, key, failures);
+			if (failures + 1 >= FAILURES_TOLD) this.#tell(controller, key, error);
 		}
 		if (this.#reads > CHEAP_READS_MAX) this.#pausedUntil.set(id(name, key), this.#server.ports.nowMs() + this.#reads * PAUSE_PER_OBJECT_MS);
 		for (const change of this.#server.committedSince(mark)) this.onChange(change);
+	}
+
+	/** Reads, decides and writes in one transaction; when a creation is refused, once more by a controller that can live with it. */
+	#decide(controller: Controller, key: string): { result: ReconcileResult; refused: boolean } {
+		try {
+			return { result: this.#attempt(controller, key), refused: false };
+		} catch (error) {
+			if (!(error instanceof CreationRefused) || !controller.hearsRefusals) throw error;
+			return { result: this.#attempt(controller, key, { created: error.created, message: error.message }), refused: true };
+		}
+	}
+
+	#attempt(controller: Controller, key: string, refusal?: Refusal): ReconcileResult {
+		return this.#server.transaction(() => {
+			const found = controller.reconcile(key, this.#view, { ...this.#context(), ...(refusal ? { refusal } : {}) });
+			this.#act(controller.name, found.actions);
+			return found;
+		});
+	}
+
+	/** `soonerMs`: what the controller waits for besides, which no back-off puts off. */
+	#retry(name: string, key: string, failures: number, soonerMs = Number.POSITIVE_INFINITY): void {
+		const backoffMs = Math.min(RETRY_BASE_MS * 2 ** failures, RETRY_MAX_MS);
+		this.#defer(name, key, this.#server.ports.nowMs() + Math.min(backoffMs, soonerMs), failures + 1);
+	}
+
+	/** An Event about the object that cannot be reconciled. What is the control plane's own fault is for its log. */
+	#tell(controller: Controller, key: string, error: unknown): void {
+		const resource = controller.watches[0]?.resource;
+		const about = controller.objectOf
+			? controller.objectOf(key, this.#view)
+			: resource === undefined || resource === "*"
+				? undefined
+				: this.#view.get(resource, key);
+		if (about === undefined) return;
+		const cause = error instanceof CreationRefused || (error instanceof StatusError && error.code < 500);
+		const why = cause ? (error as Error).message : "an internal fault; the control plane's log has the cause";
+		const message = `The ${controller.name} controller cannot reconcile this object, and tries again less and less often: ${why}`;
+		try {
+			this.#server.transaction(() => this.#act(controller.name, [{ type: "event", about, eventType: "Warning", reason: "ReconcileFailed", message }]));
+		} catch (fault) {
+			this.#server.ports.logError(`an Event about ${key}`, fault);
+		}
 	}
 
 	/** Puts a key off whose last reconcile was costly and is not long past. */
@@ -145,7 +202,7 @@ export class ControllerRunner {
 			this.#pausedUntil.delete(entry);
 			return false;
 		}
-		if ((this.#rows.get(entry) ?? Number.POSITIVE_INFINITY) > untilMs) this.#defer(controller, key, Math.ceil(untilMs), failures);
+		if ((this.#rows.get(entry)?.dueMs ?? Number.POSITIVE_INFINITY) > untilMs) this.#defer(controller, key, Math.ceil(untilMs), failures);
 		return true;
 	}
 
@@ -156,7 +213,7 @@ export class ControllerRunner {
 
 	#defer(controller: string, key: string, dueMs: number, failures: number): void {
 		this.#sql.run("INSERT OR REPLACE INTO queue (controller, key, due_ms, failures) VALUES (?, ?, ?, ?)", controller, key, dueMs, failures);
-		this.#rows.set(id(controller, key), dueMs);
+		this.#rows.set(id(controller, key), { dueMs, failures });
 	}
 
 	#forget(controller: string, key: string): void {

@@ -1,20 +1,13 @@
 /** Writes Events, counting repetitions into one, as client-go's EventCorrelator does. */
 import type { Event } from "../core/schema/kubernetes.d.ts";
-import type { KubeObject } from "../core/meta/object.ts";
+import { dns1123Subdomain } from "../core/meta/name-rules.ts";
+import type { RecordedEvent } from "./event-correlator.ts";
 import type { ResourceServer } from "./resource-server.ts";
 import { createObject, updateObject, type WriteOptions } from "./write.ts";
 
 /** kube-apiserver's --event-ttl, in milliseconds. */
 export const EVENT_TTL_MS = 60 * 60_000;
 const EVENTS = "events";
-
-export interface RecordedEvent {
-	source: string;
-	about: KubeObject;
-	eventType: "Normal" | "Warning";
-	reason: string;
-	message: string;
-}
 
 /** FNV-1a of 64 bits in hexadecimal: the same repetition gets the same name. */
 function fingerprint(parts: readonly string[]): string {
@@ -30,11 +23,13 @@ function fingerprint(parts: readonly string[]): string {
 	return (high >>> 0).toString(16).padStart(8, "0") + (low >>> 0).toString(16).padStart(8, "0");
 }
 
-export function recordEvent(server: ResourceServer, recorded: RecordedEvent): void {
+export function recordEvent(server: ResourceServer, told: RecordedEvent): void {
 	const kind = server.kinds.byStoreName(EVENTS);
-	if (kind === undefined) return;
-	const { about, eventType, reason, message, source } = recorded;
-	const name = `${about.metadata.name}.${fingerprint([about.metadata.uid ?? "", eventType, reason, message, source])}`;
+	const correlated = server.events.correlate(told, server.ports.nowMs());
+	if (kind === undefined || correlated === undefined) return;
+	const recorded = { ...told, message: correlated.message };
+	const { source } = recorded;
+	const name = eventName(told.about.metadata.name ?? "", fingerprint(correlated.identity));
 	const options: WriteOptions = {
 		user: { name: "system:apiserver", groups: ["system:masters"] },
 		manager: source,
@@ -44,7 +39,20 @@ export function recordEvent(server: ResourceServer, recorded: RecordedEvent): vo
 	};
 	const old = server.store.get<Event>(EVENTS, name);
 	if (old === undefined) createObject(server, kind, newEvent(server, name, recorded), options);
-	else updateObject(server, kind, { ...structuredClone(old), count: (old.count ?? 1) + 1, lastTimestamp: server.nowIso() } as Event, old, options);
+	else
+		updateObject(
+			server,
+			kind,
+			{ ...structuredClone(old), message: recorded.message, count: (old.count ?? 1) + 1, lastTimestamp: server.nowIso() } as Event,
+			old,
+			options,
+		);
+}
+
+/** What an Event is about may have a name that no Event could have: a ClusterRole's, or one too long. */
+function eventName(about: string, hash: string): string {
+	const name = `${about}.${hash}`;
+	return dns1123Subdomain(name).length === 0 ? name : hash;
 }
 
 function newEvent(server: ResourceServer, name: string, { about, eventType, reason, message, source }: RecordedEvent): Event {

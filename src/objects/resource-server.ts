@@ -12,6 +12,7 @@ import { suffixFrom } from "../core/meta/names.ts";
 import type { Schema } from "../core/schema/types.ts";
 import { Store, type Summary } from "../store/store.ts";
 import type { Authorizer } from "./authorizer.ts";
+import { EventCorrelator } from "./event-correlator.ts";
 import type { CorePorts } from "./ports.ts";
 
 /** A committed change, with what watches and controllers need of it. */
@@ -65,6 +66,7 @@ export class ResourceServer {
 	readonly ports: CorePorts;
 	readonly authorizer: Authorizer;
 	readonly replicas: Readonly<Record<ResourceName, Replica>>;
+	readonly events = new EventCorrelator();
 	/** Got for the write that is being tried again. */
 	allocation: Allocation | undefined;
 	#committed: CommittedChange[] = [];

@@ -1,4 +1,5 @@
 /** Request counts and latencies of this isolate, and its Durable Objects' wakes, as Prometheus reads them. */
+import { reconcileCounts } from "../objects/reconcile-count.ts";
 import { wakeCounts } from "../objects/wake-count.ts";
 
 /** Upper bounds in seconds: a part of upstream's apiserver_request_duration_seconds. */
@@ -65,6 +66,11 @@ export function metricsText(inFlight: number): string {
 		"# HELP petrel_object_alarms_total Alarms of Durable Objects, by class.",
 		"# TYPE petrel_object_alarms_total counter",
 		...wakeCounts().map(([objectClass, { alarms }]) => `petrel_object_alarms_total{${labels({ class: objectClass })}} ${alarms}`),
+		'# HELP petrel_controller_reconciles_total Reconciles by controller and result; "refused": the API would not have what the controller creates.',
+		"# TYPE petrel_controller_reconciles_total counter",
+		...reconcileCounts().flatMap(([controller, count]) =>
+			Object.entries(count).map(([result, total]) => `petrel_controller_reconciles_total{${labels({ controller, result })}} ${total}`),
+		),
 	];
 	return `${lines.join("\n")}\n`;
 }

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
 import { namespaceControllers, clusterControllers } from "../../src/core/controllers/registry.ts";
+import type { Refusal } from "../../src/core/controllers/controller.ts";
 import type { KubeObject } from "../../src/core/meta/object.ts";
 import { resourceName } from "../../src/core/meta/object.ts";
 import { builtinKinds } from "../../src/core/kinds/registry.ts";
@@ -23,6 +24,8 @@ interface Case {
 	/** When nodes were heard of last; absent nodes never were. */
 	lastSeen?: Record<string, string>;
 	connected?: string[];
+	/** What the API refused of the decision before this one. */
+	refusal?: Refusal;
 	objects: KubeObject[];
 }
 
@@ -59,7 +62,7 @@ describe("golden controllers", () => {
 			world.nowMs = Date.parse(input.now);
 			for (const object of input.objects) world.place(storeName(object), object);
 			const controller = controllers.find(({ name }) => name === input.controller);
-			const result = controller?.reconcile(input.key, world, world.context());
+			const result = controller?.reconcile(input.key, world, { ...world.context(), ...(input.refusal ? { refusal: input.refusal } : {}) });
 			await expect(stringify(result, { aliasDuplicateObjects: false })).toMatchFileSnapshot(join(FOLDER, file.replace(".in.", ".out.")));
 		});
 	}

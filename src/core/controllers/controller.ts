@@ -43,6 +43,16 @@ export interface ReconcileContext {
 	random(): number;
 	/** rand.String of upstream's alphabet: for pod names. */
 	suffix(length: number): string;
+	/** The API has refused one of the creations that this reconcile decided on before: this is the second try, knowing that. */
+	refusal?: Refusal;
+}
+
+/** A creation that admission or validation would not have: by a quota, a LimitRange, a policy, a name that is too long. */
+export interface Refusal {
+	/** Creations of the same reconcile before it that were taken; one more is refused. */
+	created: number;
+	/** The API's words. */
+	message: string;
 }
 
 export type Action =
@@ -79,6 +89,10 @@ export interface Controller {
 	/** As kube-controller-manager names it: "deployment", "replicaset". Also its field manager and event source. */
 	name: string;
 	watches: readonly Watch[];
+	/** Knows what to do about `ctx.refusal`; a controller that does not just fails, and tries again later. */
+	hearsRefusals?: true;
+	/** The object that a key is about, to tell of its failures; by default that of the key's name in the first collection watched. */
+	objectOf?(key: string, view: View): KubeObject | undefined;
 	/** Keys that name no object ("namespace", "place"): messages queue them. */
 	standingKeys?: readonly string[];
 	reconcile(key: string, view: View, ctx: ReconcileContext): ReconcileResult;

@@ -31,6 +31,7 @@ export const cronJobController: Controller = {
 		{ resource: CRON_JOBS, keys: ({ object, old }) => [nameOf((object ?? old) as CronJob)] },
 		{ resource: JOBS, keys: cronJobsOfJob },
 	],
+	hearsRefusals: true,
 	reconcile,
 };
 
@@ -174,6 +175,7 @@ function startJob(look: Look, atMs: number): void {
 		return event(look, "Normal", "JobAlreadyActive", "Not starting job because prior execution is running and concurrency policy is Forbid");
 	}
 	if (concurrencyPolicy === "Replace") replaceActive(look, jobs);
+	if (ctx.refusal) return event(look, "Warning", "FailedCreate", `Error creating job: ${ctx.refusal.message}`);
 	look.draft.status = { ...look.draft.status, lastScheduleTime: metaTime(atMs) };
 	// Made at an earlier look whose status was lost to a restore of it: it is not made twice.
 	if (view.get(JOBS, name) !== undefined) return;

@@ -20,6 +20,7 @@ import { rollingUpdate } from "./daemonset/rolling-update.ts";
 import { arrange, DAEMON_SETS, PODS, type Rollout } from "./daemonset/rollout.ts";
 import { statusOf } from "./daemonset/status.ts";
 import { draftOf, isBeingDeleted, labelsOf, nameOf, uidOf } from "./identity.ts";
+import { heedRefusal } from "./refused-creation.ts";
 import { availableInMs } from "./pod-state.ts";
 
 const NODES = "nodes";
@@ -38,6 +39,7 @@ export function daemonSetController(deps: DaemonSetDeps): Controller {
 			{ resource: REVISIONS, keys: ownerOfRevision("DaemonSet") },
 			{ resource: NODES, keys: (_change, view) => view.list(DAEMON_SETS).map(nameOf) },
 		],
+		hearsRefusals: true,
 		reconcile: (key, view, ctx) => reconcile(key, view, ctx, deps),
 	};
 }
@@ -83,7 +85,7 @@ function reconcile(key: string, view: View, ctx: ReconcileContext, deps: DaemonS
 	const status = statusOf(rollout, collisionCount);
 	if (!semanticEqual(status, set.status))
 		rollout.actions.push({ type: "updateStatus", resource: DAEMON_SETS, object: Object.assign(draftOf(set), { status }) });
-	return { actions: rollout.actions, requeueAfterMs: nextLookMs(rollout, pods.owned) };
+	return { actions: heedRefusal(rollout.actions, ctx.refusal, set).actions, requeueAfterMs: nextLookMs(rollout, pods.owned) };
 }
 
 /** When a failed pod may be replaced, or the next ready pod becomes available by time alone. */

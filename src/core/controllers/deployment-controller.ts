@@ -20,6 +20,7 @@ export const deploymentController: Controller = {
 		{ resource: REPLICA_SETS, keys: deploymentsOfReplicaSet },
 		{ resource: "pods", keys: deploymentsOfEndedPod },
 	],
+	hearsRefusals: true,
 	reconcile,
 };
 

@@ -13,6 +13,7 @@ import {
 	type ReconcileResult,
 	type View,
 } from "./controller.ts";
+import { heedRefusal } from "./refused-creation.ts";
 import { draftOf, isBeingDeleted, labelsOf, nameOf, uidOf } from "./identity.ts";
 import { activePods, countAwaiting, countPods, type JobCounts } from "./job/job-counts.ts";
 import { deadlineInMs, isFinishedJob, type Outcome, outcomeOf } from "./job/job-outcome.ts";
@@ -33,6 +34,7 @@ export const jobController: Controller = {
 		{ resource: JOBS, keys: ({ object, old }) => [nameOf((object ?? old) as Job)] },
 		{ resource: PODS, keys: keysOfPod },
 	],
+	hearsRefusals: true,
 	reconcile: (key, view, ctx) => (key.startsWith(ORPHAN_PREFIX) ? releaseOrphan(key.slice(ORPHAN_PREFIX.length), view) : reconcile(key, view, ctx)),
 };
 
@@ -102,5 +104,7 @@ function sync(job: Job, pods: readonly Pod[], view: View, ctx: ReconcileContext)
 
 function manage(job: Job, pods: readonly Pod[], counts: JobCounts, outcome: Outcome | undefined, view: View, ctx: ReconcileContext): Managed {
 	if (outcome !== undefined || job.spec?.suspend) return deleteActive(job, pods, outcome !== undefined);
-	return managePods(job, pods, counts, view, ctx);
+	const managed = managePods(job, pods, counts, view, ctx);
+	const { actions, dropped } = heedRefusal(managed.actions, ctx.refusal, job);
+	return { ...managed, actions, active: managed.active - dropped };
 }

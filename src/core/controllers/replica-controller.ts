@@ -18,10 +18,13 @@ import {
 } from "./controller.ts";
 import { controllerReference, draftOf, isBeingDeleted, labelsOf, nameOf, uidOf } from "./identity.ts";
 import { semanticEqual } from "../meta/equality.ts";
+import { heedRefusal } from "./refused-creation.ts";
 import { deletionOrder } from "./pod-deletion-order.ts";
+import { metaTime } from "./meta-time.ts";
 import { availableInMs, isActive, isAvailable, isReady, isTerminating } from "./pod-state.ts";
 
 const PODS = "pods";
+const REPLICA_FAILURE = "ReplicaFailure";
 /** Most pods created or deleted in one reconcile (BurstReplicas). */
 export const BURST_REPLICAS = 500;
 /** rand.String's length in generated names. */
@@ -54,6 +57,7 @@ export function replicaController<T extends ReplicaOwner>(replicaKind: ReplicaKi
 			{ resource: replicaKind.resource, keys: ({ object, old }) => [nameOf((object ?? old) as T)] },
 			{ resource: PODS, keys: (change, view) => ownersOfPod(change, view, replicaKind) },
 		],
+		hearsRefusals: true,
 		reconcile: (key, view, ctx) => reconcile(key, view, ctx, replicaKind),
 	};
 }
@@ -79,11 +83,23 @@ function reconcile<T extends ReplicaOwner>(key: string, view: View, ctx: Reconci
 	if (!isBeingDeleted(rs)) actions.push(...manageReplicas(rs, owned, view, ctx, replicaKind.resource));
 
 	const terminating = replicaKind.countsTerminating ? controlled.filter(isTerminating).length : undefined;
-	const status = statusOf(rs, owned, terminating, ctx.nowMs);
+	const conditions = conditionsOf(rs, owned.length, ctx);
+	const status = { ...statusOf(rs, owned, terminating, ctx.nowMs), ...(conditions.length > 0 ? { conditions } : {}) };
 	if (!semanticEqual(status, rs.status)) {
 		actions.push({ type: "updateStatus", resource: replicaKind.resource, object: { ...draftOf(rs), status } });
 	}
-	return { actions, requeueAfterMs: nextAvailabilityMs(rs, owned, ctx.nowMs) };
+	return { actions: heedRefusal(actions, ctx.refusal, rs).actions, requeueAfterMs: nextAvailabilityMs(rs, owned, ctx.nowMs) };
+}
+
+/** ReplicaFailure is there while pods cannot be made: with the words of the first failure. */
+function conditionsOf(rs: ReplicaOwner, active: number, { refusal, nowMs }: ReconcileContext): ReplicaSetCondition[] {
+	const conditions = rs.status?.conditions ?? [];
+	const failed = conditions.some(({ type }) => type === REPLICA_FAILURE);
+	if (refusal !== undefined && !failed)
+		return [...conditions, { type: REPLICA_FAILURE, status: "True", reason: "FailedCreate", message: refusal.message, lastTransitionTime: metaTime(nowMs) }];
+	// One being deleted makes no pods: nothing has been tried that could have gone well.
+	const untried = isBeingDeleted(rs) && active < (rs.spec?.replicas ?? 1);
+	return refusal !== undefined || untried ? conditions : conditions.filter(({ type }) => type !== REPLICA_FAILURE);
 }
 
 function orphans<T extends ReplicaOwner>(rs: T, view: View, { matchLabels }: ReplicaKind<T>): Pod[] {
@@ -156,7 +172,6 @@ function statusOf(rs: ReplicaOwner, pods: readonly Pod[], terminating: number | 
 		...Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0)),
 		...(terminating === undefined ? {} : { terminatingReplicas: terminating }),
 		...(rs.metadata.generation === undefined ? {} : { observedGeneration: rs.metadata.generation }),
-		...(rs.status?.conditions ? { conditions: rs.status.conditions } : {}),
 	};
 }
 

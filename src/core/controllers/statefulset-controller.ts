@@ -1,11 +1,13 @@
 /** Keeps a StatefulSet's pods, each with its name and its claims, in order (k8s.io/kubernetes/pkg/controller/statefulset). */
 import { semanticEqual } from "../meta/equality.ts";
+import type { KubeObject } from "../meta/object.ts";
 import type { Pod, StatefulSet } from "../schema/kubernetes.d.ts";
 import { labelSelectorOf } from "../selector/label-selector.ts";
 import { claim } from "./claim.ts";
 import { type Controller, controllerOf, NOTHING, type ObjectChange, type ReconcileContext, type ReconcileResult, type View } from "./controller.ts";
 import { claimRevisions, ownerOfRevision, presentRevision, REVISIONS, type TemplateRevision, truncateHistory } from "./controller-history.ts";
 import { draftOf, isBeingDeleted, labelsOf, nameOf, uidOf } from "./identity.ts";
+import { heedRefusal } from "./refused-creation.ts";
 import { availableInMs } from "./pod-state.ts";
 import { dropCondemned, keepReplicas } from "./statefulset/keep-replicas.ts";
 import { isMember, parentAndOrdinal, revisionOf } from "./statefulset/pod-identity.ts";
@@ -25,6 +27,7 @@ export const statefulSetController: Controller = {
 		{ resource: REVISIONS, keys: ownerOfRevision("StatefulSet") },
 		{ resource: CLAIMS, keys: setsOfGoneClaim },
 	],
+	hearsRefusals: true,
 	reconcile,
 };
 
@@ -83,8 +86,16 @@ function roll(rollout: Rollout, { all, collisionCount }: TemplateRevision): Reco
 	const live = new Set([nameOf(rollout.current), nameOf(rollout.update), ...pods.map(revisionOf)]);
 	if (set.spec?.revisionHistoryLimit !== undefined)
 		actions.push(...truncateHistory(all, (revision) => live.has(nameOf(revision)), set.spec.revisionHistoryLimit));
-	return { actions, requeueAfterMs: isBeingDeleted(set) ? undefined : nextAvailabilityMs(rollout) };
+	return {
+		actions: heedRefusal(actions, rollout.ctx.refusal, set, refusalWords(set)).actions,
+		requeueAfterMs: isBeingDeleted(set) ? undefined : nextAvailabilityMs(rollout),
+	};
 }
+
+const refusalWords = (set: StatefulSet) => (refused: KubeObject, message: string) =>
+	refused.kind === "PersistentVolumeClaim"
+		? `create Claim ${nameOf(refused)} in StatefulSet ${nameOf(set)} failed error: ${message}`
+		: `create Pod ${nameOf(refused)} in StatefulSet ${nameOf(set)} failed error: ${message}`;
 
 /** When the next ready pod becomes available by time alone. */
 function nextAvailabilityMs({ set, pods, ctx }: Rollout): number | undefined {

@@ -7,6 +7,7 @@ export const REASON = {
 	newReplicaSet: "NewReplicaSetCreated",
 	foundNewReplicaSet: "FoundNewReplicaSet",
 	newReplicaSetAvailable: "NewReplicaSetAvailable",
+	failedReplicaSetCreate: "ReplicaSetCreateError",
 	timedOut: "ProgressDeadlineExceeded",
 	paused: "DeploymentPaused",
 	resumed: "DeploymentResumed",

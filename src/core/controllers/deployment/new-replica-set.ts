@@ -33,9 +33,9 @@ function setDeploymentRevision({ deployment }: Rollout, newest: ReplicaSet): voi
 	deployment.metadata.annotations = { ...deployment.metadata.annotations, [REVISION]: revision };
 }
 
-function noteProgress(deployment: Deployment, reason: string, message: string, nowMs: number): void {
+function noteProgress(deployment: Deployment, reason: string, message: string, nowMs: number, status: "True" | "False" = "True"): void {
 	deployment.status ??= {};
-	setCondition(deployment.status, newCondition("Progressing", "True", reason, message, nowMs));
+	setCondition(deployment.status, newCondition("Progressing", status, reason, message, nowMs));
 }
 
 function createNewReplicaSet(rollout: Rollout, revision: number): void {
@@ -48,6 +48,7 @@ function createNewReplicaSet(rollout: Rollout, revision: number): void {
 		deployment.status = { ...deployment.status, collisionCount: (deployment.status?.collisionCount ?? 0) + 1 };
 		return;
 	}
+	if (ctx.refusal) return noteRefusal(rollout, name, ctx.refusal.message);
 	const rs = replicaSetOf(deployment, template, name, hash);
 	rollout.newest = rs;
 	rs.spec = { ...(rs.spec ?? { selector: {} }), replicas: newReplicaCount(rollout, rs) };
@@ -57,6 +58,12 @@ function createNewReplicaSet(rollout: Rollout, revision: number): void {
 	if (replicasOf(rs) > 0) scalingEvent(rollout, rs, 0, replicasOf(rs));
 	setDeploymentRevision(rollout, rs);
 	if (hasProgressDeadline(deployment)) noteProgress(deployment, REASON.newReplicaSet, `Created new replica set ${JSON.stringify(name)}`, ctx.nowMs);
+}
+
+function noteRefusal({ deployment, stored, actions, ctx }: Rollout, name: string, refusal: string): void {
+	const message = `Failed to create new replica set ${JSON.stringify(name)}: ${refusal}`;
+	if (hasProgressDeadline(deployment)) noteProgress(deployment, REASON.failedReplicaSetCreate, message, ctx.nowMs, "False");
+	actions.push({ type: "event", about: stored, eventType: "Warning", reason: REASON.failedReplicaSetCreate, message });
 }
 
 function replicaSetOf(deployment: Deployment, template: PodTemplateSpec, name: string, hash: string): ReplicaSet {
