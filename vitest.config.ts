@@ -1,5 +1,6 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { absentFiles } from "./test/e2e/support/runtimes.ts";
 import { testEncryptionKeys } from "./test/support/test-keys.ts";
 
 const E2E_TIMEOUT_MS = 180_000;
@@ -34,6 +35,7 @@ export default defineConfig({
 					globalSetup: ["test/e2e/support/install.ts"],
 					environment: "node",
 					include: ["test/e2e/**/*.test.ts"],
+					exclude: absentFiles.map(({ file }) => file),
 					testTimeout: E2E_TIMEOUT_MS,
 					hookTimeout: E2E_TIMEOUT_MS,
 					fileParallelism: false,

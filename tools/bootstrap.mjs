@@ -7,7 +7,7 @@
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -76,6 +76,8 @@ export async function ensureInstalled() {
 	if (major(process.versions.node) < OLDEST_NODE_MAJOR) fail(`Node.js ${process.versions.node} is too old. Install Node.js ${OLDEST_NODE_MAJOR} or newer.`);
 	const digest = lockDigest();
 	if (installed(digest)) return;
+	// npm would empty the folder that the link leads to, which another checkout uses.
+	if (lstatSync(modules, { throwIfNoEntry: false })?.isSymbolicLink()) fail("node_modules is a symbolic link. Remove it, then run the command again.");
 	const done = progress("Installing dependencies (once)");
 	const { code, output } = await runNpmInstall();
 	if (code !== 0)

@@ -5,8 +5,9 @@ import { useCluster } from "./support/cluster.ts";
 import { kill, successor } from "./support/crash.ts";
 import { deployment, shellPod } from "./support/example.ts";
 import { processesWith } from "./support/machine-process.ts";
-import { eventually, testableRuntimes } from "./support/petrel.ts";
+import { eventually } from "./support/petrel.ts";
 import { PodWatcher } from "./support/pod-watcher.ts";
+import { testableRuntimes } from "./support/runtimes.ts";
 
 const REPLICAS = 3;
 const EXIT_CODE = 7;
@@ -30,7 +31,7 @@ const identityOf = ({ metadata, status }: Pod): object => {
 	return { uid: metadata.uid, containerID, restartCount };
 };
 
-describe.each(testableRuntimes())("an agent killed with the %s runtime", (runtime) => {
+describe.each(testableRuntimes)("an agent killed with the %s runtime", (runtime) => {
 	const petrel = useCluster(runtime);
 	const { kubectl } = petrel;
 	const web = async (): Promise<Pod[]> => (await kubectl.json<PodList>("get", "pods", "-l", "app=web", "--sort-by={.metadata.name}")).items;

@@ -4,7 +4,8 @@ import type { ContainerStatus, Pod, PodList } from "../../src/core/schema/kubern
 import { useCluster } from "./support/cluster.ts";
 import { deployment, shellPod } from "./support/example.ts";
 import { processesWith } from "./support/machine-process.ts";
-import { eventually, testableRuntimes } from "./support/petrel.ts";
+import { eventually } from "./support/petrel.ts";
+import { testableRuntimes } from "./support/runtimes.ts";
 
 const REPLICAS = 2;
 
@@ -13,7 +14,7 @@ function podWith(name: string, script: string, restartPolicy: "Always" | "OnFail
 	return { ...pod, spec: { ...(pod.spec as NonNullable<Pod["spec"]>), restartPolicy } };
 }
 
-describe.each(testableRuntimes())("a container that ends with the %s runtime", (runtime) => {
+describe.each(testableRuntimes)("a container that ends with the %s runtime", (runtime) => {
 	const petrel = useCluster(runtime);
 	const { kubectl } = petrel;
 	const container = async (pod: string): Promise<ContainerStatus | undefined> => (await kubectl.json<Pod>("get", "pod", pod)).status?.containerStatuses?.[0];

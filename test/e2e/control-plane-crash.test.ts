@@ -8,13 +8,14 @@ import { deployment } from "./support/example.ts";
 import { podsOnNode } from "./support/node-pods.ts";
 import { eventually } from "./support/petrel.ts";
 import { type PodEvent, PodWatcher } from "./support/pod-watcher.ts";
+import { bestRuntime } from "./support/runtimes.ts";
 
 const REPLICAS = 4;
 
 const uidsSeen = (events: readonly PodEvent[]): number => new Set(events.map(({ object }) => object.metadata.uid)).size;
 
 describe("a control plane killed twice during a rollout", () => {
-	const petrel = useCluster("containerd");
+	const petrel = useCluster(bestRuntime);
 	const { kubectl } = petrel;
 	const pods = async (): Promise<PodList["items"]> => (await kubectl.json<PodList>("get", "pods", "-l", "app=rolling")).items;
 

@@ -9,7 +9,8 @@ import { useCluster } from "./support/cluster.ts";
 import { deployment, EXAMPLE_IMAGE_REF, EXAMPLE_PORT, shellPod } from "./support/example.ts";
 import { FollowedCommand } from "./support/followed-command.ts";
 import { installedKubectls } from "./support/kubectl.ts";
-import { eventually, testableRuntimes } from "./support/petrel.ts";
+import { eventually } from "./support/petrel.ts";
+import { testableRuntimes } from "./support/runtimes.ts";
 
 /** Older ones forward ports over SPDY alone. */
 const OLDEST_FORWARDING_MINOR = 31;
@@ -34,7 +35,7 @@ const page = (port: string, host = "127.0.0.1"): Promise<string> =>
 		}).on("error", reject);
 	});
 
-describe.each(testableRuntimes())("kubectl and pods of the %s runtime", (runtime) => {
+describe.each(testableRuntimes)("kubectl and pods of the %s runtime", (runtime) => {
 	const petrel = useCluster(runtime);
 	const { kubectl } = petrel;
 

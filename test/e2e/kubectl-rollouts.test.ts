@@ -3,9 +3,9 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { PodList } from "../../src/core/schema/kubernetes.d.ts";
 import { useCluster } from "./support/cluster.ts";
 import { deployment, EXAMPLE_IMAGE_REF } from "./support/example.ts";
-import { testableRuntimes } from "./support/petrel.ts";
+import { testableRuntimes } from "./support/runtimes.ts";
 
-describe.each(testableRuntimes())("kubectl and rollouts on the %s runtime", (runtime) => {
+describe.each(testableRuntimes)("kubectl and rollouts on the %s runtime", (runtime) => {
 	const { kubectl } = useCluster(runtime);
 	let node = "";
 	const rolledOut = (name = "web"): Promise<string> => kubectl.run("rollout", "status", `deployment/${name}`, "--timeout=90s");

@@ -6,6 +6,7 @@ import { deployment, shellPod } from "./support/example.ts";
 import { podsOnNode } from "./support/node-pods.ts";
 import { eventually, Petrel } from "./support/petrel.ts";
 import { RemoteNode, testAddress } from "./support/remote-node.ts";
+import { bestRuntime } from "./support/runtimes.ts";
 import { NO_TRACES, tracesOf } from "./support/traces.ts";
 
 const LOCAL_NODE = "node-a";
@@ -47,7 +48,7 @@ describe("a node cut off from the control plane", () => {
 
 	beforeAll(async () => {
 		execFileSync("ip", ["address", "add", address, "dev", "lo"]);
-		await petrel.up("--no-example", "--runtime", "containerd", "--listen", testAddress(254), "--node-name", LOCAL_NODE);
+		await petrel.up("--no-example", "--runtime", bestRuntime, "--listen", testAddress(254), "--node-name", LOCAL_NODE);
 		const server = petrel.data.runState()?.server ?? "";
 		const token = (await petrel.run("node", "token", "create")).trim();
 		await Promise.all([near, far].map((node) => node.start(petrel, server, token)));

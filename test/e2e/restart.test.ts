@@ -7,7 +7,8 @@ import { packageRoot } from "../../src/cli/bundle.ts";
 import type { ConfigMap, Deployment, Node, Pod, PodList, Service } from "../../src/core/schema/kubernetes.d.ts";
 import { deployment, EXAMPLE_PORT, shellPod } from "./support/example.ts";
 import { FollowedCommand } from "./support/followed-command.ts";
-import { eventually, Petrel, testableRuntimes } from "./support/petrel.ts";
+import { eventually, Petrel } from "./support/petrel.ts";
+import { testableRuntimes } from "./support/runtimes.ts";
 import { NO_TRACES, tracesOf } from "./support/traces.ts";
 
 const page = (url: string): Promise<string | undefined> =>
@@ -29,7 +30,7 @@ function foreground(petrel: Petrel, runtime: string): FollowedCommand {
 	return new FollowedCommand(spawn(process.execPath, args, { env: { ...process.env, PETREL_DATA: petrel.data.path }, stdio: ["pipe", "pipe", "pipe"] }));
 }
 
-describe.each(testableRuntimes())("a cluster with the %s runtime", (runtime) => {
+describe.each(testableRuntimes)("a cluster with the %s runtime", (runtime) => {
 	const petrel = new Petrel();
 	const { kubectl } = petrel;
 	const service: Service = {

@@ -245,7 +245,8 @@ function lifeTests(harness: () => Harness): void {
 	});
 
 	test("what ignores SIGTERM is killed, with its children", async () => {
-		const running = await harness().run({ command: ["sh", "-c", "trap '' TERM; sleep 1000 & sleep 1000"] });
+		const running = await harness().run({ command: ["sh", "-c", "trap '' TERM; echo deaf; sleep 1000 & sleep 1000"] });
+		await expect.poll(() => harness().log(running), { timeout: 10_000 }).toMatch(/ deaf\n$/);
 		await harness().runtime.stopContainer(running.id, 1);
 		expect(await harness().state(running.id)).toMatchObject({ state: "exited", exitCode: 137 });
 	});

@@ -10,6 +10,7 @@ import { buildExampleImage } from "../../src/agent/image/example-image.ts";
 import { createRuntime, type RuntimeKind } from "../../src/agent/runtime/detect.ts";
 import type { ContainerConfig, SandboxConfig } from "../../src/agent/runtime/runtime.ts";
 import type { Container, Pod } from "../../src/core/schema/kubernetes.d.ts";
+import { testableRuntimes } from "./support/runtimes.ts";
 
 const POD_CIDR = "10.204.0.0/24";
 
@@ -34,7 +35,7 @@ async function startAndKill(order: object): Promise<string> {
 	return id;
 }
 
-describe.each<RuntimeKind>(["containerd", "process"])("the %s runtime", (kind) => {
+describe.each<RuntimeKind>(testableRuntimes)("the %s runtime", (kind) => {
 	test("keeps a container through kill -9 of the agent, with its output and exit code", { timeout: 60_000 }, async () => {
 		const dataDir = mkdtempSync(join(tmpdir(), "petrel-"));
 		const volume = mkdtempSync(join(tmpdir(), "petrel-volume-"));

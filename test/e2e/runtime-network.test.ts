@@ -8,6 +8,7 @@ import { UserspaceProxy } from "../../src/agent/network/userspace-proxy.ts";
 import { ContainerdRuntime } from "../../src/agent/runtime/containerd/containerd-runtime.ts";
 import { ProcessRuntime } from "../../src/agent/runtime/process/process-runtime.ts";
 import { Harness, type Running } from "./runtime-contract.ts";
+import { canRunContainers } from "./support/runtimes.ts";
 
 const NODE_PORT = 31_731;
 const CLUSTER_IP = "10.203.0.7";
@@ -48,7 +49,10 @@ const hostIp = (): string =>
 		.flatMap((list) => list ?? [])
 		.find((one) => one.family === "IPv4" && !one.internal)?.address ?? "";
 
-describe("Services by nftables", { timeout: 60_000 }, () => {
+if (canRunContainers) describe("Services by nftables", { timeout: 60_000 }, servicesByNftables);
+describe("Services by forwarding", { timeout: 60_000 }, servicesByForwarding);
+
+function servicesByNftables(): void {
 	const harness = new Harness({
 		create: (dataDir) => new ContainerdRuntime({ dataDir, containerd: "containerd", cniPluginDir: "/usr/lib/cni" }),
 		prepare: (runtime) => (runtime as ContainerdRuntime).setPodCidr("10.202.0.0/24"),
@@ -106,9 +110,9 @@ describe("Services by nftables", { timeout: 60_000 }, () => {
 		expect(await answer("http://127.0.0.1:31732/")).toBe(pods[1]?.sandbox.podName);
 		expect(await answer(`http://${hostIp()}:31732/`)).toBe(pods[1]?.sandbox.podName);
 	});
-});
+}
 
-describe("Services by forwarding", { timeout: 60_000 }, () => {
+function servicesByForwarding(): void {
 	const harness = new Harness({ create: (dataDir) => new ProcessRuntime({ dataDir }), leftovers: () => "" });
 	const messages: string[] = [];
 	const proxy = new UserspaceProxy({ log: (message) => messages.push(message) });
@@ -134,4 +138,4 @@ describe("Services by forwarding", { timeout: 60_000 }, () => {
 		await proxy.apply([service([])]);
 		await expect(answer(`http://127.0.0.1:${NODE_PORT}/`)).rejects.toThrow();
 	});
-});
+}

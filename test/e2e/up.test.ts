@@ -5,7 +5,8 @@ import { existsSync, rmSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { isRunning } from "../../src/cli/process-identity.ts";
-import { Petrel, testableRuntimes } from "./support/petrel.ts";
+import { Petrel } from "./support/petrel.ts";
+import { testableRuntimes } from "./support/runtimes.ts";
 
 /** Mounts, interfaces and firewall tables: what must be as before once a cluster has stopped. */
 function traces(): { mounts: string; links: string; rules: string } {
@@ -30,7 +31,7 @@ function processesOf(path: string): string {
 		.join("\n");
 }
 
-describe.each(testableRuntimes())("petrel up with the %s runtime", (runtime) => {
+describe.each(testableRuntimes)("petrel up with the %s runtime", (runtime) => {
 	const petrel = new Petrel();
 	let before: ReturnType<typeof traces>;
 	beforeAll(() => {

@@ -1,14 +1,30 @@
-/** What a node really runs, whatever its agent or the control plane say: each pod has a cgroup named after its uid. */
-import { existsSync, readdirSync } from "node:fs";
+/**
+ * What a node really runs, whatever its agent or the control plane say: with containers each pod has a cgroup named after
+ * its uid; without, each container has a shim among the machine's processes.
+ */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { containerdPaths } from "../../../src/agent/runtime/containerd/daemon.ts";
+import { processesWith } from "./machine-process.ts";
+import { bestRuntime } from "./runtimes.ts";
 
 const CGROUP_ROOT = "/sys/fs/cgroup";
 
-/** Uids of the pods that containerd runs for the agent with this data directory, sorted. */
-export function podsOnNode(agentDirectory: string): string[] {
+function podsWithCgroups(agentDirectory: string): string[] {
 	const name = `petrel-${containerdPaths(agentDirectory).instance}`;
 	const parents = [CGROUP_ROOT, ...readdirSync(CGROUP_ROOT).map((entry) => join(CGROUP_ROOT, entry))].map((root) => join(root, name));
-	const uids = parents.filter((parent) => existsSync(parent)).flatMap((parent) => readdirSync(parent).filter((entry) => entry.startsWith("pod")));
-	return [...new Set(uids.map((entry) => entry.slice("pod".length)))].sort();
+	const pods = parents.filter((parent) => existsSync(parent)).flatMap((parent) => readdirSync(parent).filter((entry) => entry.startsWith("pod")));
+	return pods.map((entry) => entry.slice("pod".length));
+}
+
+function podsWithShims(agentDirectory: string): string[] {
+	const containers = join(agentDirectory, "process", "containers");
+	const running = readdirSync(containers).filter((id) => processesWith(join(containers, id)).length > 0);
+	return running.map((id) => (JSON.parse(readFileSync(join(containers, id, "container.json"), "utf8")) as { podUid: string }).podUid);
+}
+
+/** Uids of the pods that run for the agent with this data directory, sorted. */
+export function podsOnNode(agentDirectory: string): string[] {
+	const pods = bestRuntime === "containerd" ? podsWithCgroups(agentDirectory) : podsWithShims(agentDirectory);
+	return [...new Set(pods)].sort();
 }

@@ -75,8 +75,3 @@ export async function eventually<T>(what: string, attempt: () => Promise<T | und
 		await new Promise((next) => setTimeout(next, 100));
 	}
 }
-
-/** The runtimes that can be tested on this machine. */
-export function testableRuntimes(): ("containerd" | "process")[] {
-	return process.platform === "linux" && process.getuid?.() === 0 ? ["process", "containerd"] : ["process"];
-}

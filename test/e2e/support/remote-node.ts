@@ -5,6 +5,7 @@ import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } fr
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Petrel } from "./petrel.ts";
+import { bestRuntime } from "./runtimes.ts";
 
 const program = resolve(import.meta.dirname, "../../../bin/petrel.mjs");
 const LOG_CHARACTERS = 4_000;
@@ -43,7 +44,7 @@ export class RemoteNode {
 		ip("-n", this.#namespace, "address", "add", `${inner}/30`, "dev", this.#inner);
 		ip("-n", this.#namespace, "route", "add", "default", "via", outer);
 		const log = openSync(this.#log, "a");
-		const options = ["--server", server, "--token", token, "--name", this.name, "--data", this.directory, "--runtime", "containerd"];
+		const options = ["--server", server, "--token", token, "--name", this.name, "--data", this.directory, "--runtime", bestRuntime];
 		const files = ["--ca-file", petrel.data.file("ca.crt"), "--images", petrel.data.file("images"), "--remove-on-exit"];
 		this.#agent = this.#petrel(["agent", ...options, ...files], log);
 		closeSync(log);
