@@ -3,6 +3,8 @@ import { defineConfig } from "vitest/config";
 import { absentFiles } from "./test/e2e/support/runtimes.ts";
 import { testEncryptionKeys } from "./test/support/test-keys.ts";
 
+/** For tests that hang, not for slow machines. */
+const UNIT_TIMEOUT_MS = 60_000;
 const E2E_TIMEOUT_MS = 180_000;
 const SIM_TIMEOUT_MS = 120_000;
 /** The first request of a file loads the Worker's modules. */
@@ -15,6 +17,9 @@ export default defineConfig({
 				test: {
 					name: "unit",
 					environment: "node",
+					// The files share their modules, which are pure: loading them anew for each took more time than the tests.
+					isolate: false,
+					testTimeout: UNIT_TIMEOUT_MS,
 					setupFiles: ["test/support/fixed-seeds.ts"],
 					include: ["src/**/*.test.ts", "tools/**/*.test.ts", "test/*.test.ts", "test/golden/**/*.test.ts", "test/controllers/**/*.test.ts"],
 				},
