@@ -14,6 +14,7 @@ import { namespaceObject } from "./addresses.ts";
 import { admissionConfiguration } from "./admission-configuration.ts";
 import type { LevelVersion } from "../core/admission/pod-security/policy.ts";
 import type { DefinitionSet } from "./custom-definitions.ts";
+import { CommitGate } from "./commit-gate.ts";
 import { durablePorts } from "./durable-ports.ts";
 import { forbiddenRequest } from "../core/authz/attributes.ts";
 import { impersonations } from "./impersonation.ts";
@@ -24,10 +25,12 @@ import { countAlarm, countWake } from "./wake-count.ts";
 
 export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRpc {
 	readonly #core: ClusterCore;
+	readonly #commitGate: CommitGate;
 
 	constructor(ctx: DurableObjectState, env: WorkerEnv) {
 		super(ctx, env);
 		countWake("Cluster");
+		this.#commitGate = new CommitGate(() => ctx.storage.sync());
 		this.#core = new ClusterCore(clusterPorts(ctx, env), builtinKinds, builtinSchema);
 		resumeWatches(ctx, this.#core.core);
 		this.#settle();
@@ -36,10 +39,11 @@ export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRp
 	override async fetch(http: Request): Promise<Response> {
 		const request = await requestOf(http);
 		try {
-			if (new URL(http.url).pathname === "/watch" || request.verb === "list") {
+			if (http.url.endsWith("/watch") || request.verb === "list") {
 				this.#core.authorize(request);
 				return request.verb === "list" ? streamList(this.#core.core, http, request) : openWatch(this.ctx, this.#core.core, request);
 			}
+			if (request.verb !== "get") await this.#commitGate.pass();
 			const served = this.#core.serve(request);
 			this.#settle();
 			return answer(await served);

@@ -88,6 +88,7 @@ export class NamespaceCore {
 	async serve(request: ApiRequest, authorized: boolean): Promise<ApiResponse> {
 		await this.ready();
 		if (!authorized) this.authorize(request);
+		if (request.verb === "get") return dispatch(this.core.server, request);
 		let allocation: Allocation | undefined;
 		for (let tries = 1; ; tries++) {
 			try {

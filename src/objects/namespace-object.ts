@@ -11,6 +11,7 @@ import { clusterObject } from "./addresses.ts";
 import { admissionConfiguration } from "./admission-configuration.ts";
 import type { LevelVersion } from "../core/admission/pod-security/policy.ts";
 import { answer, describe, errorAnswer, requestOf, statusOf } from "./answers.ts";
+import { CommitGate } from "./commit-gate.ts";
 import type { DefinitionSet } from "./custom-definitions.ts";
 import { durablePorts } from "./durable-ports.ts";
 import { NamespaceCore } from "./namespace-core.ts";
@@ -30,10 +31,12 @@ interface ClusterInternals {
 
 export class NamespaceObject extends DurableObject<WorkerEnv> implements NamespaceRpc {
 	readonly #core: NamespaceCore;
+	readonly #commitGate: CommitGate;
 
 	constructor(ctx: DurableObjectState, env: WorkerEnv) {
 		super(ctx, env);
 		countWake("Namespace");
+		this.#commitGate = new CommitGate(() => ctx.storage.sync());
 		const [cluster = "", namespace = ""] = (ctx.id.name ?? "").split("/");
 		const internals = (): ClusterInternals => clusterObject(env, cluster) as unknown as ClusterInternals;
 		const ports = {
@@ -52,10 +55,12 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 		const authorized = http.headers.get(AUTHORIZED_HEADER) === "1";
 		try {
 			await this.#core.ready();
-			if (new URL(http.url).pathname === "/watch" || request.verb === "list") {
+			if (http.url.endsWith("/watch") || request.verb === "list") {
 				if (!authorized) this.#core.authorize(request);
 				return request.verb === "list" ? streamList(this.#core.core, http, request) : openWatch(this.ctx, this.#core.core, request);
 			}
+			if (request.verb === "get") return answer(await this.#core.serve(request, authorized));
+			await this.#commitGate.pass();
 			const response = await this.#core.serve(request, authorized);
 			this.#settle();
 			return answer(response);

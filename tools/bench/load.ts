@@ -23,6 +23,7 @@ export interface Call {
 	path: string;
 	body?: string;
 	type?: string;
+	accept?: string;
 }
 
 export interface Figures {
@@ -61,8 +62,8 @@ export class Client {
 	}
 
 	/** Resolves with the answer's text; rejects unless it is a success. */
-	send({ method, path, body, type = "application/json" }: Call): Promise<string> {
-		const headers: Record<string, string> = { accept: "application/json", "user-agent": "petrel-bench", authorization: `Bearer ${this.#target.token}` };
+	send({ method, path, body, type = "application/json", accept = "application/json" }: Call): Promise<string> {
+		const headers: Record<string, string> = { accept, "user-agent": "petrel-bench", authorization: `Bearer ${this.#target.token}` };
 		if (body !== undefined) headers["content-type"] = type;
 		return new Promise((resolve, reject) => {
 			const call = request(`${this.#target.url}${path}`, { method, headers, agent: this.#agent, timeout: REQUEST_TIMEOUT_MS }, (response) => {

@@ -52,7 +52,7 @@ export interface DispatchedResponse extends ApiResponse {
 	followUps?: readonly FollowUp[];
 }
 
-/** Serves one authorised request from the store. Throws a StatusError for anything the client did wrong. */
+/** Serves one authorised request from the store, within the caller's transaction. Throws a StatusError for anything the client did wrong. */
 export function dispatch(server: ResourceServer, request: ApiRequest): DispatchedResponse {
 	const kind = kindOf(server, request);
 	if (request.subresource === "" && request.verb === "get") return getText(server, kind, request);
@@ -60,7 +60,7 @@ export function dispatch(server: ResourceServer, request: ApiRequest): Dispatche
 	const warnings: string[] = [];
 	const followUps: FollowUp[] = [];
 	const handler = handlerOf(server, kind, request);
-	const { code, object } = server.transaction(() => handler({ server, kind, request, warnings, followUps }));
+	const { code, object } = handler({ server, kind, request, warnings, followUps });
 	return { code, body: JSON.stringify(object), warnings, followUps };
 }
 
