@@ -5,9 +5,9 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { packageRoot } from "../src/cli/bundle.ts";
+import { deploymentDirectory } from "../src/cli/deployment.ts";
 import { createEncryptionKeys } from "../src/cli/encryption-keys.ts";
 import { kubeconfigText } from "../src/cli/kubeconfig-file.ts";
 import { createAdminToken, createJoinToken, createSigningKey } from "../src/cli/tokens.ts";
@@ -48,7 +48,7 @@ if (extra.includes("--dry-run")) process.exit(wrangler(["deploy", "--outdir", "d
 const nameIndex = extra.indexOf("--name");
 const name = nameIndex >= 0 ? (extra[nameIndex + 1] ?? "") : "petrel";
 const nameArguments = nameIndex >= 0 ? ["--name", name] : [];
-const account = join(homedir(), ".petrel", "accounts", name);
+const account = deploymentDirectory(name);
 
 if (!wrangler(["whoami"]).ok) fail("Wrangler is not logged in to Cloudflare. Run `npx wrangler login`, or set CLOUDFLARE_API_TOKEN, then deploy again.");
 
@@ -82,6 +82,7 @@ for (const secret of [signingKey, encryptionKeys]) store(secret);
 const url =
 	/https:\/\/\S+\.workers\.dev/.exec(deployed.output)?.[0] ??
 	fail("Wrangler did not say the Worker's address. With a route of your own, write its address into the kubeconfig yourself.");
+writeFileSync(join(account, "deployment.json"), `${JSON.stringify({ url })}\n`, { mode: SECRET_MODE });
 const kubeconfig = join(account, "kubeconfig");
 const nowMs = Date.now();
 writeFileSync(kubeconfig, kubeconfigText({ url, token: await createAdminToken(signingKey.text, nowMs) }, name), { mode: SECRET_MODE });

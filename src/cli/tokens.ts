@@ -1,6 +1,6 @@
 /** Signs the tokens that the machine's owner hands out: the administrator's and those of joining agents. */
 import { exportJWK, generateKeyPair, importJWK, type JWK, jwtVerify, SignJWT } from "jose";
-import { GROUP_JOINING, GROUP_MASTERS, TOKEN_ISSUER, type UserTokenClaims } from "../core/protocol/tokens.ts";
+import { ADMIN_USER, DEPLOYMENT_AUDIENCE, GROUP_JOINING, GROUP_MASTERS, TOKEN_ISSUER, type UserTokenClaims } from "../core/protocol/tokens.ts";
 import { CliError } from "./cli-error.ts";
 
 const ALGORITHM = "ES256";
@@ -8,7 +8,8 @@ const KEY_ID_BYTES = 8;
 const JOIN_ID_BYTES = 3;
 /** The only cluster that `petrel up` serves. */
 const CLUSTER = "default";
-export const ADMIN_USER = "kubernetes-admin";
+/** A command's time, and what clocks differ by. */
+const OWNER_TOKEN_TTL_SECONDS = 600;
 export const JOIN_TOKEN_TTL_SECONDS = 24 * 3600;
 
 const randomHex = (bytes: number): string => Buffer.from(crypto.getRandomValues(new Uint8Array(bytes))).toString("hex");
@@ -48,6 +49,12 @@ export async function isSignedWith(signingKey: string, token: string): Promise<b
 		() => true,
 		() => false,
 	);
+}
+
+/** What the deployment's owner makes accounts and clusters with: signed for one command. */
+export function createOwnerToken(signingKey: string, nowMs: number): Promise<string> {
+	const iat = secondsOf(nowMs);
+	return sign(signingKey, { iss: TOKEN_ISSUER, aud: DEPLOYMENT_AUDIENCE, sub: "owner", groups: [], iat, exp: iat + OWNER_TOKEN_TTL_SECONDS });
 }
 
 /** What an agent joins with, `ttlSeconds` long. */

@@ -5,7 +5,13 @@ export const COMPATIBILITY_DATE = "2026-10-23";
 /** Node.js compatibility is the default at this date. */
 export const COMPATIBILITY_FLAGS = ["enable_request_signal"] as const;
 /** Binding to class: WorkerEnv's Durable Object namespaces. */
-export const DURABLE_OBJECTS = { CLUSTER: "ClusterObject", NAMESPACE: "NamespaceObject", NODE: "NodeObject", SESSION: "SessionObject" } as const;
+export const DURABLE_OBJECTS = {
+	CLUSTER: "ClusterObject",
+	NAMESPACE: "NamespaceObject",
+	NODE: "NodeObject",
+	SESSION: "SessionObject",
+	REGISTRY: "RegistryObject",
+} as const;
 
 export interface WorkerdFiles {
 	/** Host and port to listen on. */

@@ -1,9 +1,13 @@
 /** Which Durable Object owns what, by name: the front door and the objects themselves find each other here. */
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
+import type { RegistryObject } from "./registry-object.ts";
 import type { ClusterRpc, NamespaceRpc, NodeRpc } from "./rpc.ts";
 
 /** A stub as its callers use it: fetch, and the methods of its class. */
 export type ObjectStub<Rpc = unknown> = Pick<DurableObjectStub, "fetch"> & Rpc;
+
+/** The methods of an object's class that others call. */
+type Rpc<T> = { [Name in keyof T as T[Name] extends (...args: never[]) => Promise<unknown> ? Name : never]: T[Name] };
 
 /** The cluster that a bare host serves. */
 export const DEFAULT_CLUSTER = "default";
@@ -18,6 +22,9 @@ export const clusterObject = (env: WorkerEnv, cluster: string): ObjectStub<Clust
 export const namespaceObject = (env: WorkerEnv, cluster: string, namespace: string): ObjectStub<NamespaceRpc> =>
 	named(env.NAMESPACE, namespaceObjectName(cluster, namespace));
 export const nodeObject = (env: WorkerEnv, cluster: string, node: string): ObjectStub<NodeRpc> => named(env.NODE, nodeObjectName(cluster, node));
+
+/** The one Registry object of the deployment. */
+export const registryObject = (env: WorkerEnv): ObjectStub<Rpc<RegistryObject>> => named(env.REGISTRY, "registry");
 
 /** The Session object of an id that `newSessionId` made; throws a TypeError for anything else. */
 export const sessionObject = (env: WorkerEnv, id: string): ObjectStub => env.SESSION.get(env.SESSION.idFromString(id));

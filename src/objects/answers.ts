@@ -2,6 +2,7 @@
 import type { ApiRequest, ApiResponse } from "../core/api/request.ts";
 import { internalError, type Status, StatusError } from "../core/errors/status-error.ts";
 import { logFault } from "./log.ts";
+import { goneStatus } from "./tenancy.ts";
 import { REQUEST_HEADER, WARNINGS_HEADER } from "./rpc.ts";
 
 const JSON_TYPE = { "content-type": "application/json" };
@@ -12,6 +13,8 @@ export function statusOf(error: unknown, what: string): Status {
 		if (error.code === 500) logFault(what, error.cause ?? error);
 		return error.status;
 	}
+	const gone = goneStatus(error);
+	if (gone !== undefined) return gone;
 	logFault(what, error);
 	return internalError(error).status;
 }

@@ -5,35 +5,79 @@ import { type Status, StatusError } from "../core/errors/status-error.ts";
 import type { Allocation, AllocationRequest } from "../core/kinds/define-kind.ts";
 import { builtinKinds } from "../core/kinds/registry.ts";
 import type { JoinRequest } from "../core/protocol/agent-protocol.ts";
-import type { ClusterConfig } from "../core/protocol/messages.ts";
+import type { ClusterConfig, ObjectAddress } from "../core/protocol/messages.ts";
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
 import { builtinSchema } from "../core/schema/builtin-schema.ts";
 import { answer, describe, errorAnswer, requestOf, statusOf } from "./answers.ts";
 import { ClusterCore, type ClusterPorts } from "./cluster-core.ts";
+import { ClusterMembers } from "./cluster-members.ts";
 import { namespaceObject } from "./addresses.ts";
 import { admissionConfiguration } from "./admission-configuration.ts";
 import type { LevelVersion } from "../core/admission/pod-security/policy.ts";
 import type { DefinitionSet } from "./custom-definitions.ts";
 import { CommitGate } from "./commit-gate.ts";
-import { durablePorts } from "./durable-ports.ts";
+import { durablePorts, memberOf } from "./durable-ports.ts";
 import { forbiddenRequest } from "../core/authz/attributes.ts";
 import { impersonations } from "./impersonation.ts";
 import type { Delivery } from "./ports.ts";
 import { openWatch, resumeWatches, streamList } from "./resource-object.ts";
 import type { ClusterRpc, Refusal } from "./rpc.ts";
+import { clusterGone, isHosted, keepsAnything, wipe } from "./tenancy.ts";
 import { countAlarm, countWake } from "./wake-count.ts";
 
+/** Objects of a cluster that are emptied at once when it is deleted. */
+const DESTROYED_AT_A_TIME = 50;
+
 export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRpc {
-	readonly #core: ClusterCore;
+	#made: ClusterCore | undefined;
+	#members: ClusterMembers | undefined;
 	readonly #commitGate: CommitGate;
 
 	constructor(ctx: DurableObjectState, env: WorkerEnv) {
 		super(ctx, env);
 		countWake("Cluster");
 		this.#commitGate = new CommitGate(() => ctx.storage.sync());
-		this.#core = new ClusterCore(clusterPorts(ctx, env), builtinKinds, builtinSchema);
-		resumeWatches(ctx, this.#core.core);
+		if (!isHosted(this.#id) || keepsAnything(ctx.storage)) this.#make();
+	}
+
+	get #id(): string {
+		return this.ctx.id.name ?? "";
+	}
+
+	/** Throws when there is no such cluster, or no longer. */
+	get #core(): ClusterCore {
+		if (this.#made === undefined) throw clusterGone();
+		return this.#made;
+	}
+
+	#make(): void {
+		const ports = clusterPorts(this.ctx, this.env);
+		this.#members = new ClusterMembers(ports.sql);
+		this.#made = new ClusterCore(ports, builtinKinds, builtinSchema);
+		resumeWatches(this.ctx, this.#made.core);
 		this.#settle();
+	}
+
+	async create(): Promise<void> {
+		if (this.#made === undefined) this.#make();
+	}
+
+	async adopt(address: ObjectAddress): Promise<void> {
+		if (this.#members === undefined || this.#members.closed) throw clusterGone();
+		this.#members.add(address);
+	}
+
+	async destroy(): Promise<void> {
+		this.#members?.close();
+		for (;;) {
+			const batch = this.#members?.some(DESTROYED_AT_A_TIME) ?? [];
+			if (batch.length === 0) break;
+			await Promise.all(batch.map((address) => memberOf(this.env, this.#id, address).destroy()));
+			for (const address of batch) this.#members?.remove(address);
+		}
+		this.#made = undefined;
+		this.#members = undefined;
+		await wipe(this.ctx);
 	}
 
 	override async fetch(http: Request): Promise<Response> {
@@ -104,23 +148,23 @@ export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRp
 	override async alarm(): Promise<void> {
 		countAlarm("Cluster");
 		try {
-			await this.#core.core.wake();
+			await this.#made?.core.wake();
 		} finally {
-			this.#core.core.arm();
+			this.#made?.core.arm();
 		}
 	}
 
 	override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
-		this.#core.core.hub.remove(socket);
+		this.#made?.core.hub.remove(socket);
 		socket.close(code === 1005 || code === 1006 ? 1000 : code);
 	}
 
 	override async webSocketError(socket: WebSocket): Promise<void> {
-		this.#core.core.hub.remove(socket);
+		this.#made?.core.hub.remove(socket);
 	}
 
 	#settle(): void {
-		this.ctx.waitUntil(this.#core.core.settle());
+		if (this.#made !== undefined) this.ctx.waitUntil(this.#made.core.settle());
 	}
 }
 

@@ -12,7 +12,12 @@ import type { CorePorts, Delivery } from "./ports.ts";
 /** The internal method through which the objects of a cluster reach each other. */
 export interface Receiver {
 	deliver(delivery: Delivery): Promise<void>;
+	/** Leaves nothing of the object. */
+	destroy(): Promise<void>;
 }
+
+/** An object of a cluster, from its Cluster object's list. */
+export const memberOf = (env: WorkerEnv, cluster: string, address: ObjectAddress): Receiver => receiverOf(env, cluster, address);
 
 function receiverOf(env: WorkerEnv, cluster: string, to: ObjectAddress): Receiver {
 	if (to.object === "cluster") return clusterObject(env, cluster) as unknown as Receiver;

@@ -18,6 +18,7 @@ import { NamespaceCore } from "./namespace-core.ts";
 import type { Delivery } from "./ports.ts";
 import { openWatch, resumeWatches, streamList } from "./resource-object.ts";
 import { AUTHORIZED_HEADER, type NamespaceRpc, type Refusal, type ServiceAccountGrant } from "./rpc.ts";
+import { clusterGone, makeAdopted, wipe } from "./tenancy.ts";
 import { connectTarget } from "./verbs/connect.ts";
 import { boundTokenProblem, serviceAccountGrant } from "./verbs/token.ts";
 import { countAlarm, countWake } from "./wake-count.ts";
@@ -30,13 +31,24 @@ interface ClusterInternals {
 }
 
 export class NamespaceObject extends DurableObject<WorkerEnv> implements NamespaceRpc {
-	readonly #core: NamespaceCore;
+	#made: NamespaceCore | undefined;
 	readonly #commitGate: CommitGate;
 
 	constructor(ctx: DurableObjectState, env: WorkerEnv) {
 		super(ctx, env);
 		countWake("Namespace");
 		this.#commitGate = new CommitGate(() => ctx.storage.sync());
+		makeAdopted(ctx, env, "namespace", () => this.#make());
+	}
+
+	/** Throws when the object's cluster is not there. */
+	get #core(): NamespaceCore {
+		if (this.#made === undefined) throw clusterGone();
+		return this.#made;
+	}
+
+	#make(): void {
+		const { ctx, env } = this;
 		const [cluster = "", namespace = ""] = (ctx.id.name ?? "").split("/");
 		const internals = (): ClusterInternals => clusterObject(env, cluster) as unknown as ClusterInternals;
 		const ports = {
@@ -46,8 +58,13 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 			fetchDefinitions: (haveVersion: number) => internals().definitions(haveVersion),
 			allocate: async (holder: string, request: AllocationRequest, dryRun: boolean) => allocated(await internals().allocate(holder, request, dryRun)),
 		};
-		this.#core = new NamespaceCore(namespace, ports, builtinKinds, builtinSchema);
-		resumeWatches(ctx, this.#core.core);
+		this.#made = new NamespaceCore(namespace, ports, builtinKinds, builtinSchema);
+		resumeWatches(ctx, this.#made.core);
+	}
+
+	async destroy(): Promise<void> {
+		this.#made = undefined;
+		await wipe(this.ctx);
 	}
 
 	override async fetch(http: Request): Promise<Response> {
@@ -93,23 +110,23 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 	override async alarm(): Promise<void> {
 		countAlarm("Namespace");
 		try {
-			await this.#core.wake();
+			await this.#made?.wake();
 		} finally {
-			this.#core.core.arm();
+			this.#made?.core.arm();
 		}
 	}
 
 	override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
-		this.#core.core.hub.remove(socket);
+		this.#made?.core.hub.remove(socket);
 		socket.close(code === 1005 || code === 1006 ? 1000 : code);
 	}
 
 	override async webSocketError(socket: WebSocket): Promise<void> {
-		this.#core.core.hub.remove(socket);
+		this.#made?.core.hub.remove(socket);
 	}
 
 	#settle(): void {
-		this.ctx.waitUntil(this.#core.core.settle());
+		if (this.#made !== undefined) this.ctx.waitUntil(this.#made.core.settle());
 	}
 
 	async #answerRpc<T>(request: ApiRequest, work: () => T): Promise<T | Refusal> {

@@ -23,6 +23,8 @@ export const POLL_GAP_MS = 15_000;
 /** A command that no poll took in this time is dropped, in milliseconds: its session has given up by then. */
 const COMMAND_TTL_MS = 30_000;
 const COMMANDS_MAX = 256;
+/** Before a session's id, in the meta table. */
+const SESSION = "session/";
 const UNREACHABLE_TAINTS = ["node.kubernetes.io/unreachable", "node.kubernetes.io/not-ready"];
 
 type DesiredRow = { uid: string; namespace: string; name: string; sequence: number; body: string };
@@ -137,8 +139,18 @@ export class NodeCore {
 		this.#forgetOldCommands();
 		if (!this.#connected || this.#commands.size >= COMMANDS_MAX) return false;
 		this.#commands.set(command.id, { command, atMs: nowMs, sent: false });
+		if (command.type === "session") this.#setMeta(SESSION + command.id, String(nowMs));
 		this.#announce();
 		return true;
+	}
+
+	/** The sessions that the agent was told of and that have not ended. */
+	sessions(): string[] {
+		return this.#ports.sql.all<{ key: string }>("SELECT key FROM meta WHERE key LIKE ?", `${SESSION}%`).map(({ key }) => key.slice(SESSION.length));
+	}
+
+	sessionEnded(id: string): void {
+		this.#ports.sql.run("DELETE FROM meta WHERE key = ?", SESSION + id);
 	}
 
 	#takeCommands(): AgentCommand[] {

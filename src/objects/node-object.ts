@@ -2,36 +2,57 @@
 import { DurableObject } from "cloudflare:workers";
 import { type AgentCommand, POLL_SILENCE_MS, type PollRequest, type PollResponse } from "../core/protocol/agent-protocol.ts";
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
+import { type ObjectStub, sessionObject } from "./addresses.ts";
 import { durablePorts } from "./durable-ports.ts";
 import { type HeldPoll, NodeCore } from "./node-core.ts";
 import type { Delivery } from "./ports.ts";
-import { AGENT_SILENT_CODE, CLIENT_GONE_CODE, type NodeRpc, POLL_HEADER } from "./rpc.ts";
+import { AGENT_SILENT_CODE, CLIENT_GONE_CODE, type NodeRpc, POLL_HEADER, type SessionRpc } from "./rpc.ts";
+import { clusterGone, makeAdopted, wipe } from "./tenancy.ts";
 import { countAlarm, countWake } from "./wake-count.ts";
 
 const HOLD_TAG = "hold";
 const ABNORMAL_CLOSURE = 1006;
 
 export class NodeObject extends DurableObject<WorkerEnv> implements NodeRpc {
-	readonly #core: NodeCore;
+	#made: NodeCore | undefined;
 	readonly #polls = new Map<WebSocket, HeldPoll>();
 
 	constructor(ctx: DurableObjectState, env: WorkerEnv) {
 		super(ctx, env);
 		countWake("Node");
-		const [cluster = "", node = ""] = (ctx.id.name ?? "").split("/");
-		this.#core = new NodeCore(node, durablePorts(ctx, env, cluster));
-		for (const socket of ctx.getWebSockets(HOLD_TAG)) {
+		makeAdopted(ctx, env, "node", () => this.#make());
+	}
+
+	/** Throws when the object's cluster is not there. */
+	get #core(): NodeCore {
+		if (this.#made === undefined) throw clusterGone();
+		return this.#made;
+	}
+
+	#make(): void {
+		const [cluster = "", node = ""] = (this.ctx.id.name ?? "").split("/");
+		this.#made = new NodeCore(node, durablePorts(this.ctx, this.env, cluster));
+		for (const socket of this.ctx.getWebSockets(HOLD_TAG)) {
 			const cursors = socket.deserializeAttachment() as { cursor: number; networkCursor: number } | null;
-			if (cursors !== null && socket.readyState === WebSocket.OPEN) this.#core.adopt(this.#held(socket, cursors));
+			if (cursors !== null && socket.readyState === WebSocket.OPEN) this.#made.adopt(this.#held(socket, cursors));
 		}
 	}
 
+	async destroy(): Promise<void> {
+		const sessions = this.#made?.sessions() ?? [];
+		this.#made = undefined;
+		this.#polls.clear();
+		await Promise.all(sessions.map((id) => (sessionObject(this.env, id) as ObjectStub<SessionRpc>).destroy()));
+		await wipe(this.ctx);
+	}
+
 	override async fetch(http: Request): Promise<Response> {
+		const core = this.#core;
 		const { cursor, networkCursor } = JSON.parse(http.headers.get(POLL_HEADER) ?? "{}") as PollRequest;
 		const { 0: client, 1: server } = new WebSocketPair();
 		this.ctx.acceptWebSocket(server, [HOLD_TAG]);
 		server.serializeAttachment({ cursor, networkCursor });
-		this.#core.hold(this.#held(server, { cursor, networkCursor }));
+		core.hold(this.#held(server, { cursor, networkCursor }));
 		this.#settle();
 		return new Response(null, { status: 101, webSocket: client });
 	}
@@ -49,6 +70,10 @@ export class NodeObject extends DurableObject<WorkerEnv> implements NodeRpc {
 		return this.#core.command(command);
 	}
 
+	async sessionEnded(id: string): Promise<void> {
+		this.#made?.sessionEnded(id);
+	}
+
 	async deliver(delivery: Delivery): Promise<void> {
 		this.#core.receive(delivery);
 		this.#settle();
@@ -57,9 +82,9 @@ export class NodeObject extends DurableObject<WorkerEnv> implements NodeRpc {
 	override async alarm(): Promise<void> {
 		countAlarm("Node");
 		try {
-			await this.#core.wake();
+			await this.#made?.wake();
 		} finally {
-			this.#core.arm();
+			this.#made?.arm();
 		}
 	}
 
@@ -77,7 +102,7 @@ export class NodeObject extends DurableObject<WorkerEnv> implements NodeRpc {
 	}
 
 	#released(socket: WebSocket, gone: boolean, silentMs: number): void {
-		this.#core.released(this.#polls.get(socket), gone, silentMs);
+		this.#made?.released(this.#polls.get(socket), gone, silentMs);
 		this.#polls.delete(socket);
 		this.#settle();
 	}
@@ -97,6 +122,6 @@ export class NodeObject extends DurableObject<WorkerEnv> implements NodeRpc {
 	}
 
 	#settle(): void {
-		this.ctx.waitUntil(this.#core.settle());
+		if (this.#made !== undefined) this.ctx.waitUntil(this.#made.settle());
 	}
 }

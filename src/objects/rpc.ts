@@ -14,7 +14,7 @@
 import type { ApiRequest, UserInfo } from "../core/api/request.ts";
 import type { Status } from "../core/errors/status-error.ts";
 import type { AgentCommand, JoinRequest, PollRequest, PollResponse } from "../core/protocol/agent-protocol.ts";
-import type { PodRef } from "../core/protocol/messages.ts";
+import type { ObjectAddress, PodRef } from "../core/protocol/messages.ts";
 import type { ServiceAccountTokenClaims } from "../core/protocol/tokens.ts";
 import type { DefinitionSet } from "./custom-definitions.ts";
 
@@ -48,6 +48,12 @@ export const AGENT_SILENT_CODE = 4408;
 export type Refusal = { ok: false; status: Status };
 
 export interface ClusterRpc {
+	/** Makes a hosted cluster; again without effect. */
+	create(): Promise<void>;
+	/** Takes an object of the cluster into the list that a deletion works off, before it keeps anything. Rejects when there is no such cluster. */
+	adopt(address: ObjectAddress): Promise<void>;
+	/** Leaves nothing of the cluster or of any object of it. May be called again after a failure. */
+	destroy(): Promise<void>;
 	/** The CustomResourceDefinitions; null for who has their present version. */
 	definitions(haveVersion: number): Promise<DefinitionSet>;
 	/** The names of all namespaces that hold or may hold objects, terminating ones included. */
@@ -76,7 +82,14 @@ export interface ServiceAccountGrant {
 	expirationSeconds: number;
 }
 
+export interface SessionRpc {
+	/** Ends the session and leaves nothing of it. */
+	destroy(): Promise<void>;
+}
+
 export interface NodeRpc {
+	/** A session that the node's agent was told of has ended. */
+	sessionEnded(id: string): Promise<void>;
 	/** Stores what the agent reports (statuses, stopped pods, node status). Resolves once it is durable. */
 	report(cluster: string, node: string, request: PollRequest): Promise<void>;
 	/** What changed since the request's cursors, at once. */

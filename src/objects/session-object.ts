@@ -7,7 +7,8 @@ import { DurableObject } from "cloudflare:workers";
 import { type Status, StatusError } from "../core/errors/status-error.ts";
 import type { SessionHello, SessionRequest } from "../core/protocol/agent-protocol.ts";
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
-import { NODE_HEADER, SESSION_KIND_HEADER, SESSION_SIDE_HEADER } from "./rpc.ts";
+import { nodeObject } from "./addresses.ts";
+import { CLUSTER_HEADER, NODE_HEADER, SESSION_KIND_HEADER, SESSION_SIDE_HEADER, type SessionRpc } from "./rpc.ts";
 import { countAlarm, countWake } from "./wake-count.ts";
 
 /** How long the agent may take to dial, in milliseconds. */
@@ -18,6 +19,7 @@ export const MAX_EARLY_BYTES = 1024 * 1024;
 const ERROR_CHANNEL = 3;
 
 const NORMAL_CLOSURE = 1000;
+const GOING_AWAY = 1001;
 const POLICY_VIOLATION = 1008;
 const INTERNAL_ERROR = 1011;
 const MAX_CLOSE_REASON_BYTES = 123;
@@ -28,6 +30,8 @@ type SessionKind = SessionRequest["kind"];
 /** Kept in storage while the session lives. */
 interface SessionState {
 	kind: SessionKind;
+	/** The id of its cluster: another one's agents cannot dial, whatever their node is called. */
+	cluster: string;
 	/** The user name of the node that may dial: system:node:<name>. */
 	node: string;
 	/** The agent has said hello. */
@@ -36,6 +40,7 @@ interface SessionState {
 	earlyCount: number;
 }
 
+const NODE_USER_PREFIX = "system:node:";
 const STATE = "state";
 const EARLY = "early:";
 const earlyKey = (sequence: number): string => EARLY + String(sequence).padStart(8, "0");
@@ -69,7 +74,7 @@ function errorFrame(status: Status): Uint8Array {
 
 const helloOf = (status: Status): SessionHello => ({ ok: false, code: status.code, reason: status.reason ?? "", message: status.message ?? "" });
 
-export class SessionObject extends DurableObject<WorkerEnv> {
+export class SessionObject extends DurableObject<WorkerEnv> implements SessionRpc {
 	constructor(ctx: DurableObjectState, env: WorkerEnv) {
 		super(ctx, env);
 		countWake("Session");
@@ -87,7 +92,14 @@ export class SessionObject extends DurableObject<WorkerEnv> {
 	async #takeClient(request: Request): Promise<Response> {
 		if (this.#state()) return new Response(null, { status: 409 });
 		const kind = (request.headers.get(SESSION_KIND_HEADER) ?? "exec") as SessionKind;
-		this.#save({ kind, node: request.headers.get(NODE_HEADER) ?? "", greeted: false, earlyBytes: 0, earlyCount: 0 });
+		this.#save({
+			kind,
+			cluster: request.headers.get(CLUSTER_HEADER) ?? "",
+			node: request.headers.get(NODE_HEADER) ?? "",
+			greeted: false,
+			earlyBytes: 0,
+			earlyCount: 0,
+		});
 		await this.ctx.storage.setAlarm(Date.now() + AGENT_DIAL_MS);
 		const protocol = request.headers.get("sec-websocket-protocol");
 		return this.#accept("client", protocol === null ? {} : { "sec-websocket-protocol": protocol });
@@ -96,7 +108,7 @@ export class SessionObject extends DurableObject<WorkerEnv> {
 	#takeAgent(request: Request): Response {
 		const state = this.#state();
 		if (!state || state.greeted || this.#socket("agent") || !this.#socket("client")) return new Response(null, { status: 404 });
-		if (state.node !== request.headers.get(NODE_HEADER)) return new Response(null, { status: 404 });
+		if (state.node !== request.headers.get(NODE_HEADER) || state.cluster !== request.headers.get(CLUSTER_HEADER)) return new Response(null, { status: 404 });
 		return this.#accept("agent", {});
 	}
 
@@ -196,8 +208,19 @@ export class SessionObject extends DurableObject<WorkerEnv> {
 		this.ctx.waitUntil(this.#forget());
 	}
 
-	/** Nothing of a session outlives it. */
+	async destroy(): Promise<void> {
+		for (const socket of this.ctx.getWebSockets()) closeQuietly(socket, GOING_AWAY, "the cluster was deleted");
+		await this.#wipe();
+	}
+
+	/** Nothing of a session outlives it, not even its name at its node. */
 	async #forget(): Promise<void> {
+		const state = this.#state();
+		await this.#wipe();
+		if (state) await nodeObject(this.env, state.cluster, state.node.slice(NODE_USER_PREFIX.length)).sessionEnded(this.ctx.id.toString());
+	}
+
+	async #wipe(): Promise<void> {
 		await this.ctx.storage.deleteAlarm();
 		await this.ctx.storage.deleteAll();
 	}

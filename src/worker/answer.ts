@@ -2,6 +2,7 @@
 import type { ApiRequest } from "../core/api/request.ts";
 import { internalError, type Status, StatusError } from "../core/errors/status-error.ts";
 import { WARNINGS_HEADER } from "../objects/rpc.ts";
+import { goneStatus } from "../objects/tenancy.ts";
 import { parseWarnings, warningHeader } from "./header-text.ts";
 import { acceptsGzip, compressIfLarge } from "./large-body.ts";
 import { negotiateError, type Representation } from "./negotiate.ts";
@@ -57,7 +58,8 @@ export function statusResponse(status: Status, accept: string | null): Response 
 
 /** What a thrown value tells the client; a fault's cause goes to the log with the request it belongs to. */
 export function errorResponse(error: unknown, request: Request): Response {
-	const known = error instanceof StatusError ? error : internalError(error);
+	const gone = goneStatus(error);
+	const known = gone ? StatusError.from(gone) : error instanceof StatusError ? error : internalError(error);
 	if (known.code >= 500 && known.reason === "InternalError") logFault(known.cause ?? known, request);
 	return statusResponse(known.status, request.headers.get("accept"));
 }

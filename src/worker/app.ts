@@ -9,6 +9,8 @@ import { authenticate } from "./authenticate.ts";
 import { splitClusterPath } from "./cluster-path.ts";
 import { type FrontDoor, type FrontDoorEnv, isWebSocketUpgrade } from "./front-door.ts";
 import { LoadShedder } from "./load-shedding.ts";
+import { managementPath } from "./management-path.ts";
+import { addManagementRoutes } from "./management-routes.ts";
 import { recordRequest } from "./metrics.ts";
 import { isTrue } from "./query.ts";
 import { parseResourcePath } from "./request-info.ts";
@@ -26,21 +28,26 @@ function isLong(request: Request, path: string, query: URLSearchParams): boolean
 const authenticated =
 	(handler: (c: FrontDoor) => Response | Promise<Response>): Handler<FrontDoorEnv> =>
 	async (c) => {
-		c.set("user", await authenticate(c.env, c.get("cluster"), c.req.raw.headers, Date.now()));
+		const { user, cluster } = await authenticate(c.env, c.get("clusterName"), c.req.raw.headers, Date.now());
+		c.set("user", user);
+		c.set("cluster", cluster);
 		return handler(c);
 	};
 
+const routerPath = (pathname: string): string => managementPath(pathname) ?? splitClusterPath(pathname)?.path ?? "/";
+
 function createApp(): Hono<FrontDoorEnv> {
-	const app = new Hono<FrontDoorEnv>({ getPath: (request) => splitClusterPath(new URL(request.url).pathname)?.path ?? "/" });
+	const app = new Hono<FrontDoorEnv>({ getPath: (request) => routerPath(new URL(request.url).pathname) });
 	app.use(async (c, next) => {
 		const url = new URL(c.req.url);
 		const split = splitClusterPath(url.pathname);
 		if (!split) throw pathNotFound();
-		c.set("cluster", split.cluster);
+		c.set("clusterName", split.cluster);
 		c.set("path", split.path);
 		c.set("query", url.searchParams);
 		await next();
 	});
+	addManagementRoutes(app);
 	addStaticRoutes(app, authenticated, () => shedder.inFlight);
 	app.post("/agent/v1/join", authenticated(serveJoin));
 	app.get("/agent/v1/nodes/:name/poll", authenticated(serveHeldPoll));
@@ -50,7 +57,7 @@ function createApp(): Hono<FrontDoorEnv> {
 	app.all("/apis/*", authenticated(serveResource));
 	// Whoever cannot say who they are is not told what there is.
 	app.notFound(async (c) => {
-		if (!c.get("cluster")) return errorResponse(unauthorized(), c.req.raw);
+		if (!c.get("clusterName")) return errorResponse(unauthorized(), c.req.raw);
 		return authenticated(() => errorResponse(pathNotFound(), c.req.raw))(c, async () => {}) as Promise<Response>;
 	});
 	app.onError((error, c) => errorResponse(error, c.req.raw));

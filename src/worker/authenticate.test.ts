@@ -37,7 +37,10 @@ const bearer = (token: string, more: Record<string, string> = {}) => new Headers
 describe("authenticate", () => {
 	it("knows a node by its credential, in its own cluster alone", async () => {
 		const token = await signNodeCredential(env, "default", "n1", NOW_MS);
-		expect(await authenticate(env, "default", bearer(token), NOW_MS)).toEqual({ name: "system:node:n1", groups: ["system:nodes", "system:authenticated"] });
+		expect(await authenticate(env, "default", bearer(token), NOW_MS)).toEqual({
+			cluster: "default",
+			user: { name: "system:node:n1", groups: ["system:nodes", "system:authenticated"] },
+		});
 		await expect(authenticate(env, "other", bearer(token), NOW_MS)).rejects.toMatchObject({ status: { code: 401 } });
 	});
 
@@ -55,7 +58,7 @@ describe("authenticate", () => {
 		};
 		const { token, expirationTimestamp } = await signServiceAccountToken(env, "default", claims, 600, NOW_MS);
 		expect(expirationTimestamp).toBe(new Date(NOW_MS + 600_000).toISOString().replace(".000Z", "Z"));
-		const user = await authenticate(env, "default", bearer(token), NOW_MS);
+		const { user } = await authenticate(env, "default", bearer(token), NOW_MS);
 		expect(user).toMatchObject({
 			name: "system:serviceaccount:a:b",
 			uid: "u",
@@ -84,8 +87,8 @@ describe("authenticate", () => {
 		const allowed = await signNodeCredential(env, "default", "allowed", NOW_MS);
 		const refused = await signNodeCredential(env, "default", "refused", NOW_MS);
 		expect(await authenticate(env, "default", bearer(allowed, { "impersonate-user": "jane", "impersonate-group": "dev" }), NOW_MS)).toEqual({
-			name: "jane",
-			groups: ["dev", "system:authenticated"],
+			cluster: "default",
+			user: { name: "jane", groups: ["dev", "system:authenticated"] },
 		});
 		await expect(authenticate(env, "default", bearer(refused, { "impersonate-user": "jane" }), NOW_MS)).rejects.toMatchObject({ status: { code: 403 } });
 	});

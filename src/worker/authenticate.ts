@@ -3,27 +3,19 @@ import type { UserInfo } from "../core/api/request.ts";
 import { badRequest, StatusError, unauthorized } from "../core/errors/status-error.ts";
 import { GROUP_AUTHENTICATED, GROUP_SERVICE_ACCOUNTS, type WorkerEnv } from "../core/protocol/tokens.ts";
 import { clusterObject } from "../objects/addresses.ts";
+import { bearerToken } from "./bearer-token.ts";
 import { verifyToken } from "./token-verification.ts";
 
-const BEARER = /^bearer +(\S+)$/i;
 const EXTRA_PREFIX = "impersonate-extra-";
 const ANONYMOUS = "system:anonymous";
 const GROUP_UNAUTHENTICATED = "system:unauthenticated";
 const SERVICE_ACCOUNT_USER = /^system:serviceaccount:([^:]+):[^:]+$/;
 
-/** Browsers cannot set headers on a WebSocket: a token may come as a subprotocol, base64url without padding. */
-const TOKEN_PROTOCOL = /(?:^|[\s,])base64url\.bearer\.authorization\.k8s\.io\.([A-Za-z0-9_-]+)(?=$|[\s,])/;
-
-function bearerToken(headers: Headers): string | undefined {
-	const header = BEARER.exec(headers.get("authorization")?.trim() ?? "");
-	if (header) return header[1];
-	const protocol = TOKEN_PROTOCOL.exec(headers.get("sec-websocket-protocol") ?? "");
-	if (!protocol?.[1]) return undefined;
-	try {
-		return atob(protocol[1].replaceAll("-", "+").replaceAll("_", "/"));
-	} catch {
-		return undefined;
-	}
+/** Who asks, and of which cluster. */
+export interface Identity {
+	user: UserInfo;
+	/** The cluster's id. */
+	cluster: string;
 }
 
 function splitList(header: string | null): string[] {
@@ -74,14 +66,15 @@ export function withDefaultGroups(target: UserInfo): UserInfo {
 }
 
 /** @throws StatusError 401 without a valid token; 403 when the user may not act as whom the headers name. */
-export async function authenticate(env: WorkerEnv, cluster: string, headers: Headers, nowMs: number): Promise<UserInfo> {
+export async function authenticate(env: WorkerEnv, clusterName: string, headers: Headers, nowMs: number): Promise<Identity> {
 	const token = bearerToken(headers);
 	if (token === undefined) throw unauthorized();
-	const verdict = await verifyToken(env, cluster, token, nowMs);
+	const verdict = await verifyToken(env, clusterName, token, nowMs);
 	if (!verdict.ok) throw unauthorized();
+	const { user, cluster } = verdict;
 	const target = impersonationTarget(headers);
-	if (!target) return verdict.user;
-	const refusal = await clusterObject(env, cluster).authorizeImpersonation(verdict.user, target);
+	if (!target) return { user, cluster };
+	const refusal = await clusterObject(env, cluster).authorizeImpersonation(user, target);
 	if (refusal) throw StatusError.from(refusal);
-	return withDefaultGroups(target);
+	return { user: withDefaultGroups(target), cluster };
 }

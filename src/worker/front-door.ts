@@ -6,6 +6,9 @@ import type { WorkerEnv } from "../core/protocol/tokens.ts";
 export interface FrontDoorEnv {
 	Bindings: WorkerEnv;
 	Variables: {
+		/** As the path names it. */
+		clusterName: string;
+		/** Its id: what its objects and tokens are named by. Set behind authentication. */
 		cluster: string;
 		/** The path under the cluster's root. */
 		path: string;

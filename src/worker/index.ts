@@ -5,6 +5,7 @@ import { serve } from "./app.ts";
 export { ClusterObject } from "../objects/cluster-object.ts";
 export { NamespaceObject } from "../objects/namespace-object.ts";
 export { NodeObject } from "../objects/node-object.ts";
+export { RegistryObject } from "../objects/registry-object.ts";
 export { SessionObject } from "../objects/session-object.ts";
 
 export default { fetch: serve } satisfies ExportedHandler<WorkerEnv>;

@@ -34,7 +34,7 @@ async function tokenReview(c: FrontDoor, request: ApiRequest, options: AnswerOpt
 	if (refusal) throw StatusError.from(refusal);
 	const review = parseBody<TokenReview>(request.body);
 	const audiences = review.spec?.audiences?.length ? review.spec.audiences : [SERVICE_ACCOUNT_ISSUER];
-	const verdict = await verifyToken(c.env, cluster, review.spec?.token ?? "", Date.now(), audiences);
+	const verdict = await verifyToken(c.env, c.get("clusterName"), review.spec?.token ?? "", Date.now(), audiences);
 	const user = verdict.ok ? verdict.user : undefined;
 	const status = user
 		? {

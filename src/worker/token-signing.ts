@@ -1,6 +1,8 @@
 /** Makes the tokens the front door hands out: nodes' credentials and bound ServiceAccount tokens. */
 import { SignJWT } from "jose";
 import {
+	ADMIN_USER,
+	GROUP_MASTERS,
 	GROUP_NODES,
 	SERVICE_ACCOUNT_ISSUER,
 	type ServiceAccountTokenClaims,
@@ -20,6 +22,13 @@ const seconds = (ms: number): number => Math.floor(ms / 1000);
 /** Opens what system:node:<name> may do; it has no end, as the node's name is its agent instance's until the Node is deleted. */
 export const signNodeCredential = (env: WorkerEnv, cluster: string, node: string, nowMs: number): Promise<string> =>
 	sign(env, { iss: TOKEN_ISSUER, aud: cluster, sub: `system:node:${node}`, groups: [GROUP_NODES], iat: seconds(nowMs) });
+
+/** As long as the certificate in an administrator's kubeconfig is good that kubeadm makes: a year. */
+const ADMIN_TOKEN_SECONDS = 365 * 24 * 3600;
+
+/** For the kubeconfig of a hosted cluster's administrator. */
+export const signAdminToken = (env: WorkerEnv, cluster: string, nowMs: number): Promise<string> =>
+	sign(env, { iss: TOKEN_ISSUER, aud: cluster, sub: ADMIN_USER, groups: [GROUP_MASTERS], iat: seconds(nowMs), exp: seconds(nowMs) + ADMIN_TOKEN_SECONDS });
 
 export interface SignedToken {
 	token: string;

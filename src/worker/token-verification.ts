@@ -11,6 +11,7 @@ import {
 	type WorkerEnv,
 } from "../core/protocol/tokens.ts";
 import { namespaceObject } from "../objects/addresses.ts";
+import { isIdOf } from "../objects/tenancy.ts";
 import { SIGNING_ALGORITHM, signingKeys } from "./keys.ts";
 import { TokenCache } from "./token-cache.ts";
 
@@ -20,9 +21,10 @@ const MAX_CACHED_TOKENS = 2_000;
 const CACHE_MS = 5 * 60_000;
 /** The same for a ServiceAccount, which may be deleted meanwhile: kube-apiserver's time for tokens that it has verified. */
 const SERVICE_ACCOUNT_CACHE_MS = 10_000;
-const cache = new TokenCache<UserInfo>(MAX_CACHED_TOKENS, CACHE_MS);
+const cache = new TokenCache<{ user: UserInfo; cluster: string }>(MAX_CACHED_TOKENS, CACHE_MS);
 
-export type TokenVerdict = { ok: true; user: UserInfo } | { ok: false; why: string };
+/** `cluster`: the id of the cluster that the token is for. */
+export type TokenVerdict = { ok: true; user: UserInfo; cluster: string } | { ok: false; why: string };
 
 const AUDIENCES_OF_API = [SERVICE_ACCOUNT_ISSUER];
 
@@ -54,20 +56,22 @@ function userOfServiceAccount(claims: ServiceAccountTokenClaims): UserInfo {
 function userOf(payload: JWTPayload, cluster: string, audiences: readonly string[]): TokenVerdict {
 	if (payload.iss === TOKEN_ISSUER) {
 		const claims = payload as unknown as UserTokenClaims;
-		if (claims.aud !== cluster) return { ok: false, why: "the token is of another cluster" };
-		return { ok: true, user: userOfClaims(claims) };
+		if (!isIdOf(claims.aud, cluster)) return { ok: false, why: "the token is of another cluster" };
+		return { ok: true, user: userOfClaims(claims), cluster: claims.aud };
 	}
 	if (payload.iss === SERVICE_ACCOUNT_ISSUER) {
 		const claims = payload as unknown as ServiceAccountTokenClaims;
-		if (claims["petrel.dev/cluster"] !== cluster) return { ok: false, why: "the token is of another cluster" };
+		const id = claims["petrel.dev/cluster"];
+		if (!isIdOf(id, cluster)) return { ok: false, why: "the token is of another cluster" };
 		if (!claims.aud.some((a) => audiences.includes(a)))
 			return { ok: false, why: `token audiences ${JSON.stringify(claims.aud)} is invalid for the target audiences ${JSON.stringify(audiences)}` };
-		return { ok: true, user: userOfServiceAccount(claims) };
+		return { ok: true, user: userOfServiceAccount(claims), cluster: id };
 	}
 	return { ok: false, why: "unknown token issuer" };
 }
 
 /**
+ * @param cluster its name.
  * @param audiences what a ServiceAccount's token must be for; the API itself by default.
  * Rejects only for a fault of the server's own (an unusable key).
  */
@@ -80,7 +84,7 @@ export async function verifyToken(
 ): Promise<TokenVerdict> {
 	const key = `${cluster}\n${audiences.join(" ")}\n${token}`;
 	const known = cache.get(key, nowMs);
-	if (known) return { ok: true, user: known };
+	if (known) return { ok: true, ...known };
 	const { publicKey } = await signingKeys(env);
 	let payload: JWTPayload;
 	try {
@@ -94,10 +98,10 @@ export async function verifyToken(
 	let untilMs = payload.exp === undefined ? Number.POSITIVE_INFINITY : payload.exp * 1000;
 	if (payload.iss === SERVICE_ACCOUNT_ISSUER) {
 		const { "kubernetes.io": bound } = payload as unknown as ServiceAccountTokenClaims;
-		const problem = await namespaceObject(env, cluster, bound.namespace).boundTokenProblem(bound);
+		const problem = await namespaceObject(env, verdict.cluster, bound.namespace).boundTokenProblem(bound);
 		if (problem !== null) return { ok: false, why: problem };
 		untilMs = Math.min(untilMs, nowMs + SERVICE_ACCOUNT_CACHE_MS);
 	}
-	cache.set(key, verdict.user, nowMs, untilMs);
+	cache.set(key, { user: verdict.user, cluster: verdict.cluster }, nowMs, untilMs);
 	return verdict;
 }

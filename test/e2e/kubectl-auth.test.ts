@@ -1,9 +1,13 @@
-/** Who may do what: ServiceAccounts' tokens, roles, can-i. */
+/** Who may do what: ServiceAccounts' tokens, roles, can-i; and clusters of a deployment that serves many. */
 import { beforeAll, describe, expect, it } from "vitest";
+import { createOwnerToken } from "../../src/cli/tokens.ts";
+import { Kubectl } from "./support/kubectl.ts";
+import { runPetrel } from "./support/petrel.ts";
 import { useControlPlane } from "./support/cluster.ts";
 
 describe("kubectl and authorisation", () => {
-	const { kubectl } = useControlPlane();
+	const plane = useControlPlane();
+	const { kubectl } = plane;
 	let token: string;
 	/** With a kubeconfig user of no own credentials, --token alone speaks. */
 	const asRobot = (...args: string[]): string[] => [...args, `--token=${token}`, "-n", "team"];
@@ -65,6 +69,32 @@ describe("kubectl and authorisation", () => {
 		expect(await kubectl.try(["auth", "can-i", "delete", "pods", "--as=nobody"])).toMatchObject({ code: 1, stdout: "no\n" });
 		expect(await kubectl.run("auth", "can-i", "--list")).toMatch(/^\*\.\* +\[\] +\[\] +\[\*\]$/m);
 		expect(await kubectl.run(...asRobot("auth", "can-i", "--list"))).toMatch(/^selfsubjectreviews\.authentication\.k8s\.io +\[\] +\[\] +\[create\]$/m);
+	});
+
+	it("serves clusters to accounts, each with a kubeconfig of its own", async () => {
+		const where = ["--server", plane.url, "--ca-file", plane.data.file("ca.crt")];
+		const asOwner = [...where, "--token", await createOwnerToken(plane.data.read("signing-key.json") ?? "", Date.now())];
+		const petrel = async (...args: string[]): Promise<string> => {
+			const { code, stdout, stderr } = await runPetrel(args);
+			expect(`${code} ${stderr}`).toBe("0 ");
+			return stdout;
+		};
+		const token = (await petrel("account", "create", "acme", "--max-clusters", "1", ...asOwner)).trim();
+		expect(await petrel("account", "list", ...asOwner)).toMatch(/^NAME +MAX CLUSTERS +TOKENS +CREATED\nacme +1 +[0-9a-f]{12} +\d{4}-/);
+		const asAcme = [...where, "--token", token];
+		plane.data.write("kubeconfig-staging", await petrel("cluster", "create", "staging", ...asAcme));
+		const staging = new Kubectl(plane.data.file("kubeconfig-staging"));
+		await staging.run("create", "configmap", "settings", "--from-literal=colour=blue");
+		expect(await staging.run("get", "namespaces", "-o", "name")).toBe(
+			"namespace/default\nnamespace/kube-node-lease\nnamespace/kube-public\nnamespace/kube-system\n",
+		);
+		expect(await kubectl.fails(["get", "configmap", "settings"])).toContain("not found");
+		expect(await petrel("cluster", "list", ...asAcme)).toMatch(/^NAME +ACCOUNT +PHASE +CREATED\nstaging +acme +Active +\d{4}-/);
+		expect((await runPetrel(["cluster", "create", "more", ...asAcme])).stderr).toContain('exceeded quota: account "acme" has its 1 clusters');
+		plane.data.write("kubeconfig-again", await petrel("cluster", "kubeconfig", "staging", ...asAcme));
+		expect(await new Kubectl(plane.data.file("kubeconfig-again")).run("auth", "can-i", "create", "nodes")).toContain("yes");
+		expect(await petrel("cluster", "delete", "staging", ...asAcme)).toBe('cluster "staging" deleted\n');
+		expect(await staging.fails(["get", "configmaps"])).toContain("there is no such cluster");
 	});
 
 	it("ends a token with its ServiceAccount", async () => {

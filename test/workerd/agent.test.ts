@@ -65,7 +65,7 @@ describe("a pod", () => {
 		await cluster.call("POST", pods(), pod("first"));
 		await agent.pod(({ metadata }) => metadata.name === "first");
 		const held = await agent.hold();
-		await evictDurableObject(nodeStub(cluster.name, "worker"));
+		await evictDurableObject(nodeStub(cluster.id, "worker"));
 		await cluster.call("POST", pods(), pod("web"));
 		expect((await held.answer).pods.map(({ metadata }) => metadata.name)).toEqual(["web"]);
 	});
@@ -92,7 +92,7 @@ describe("a lost agent", () => {
 		vi.useFakeTimers({ toFake: ["Date"] });
 		vi.setSystemTime(Date.now() + NODE_MONITOR_GRACE_MS);
 		const lost = await eventually(async () => {
-			await runDurableObjectAlarm(clusterStub(cluster.name));
+			await runDurableObjectAlarm(clusterStub(cluster.id));
 			const node = await cluster.call<Node>("GET", "/api/v1/nodes/worker");
 			return readyCondition(node) === "Unknown" ? node : undefined;
 		});
@@ -111,14 +111,14 @@ describe("a lost agent", () => {
 		expect(await told(cluster)).toBe(true);
 		vi.useFakeTimers({ toFake: ["Date"] });
 		vi.setSystemTime(Date.now() + POLL_GAP_MS);
-		await runDurableObjectAlarm(nodeStub(cluster.name, "worker"));
+		await runDurableObjectAlarm(nodeStub(cluster.id, "worker"));
 		expect(await told(cluster)).toBe(false);
 	});
 });
 
 /** Whether the agent of node "worker" is thought to be there: only then is a log's session offered to it. */
 async function told(cluster: TestCluster): Promise<boolean> {
-	const node = nodeStub(cluster.name, "worker") as unknown as { command(cluster: string, node: string, command: unknown): Promise<boolean> };
+	const node = nodeStub(cluster.id, "worker") as unknown as { command(cluster: string, node: string, command: unknown): Promise<boolean> };
 	return node.command(cluster.name, "worker", { type: "session", id: crypto.randomUUID() });
 }
 

@@ -43,7 +43,7 @@ describe("controllers", () => {
 	it("come back by alarm to what they put off, though the object slept meanwhile", async () => {
 		const cluster = await TestCluster.create();
 		await cluster.call("POST", deployments, deployment("web", 1));
-		const stub = namespaceStub(cluster.name, "default");
+		const stub = namespaceStub(cluster.id, "default");
 		await evictDurableObject(stub);
 		later(61_000);
 		await runDurableObjectAlarm(stub);
@@ -70,7 +70,7 @@ describe("an outbox", () => {
 	it("delivers by alarm what its object could not before it was thrown out of memory", async () => {
 		const cluster = await TestCluster.create();
 		await TestAgent.ready(cluster);
-		const stub = namespaceStub(cluster.name, "default");
+		const stub = namespaceStub(cluster.id, "default");
 		vi.spyOn(console, "error").mockImplementation(() => {});
 		const away = vi.spyOn(ClusterObject.prototype, "deliver").mockRejectedValue(new Error("the receiver is away"));
 		await cluster.call("POST", pods(), pod("web"));
@@ -88,7 +88,7 @@ describe("an outbox", () => {
 	it("delivers twice without harm when the answer was lost", async () => {
 		const cluster = await TestCluster.create();
 		const agent = await TestAgent.ready(cluster);
-		const stub = namespaceStub(cluster.name, "default");
+		const stub = namespaceStub(cluster.id, "default");
 		vi.spyOn(console, "error").mockImplementation(() => {});
 		const deliver = ClusterObject.prototype.deliver;
 		const lossy = vi.spyOn(ClusterObject.prototype, "deliver").mockImplementation(async function (this: ClusterObject, delivery) {
@@ -117,7 +117,7 @@ describe("an object at rest", () => {
 		});
 		const before = await cluster.call("GET", pods());
 		const nodes = await cluster.call<List<Pod>>("GET", "/api/v1/nodes");
-		for (const stub of [namespaceStub(cluster.name, "default"), clusterStub(cluster.name)]) await evictDurableObject(stub);
+		for (const stub of [namespaceStub(cluster.id, "default"), clusterStub(cluster.id)]) await evictDurableObject(stub);
 		expect(await cluster.call<List<Pod>>("GET", pods())).toEqual(before);
 		expect((await cluster.call<List<Pod>>("GET", "/api/v1/nodes")).items).toEqual(nodes.items);
 	});
@@ -126,7 +126,7 @@ describe("an object at rest", () => {
 		const cluster = await TestCluster.create();
 		await cluster.call("POST", deployments, deployment("web", 0));
 		await cluster.call("DELETE", `${deployments}/web`);
-		const stub = namespaceStub(cluster.name, "default");
+		const stub = namespaceStub(cluster.id, "default");
 		later(2 * EVENT_TTL_MS);
 		let alarms = 0;
 		while (await runDurableObjectAlarm(stub)) alarms++;
@@ -154,7 +154,7 @@ describe("encryption at rest", () => {
 		await agent.pod(({ metadata }) => metadata.name === "reader");
 		const list = await cluster.call<List<Secret>>("GET", path);
 		expect(list.items.map(({ data }) => atob(data?.["password"] ?? ""))).toEqual(["hunter2-in-the-clear"]);
-		for (const stub of [namespaceStub(cluster.name, "default"), nodeStub(cluster.name, agent.name), clusterStub(cluster.name)]) {
+		for (const stub of [namespaceStub(cluster.id, "default"), nodeStub(cluster.id, agent.name), clusterStub(cluster.id)]) {
 			const kept = await runInDurableObject(stub, (_object, { storage: { sql } }) =>
 				JSON.stringify(
 					sql

@@ -71,7 +71,7 @@ describe("a watch of one namespace", () => {
 		await cluster.call("POST", configMaps(), mine("b"));
 		vi.useFakeTimers({ toFake: ["Date"] });
 		vi.setSystemTime(Date.now() + LOG_RETENTION_MS + COMPACTION_SLACK_MS);
-		const stub = namespaceStub(cluster.name, "default");
+		const stub = namespaceStub(cluster.id, "default");
 		expect(await runDurableObjectAlarm(stub)).toBe(true);
 		const watch = await cluster.watch(`${configMaps()}?watch=1&${MINE}&resourceVersion=${old.metadata.resourceVersion}`);
 		expect(await watch.next()).toMatchObject({ type: "ERROR", object: { kind: "Status", code: 410, reason: "Expired" } });
@@ -98,11 +98,11 @@ describe("a watch of one namespace", () => {
 		await cluster.call("POST", configMaps(), mine("a"));
 		const watch = await cluster.watch(`${configMaps()}?watch=1&${MINE}`);
 		expect(await watch.take(1)).toEqual(["ADDED a"]);
-		await evictDurableObject(namespaceStub(cluster.name, "default"));
+		await evictDurableObject(namespaceStub(cluster.id, "default"));
 		await cluster.call("POST", configMaps(), configMap("other"));
 		await cluster.call("POST", configMaps(), mine("b"));
 		expect(await watch.take(1)).toEqual(["ADDED b"]);
-		await evictDurableObject(namespaceStub(cluster.name, "default"));
+		await evictDurableObject(namespaceStub(cluster.id, "default"));
 		await cluster.call("DELETE", `${configMaps()}/a`);
 		expect(await watch.take(1)).toEqual(["DELETED a"]);
 		await watch.close();
@@ -114,7 +114,7 @@ describe("a watch of cluster-scoped objects", () => {
 		const cluster = await TestCluster.create();
 		const watch = await cluster.watch("/api/v1/namespaces?watch=1&fieldSelector=metadata.name%3Dlater");
 		await createNamespace(cluster, "earlier");
-		await evictDurableObject(clusterStub(cluster.name));
+		await evictDurableObject(clusterStub(cluster.id));
 		await createNamespace(cluster, "later");
 		expect(await watch.take(1)).toEqual(["ADDED later"]);
 		await watch.close();
@@ -132,8 +132,8 @@ describe("all namespaces", () => {
 		await createNamespace(cluster, "late");
 		await cluster.call("POST", configMaps("late"), mine("c"));
 		expect(await watch.take(1)).toEqual(["ADDED c"]);
-		for (const name of ["default", "late"]) await evictDurableObject(namespaceStub(cluster.name, name));
-		await evictDurableObject(clusterStub(cluster.name));
+		for (const name of ["default", "late"]) await evictDurableObject(namespaceStub(cluster.id, name));
+		await evictDurableObject(clusterStub(cluster.id));
 		await cluster.call("DELETE", `${configMaps("late")}/c`);
 		expect(await watch.take(1)).toEqual(["DELETED c"]);
 		await watch.close();

@@ -5,10 +5,10 @@ export const TOKEN_ISSUER = "petrel";
 /** Issuer of ServiceAccount tokens, as `--service-account-issuer` is by default. */
 export const SERVICE_ACCOUNT_ISSUER = "https://kubernetes.default.svc.cluster.local";
 
-/** Users (kubeconfig), nodes (system:node:<name>) and joining agents. `aud` is the cluster's name. */
+/** Users (kubeconfig), nodes (system:node:<name>) and joining agents. */
 export interface UserTokenClaims {
 	iss: typeof TOKEN_ISSUER;
-	/** The cluster's name: a token opens no other cluster. */
+	/** The cluster's id: a token opens no other cluster, nor a later one of the same name. */
 	aud: string;
 	/** The user name: "kubernetes-admin", "system:node:worker-1", "system:bootstrap:<id>". */
 	sub: string;
@@ -18,7 +18,13 @@ export interface UserTokenClaims {
 	exp?: number;
 }
 
+/** Audience of the tokens of a deployment's owner, who makes accounts and clusters; no cluster has such a name. */
+export const DEPLOYMENT_AUDIENCE = "petrel:deployment";
+/** Every account's token begins like this. */
+export const ACCOUNT_TOKEN_PREFIX = "petrel-account-";
+
 /** Groups that decide what a token may be used for outside RBAC. */
+export const ADMIN_USER = "kubernetes-admin";
 export const GROUP_MASTERS = "system:masters";
 export const GROUP_NODES = "system:nodes";
 export const GROUP_JOINING = "system:bootstrappers";
@@ -50,8 +56,8 @@ export interface ServiceAccountTokenClaims {
  *   PETREL_ENCRYPTION_KEYS  JWK Set (JSON) of AES-256 keys (kty "oct"); the first seals what is kept, the others still open it
  *   PETREL_CA           PEM of the CA that signed the front door's certificate ("" on an account: a public one is used)
  *   PETREL_ADMISSION    JSON of an AdmissionConfiguration (apiserver.config.k8s.io/v1); absent or "" for kube-apiserver's defaults
- * Durable Object namespaces: CLUSTER, NAMESPACE, NODE, SESSION (classes ClusterObject, NamespaceObject, NodeObject,
- * SessionObject, exported by src/worker/index.ts).
+ * Durable Object namespaces: CLUSTER, NAMESPACE, NODE, SESSION, REGISTRY (classes ClusterObject, NamespaceObject, NodeObject,
+ * SessionObject, RegistryObject, exported by src/worker/index.ts).
  */
 export interface WorkerEnv {
 	PETREL_SIGNING_KEY: string;
@@ -62,4 +68,5 @@ export interface WorkerEnv {
 	NAMESPACE: DurableObjectNamespace;
 	NODE: DurableObjectNamespace;
 	SESSION: DurableObjectNamespace;
+	REGISTRY: DurableObjectNamespace;
 }

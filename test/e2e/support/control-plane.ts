@@ -17,6 +17,7 @@ const LOG_CHARACTERS = 4_000;
 export class ControlPlane {
 	readonly data = new DataDirectory(mkdtempSync(join(tmpdir(), "petrel-e2e-")));
 	readonly kubectl = new Kubectl(this.data.file("kubeconfig"));
+	url = "";
 	#process: SupervisedProcess | undefined;
 
 	async start(): Promise<void> {
@@ -25,7 +26,8 @@ export class ControlPlane {
 		const port = await choosePort(undefined, undefined);
 		await this.data.complete(port);
 		await writeControlPlane(this.data, port);
-		const server = { url: serverUrl(port), ca, token: adminToken };
+		this.url = serverUrl(port);
+		const server = { url: this.url, ca, token: adminToken };
 		this.#process = controlPlane(this.data, { onChange: () => {}, onCrash: () => {} });
 		await this.#process.start();
 		await waitUntilReady(this.#process, new ApiClient(server), this.data.file("logs", "control-plane.log"));

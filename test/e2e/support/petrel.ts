@@ -9,6 +9,28 @@ import { Kubectl, type Result } from "./kubectl.ts";
 const program = resolve(import.meta.dirname, "../../../bin/petrel.mjs");
 const COMMAND_TIMEOUT_MS = 150_000;
 
+/** Runs `petrel` to its end, whatever that is. */
+export function runPetrel(args: readonly string[], env: Record<string, string> = {}): Promise<Result> {
+	const child = spawn(process.execPath, [program, ...args], { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+	const timer = setTimeout(() => child.kill("SIGTERM"), COMMAND_TIMEOUT_MS);
+	let stdout = "";
+	let stderr = "";
+	child.stdout.on("data", (chunk: Buffer) => {
+		stdout += chunk.toString();
+	});
+	child.stderr.on("data", (chunk: Buffer) => {
+		stderr += chunk.toString();
+	});
+	return new Promise((resolve, reject) => {
+		child.on("error", reject);
+		// "exit" and not "close": what runs in the background may keep the pipes open.
+		child.on("exit", (code) => {
+			clearTimeout(timer);
+			resolve({ code: code ?? -1, stdout, stderr });
+		});
+	});
+}
+
 export class Petrel {
 	readonly data: DataDirectory;
 	readonly kubectl: Kubectl;
@@ -20,27 +42,7 @@ export class Petrel {
 
 	/** Runs a command to its end, whatever that is. */
 	try(args: string[], env: Record<string, string> = {}): Promise<Result> {
-		const child = spawn(process.execPath, [program, ...args], {
-			env: { ...process.env, PETREL_DATA: this.data.path, ...env },
-			stdio: ["ignore", "pipe", "pipe"],
-		});
-		const timer = setTimeout(() => child.kill("SIGTERM"), COMMAND_TIMEOUT_MS);
-		let stdout = "";
-		let stderr = "";
-		child.stdout.on("data", (chunk: Buffer) => {
-			stdout += chunk.toString();
-		});
-		child.stderr.on("data", (chunk: Buffer) => {
-			stderr += chunk.toString();
-		});
-		return new Promise((resolve, reject) => {
-			child.on("error", reject);
-			// "exit" and not "close": what runs in the background may keep the pipes open.
-			child.on("exit", (code) => {
-				clearTimeout(timer);
-				resolve({ code: code ?? -1, stdout, stderr });
-			});
-		});
+		return runPetrel(args, { PETREL_DATA: this.data.path, ...env });
 	}
 
 	async run(...args: string[]): Promise<string> {

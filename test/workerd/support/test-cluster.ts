@@ -1,6 +1,6 @@
 /** A cluster of its own for each test, below /clusters/<name>: nothing is shared and nothing needs to be reset. */
-import { importJWK, type JWK, SignJWT } from "jose";
-import { GROUP_JOINING, GROUP_MASTERS, TOKEN_ISSUER } from "../../../src/core/protocol/tokens.ts";
+import { decodeJwt, importJWK, type JWK, SignJWT } from "jose";
+import { DEPLOYMENT_AUDIENCE, GROUP_JOINING, TOKEN_ISSUER } from "../../../src/core/protocol/tokens.ts";
 import type { Status } from "../../../src/core/errors/status-error.ts";
 import { env, fetchWorker } from "./bindings.ts";
 import { WatchReader } from "./watch-reader.ts";
@@ -19,24 +19,29 @@ let count = 0;
 
 export class TestCluster {
 	readonly name: string;
+	/** What its objects are named by. */
+	readonly id: string;
 	readonly adminToken: string;
 
 	private constructor(name: string, adminToken: string) {
 		this.name = name;
+		this.id = decodeJwt(adminToken).aud as string;
 		this.adminToken = adminToken;
 	}
 
-	static async create(): Promise<TestCluster> {
-		const name = `t${++count}`;
-		return new TestCluster(name, await signToken(name, "kubernetes-admin", [GROUP_MASTERS]));
+	/** Made as a user makes one, by the deployment's owner or the account of `token`. */
+	static async create({ name = `t${++count}`, token }: { name?: string; token?: string } = {}): Promise<TestCluster> {
+		const response = await manage("POST", "/clusters", { name }, token);
+		if (!response.ok) throw new Error(`cluster ${name}: ${response.status} ${await response.text()}`);
+		return new TestCluster(name, (await response.json<{ token: string }>()).token);
 	}
 
 	user(name: string, ...groups: string[]): Promise<string> {
-		return signToken(this.name, name, groups);
+		return signToken(this.id, name, groups);
 	}
 
 	joinToken(): Promise<string> {
-		return signToken(this.name, "system:bootstrap:test", [GROUP_JOINING]);
+		return signToken(this.id, "system:bootstrap:test", [GROUP_JOINING]);
 	}
 
 	fetch(method: string, path: string, body?: unknown, { token = this.adminToken, contentType, accept, raw, signal }: Options = {}): Promise<Response> {
@@ -85,6 +90,12 @@ export class TestCluster {
 		if (!response.ok || !response.body) throw new Error(`GET ${path}: ${response.status} ${await response.text()}`);
 		return new WatchReader(response.body);
 	}
+}
+
+/** A request to the deployment itself, by default as its owner. */
+export async function manage(method: string, path: string, body?: unknown, token?: string): Promise<Response> {
+	const headers = { authorization: `Bearer ${token ?? (await signToken(DEPLOYMENT_AUDIENCE, "owner", []))}`, "content-type": "application/json" };
+	return fetchWorker(path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
 }
 
 async function signToken(cluster: string, sub: string, groups: string[]): Promise<string> {
