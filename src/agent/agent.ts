@@ -11,6 +11,7 @@ import { AgentError } from "./agent-error.ts";
 import { type Clock, sleep, systemClock } from "./clock.ts";
 import { Backoff, type BackoffDurations, CONTAINER_BACKOFF_INITIAL_MS, CONTAINER_BACKOFF_MAX_MS } from "./container-backoff.ts";
 import { ControlPlaneClient } from "./control-plane-client.ts";
+import { CredentialRenewal } from "./credential-renewal.ts";
 import { lockDataDirectory } from "./data-directory-lock.ts";
 import { type DesiredChange, DesiredState } from "./desired-state.ts";
 import { ApiEventRecorder } from "./event-recorder.ts";
@@ -159,11 +160,13 @@ class NodeAgent implements Agent {
 	/** The saved pods run, or the control plane has said what should. */
 	#heard = false;
 	#stopping: Promise<void> | undefined;
+	readonly #credential: CredentialRenewal;
 
 	constructor(parts: NodeAgentParts) {
 		const { options, log, clock, membership, runtime, instanceId } = parts;
 		this.#parts = parts;
 		this.#client = new ControlPlaneClient(membership.server, membership.cluster.credential, this.#ca());
+		this.#credential = new CredentialRenewal({ client: this.#client, clock, log, dataDirectory: options.dataDir, instanceId, membership });
 		this.#state = new DesiredState(options.dataDir);
 		this.#view = new RuntimeView(runtime, clock, log);
 		this.#poll = new PollLoop({
@@ -219,6 +222,7 @@ class NodeAgent implements Agent {
 		await this.#tellNode();
 		this.#cancelSavedTimer = clock.after(SAVED_PODS_WAIT_MS, () => this.#runSavedPods());
 		this.#poll.start();
+		this.#credential.start();
 		log.info("the agent runs", { node: this.nodeName, server: this.#parts.membership.server, runtime: runtime.info().version, pods: this.#state.pods.length });
 	}
 
@@ -238,6 +242,7 @@ class NodeAgent implements Agent {
 		};
 		this.#cancelNodeTimer();
 		this.#cancelSavedTimer();
+		this.#credential.stop();
 		this.#halt.abort();
 		await step("the poll", () => this.#poll.stop());
 		await step("the sessions", () => this.#sessions.stop());
@@ -345,7 +350,7 @@ class NodeAgent implements Agent {
 		if (code !== 401 || !joinOptions.token) return;
 		log.info("joining again: the node's credential is no longer accepted");
 		const membership = await joinCluster({ ...joinOptions, patienceMs: 0 }, instanceId);
-		this.#client.useCredential(membership.cluster.credential);
+		this.#credential.joined(membership);
 	}
 
 	/** Looks at the node now and then; what changed is told at once, a node without news every few minutes. */

@@ -17,6 +17,8 @@ export interface Membership {
 	server: string;
 	nodeName: string;
 	cluster: JoinResponse;
+	/** When this machine's clock had the credential given, in milliseconds since 1970. */
+	credentialAtMs?: number;
 }
 
 export interface JoinOptions {
@@ -100,7 +102,7 @@ function asAgentError(error: unknown): Error {
 
 async function joinOnce(client: ControlPlaneClient, options: JoinOptions, instanceId: string): Promise<Membership> {
 	const { server, nodeName, dataDirectory } = options;
-	const { code, body } = await client.request("POST", "/agent/v1/join", { version: AGENT_PROTOCOL_VERSION, nodeName, instanceId });
+	const { code, body } = await client.request("POST", "/agent/v1/join", { version: AGENT_PROTOCOL_VERSION, nodeName, instanceId, renews: true });
 	const said = (body as { message?: string } | undefined)?.message ?? "";
 	if (code === 401 || code === 403)
 		throw new AgentError("token", `${server} did not accept the join token: ${said || "Unauthorized"}; make a new token and give it with --token`);
@@ -115,11 +117,15 @@ async function joinOnce(client: ControlPlaneClient, options: JoinOptions, instan
 	const cluster = body as Partial<JoinResponse> | undefined;
 	if (cluster?.version !== AGENT_PROTOCOL_VERSION || typeof cluster.credential !== "string")
 		throw new AgentError("refused", `${server} gave an answer to joining that this agent does not understand; update the older of the two`);
-	const membership: Membership = { server, nodeName, cluster: cluster as JoinResponse };
+	const membership: Membership = { server, nodeName, cluster: cluster as JoinResponse, credentialAtMs: options.clock.nowMs() };
+	await saveMembership(dataDirectory, membership);
+	return membership;
+}
+
+export async function saveMembership(dataDirectory: string, membership: Membership): Promise<void> {
 	await writeFileAtomic(membershipFile(dataDirectory), JSON.stringify(membership)).catch((error: unknown) => {
 		throw new AgentError("data-directory", `${dataDirectory} cannot be written (${errorText(error)})`, { cause: error });
 	});
-	return membership;
 }
 
 /** PEM text of a CA file. */

@@ -170,6 +170,14 @@ export class ClusterCore {
 		return { podCidr: this.core.server.store.get<Node>(NODES, nodeName)?.spec?.podCIDR ?? "" };
 	}
 
+	/** Throws unless the Node is there and this agent instance's. */
+	checkOwnsNode({ nodeName, instanceId }: JoinRequest): void {
+		const node = this.core.server.store.get<Node>(NODES, nodeName);
+		if (node === undefined) throw notFound({ group: "", resource: NODES }, nodeName);
+		if (node.metadata.annotations?.[INSTANCE_ANNOTATION] !== instanceId)
+			throw conflict({ group: "", resource: NODES }, nodeName, "the node's name is another agent's");
+	}
+
 	/** Takes in a delivery from another object. */
 	receive({ clock, messages }: Delivery): void {
 		this.core.server.store.clock.observe(clock);

@@ -124,6 +124,14 @@ export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRp
 		}
 	}
 
+	async nodeUid(name: string): Promise<string | null> {
+		return this.#core.core.server.store.get("nodes", name)?.metadata.uid ?? null;
+	}
+
+	async ownsNode(request: JoinRequest): Promise<Status | null> {
+		return refusalOf(() => this.#core.checkOwnsNode(request));
+	}
+
 	async config(namespace: string, haveVersion: number): Promise<ClusterConfig | null> {
 		return this.#core.config(namespace, haveVersion);
 	}

@@ -30,6 +30,8 @@ export interface NamespacePorts extends CorePorts {
 	fetchConfig(haveVersion: number): Promise<ClusterConfig | null>;
 	/** Asks the Cluster object for the CustomResourceDefinitions. */
 	fetchDefinitions(haveVersion: number): Promise<DefinitionSet>;
+	/** Signs what a Secret of a ServiceAccount's token holds. */
+	signAccountToken(secret: string, account: { name: string; uid: string }): string;
 	/** Asks the Cluster object for addresses and node ports. */
 	allocate(holder: string, request: AllocationRequest, dryRun: boolean): Promise<Allocation>;
 }
@@ -66,6 +68,7 @@ export class NamespaceCore {
 			namespaceTerminating: () => this.#phase() === "Terminating",
 			namespaceUid: () => this.#namespaceObject()?.metadata.uid ?? "",
 			rootCa: () => this.#config?.rootCa ?? "",
+			signAccountToken: (secret, account) => ports.signAccountToken(secret, account),
 			knowsNodes: () => this.#nodes.known,
 		});
 		this.core = new ResourceCore(

@@ -1,12 +1,13 @@
 /** The Durable Object of one namespace: a shell around NamespaceCore. */
 import { DurableObject } from "cloudflare:workers";
-import type { ApiRequest } from "../core/api/request.ts";
+import type { ApiRequest, UserInfo } from "../core/api/request.ts";
 import { StatusError } from "../core/errors/status-error.ts";
 import type { Allocation, AllocationRequest } from "../core/kinds/define-kind.ts";
 import { builtinKinds } from "../core/kinds/registry.ts";
 import type { ClusterConfig, PodRef } from "../core/protocol/messages.ts";
-import type { ServiceAccountTokenClaims, WorkerEnv } from "../core/protocol/tokens.ts";
+import type { LegacyAccountTokenClaims, ServiceAccountTokenClaims, WorkerEnv } from "../core/protocol/tokens.ts";
 import { builtinSchema } from "../core/schema/builtin-schema.ts";
+import { signLegacyAccountToken } from "./account-token.ts";
 import { clusterObject } from "./addresses.ts";
 import { admissionConfiguration } from "./admission-configuration.ts";
 import type { LevelVersion } from "../core/admission/pod-security/policy.ts";
@@ -20,7 +21,8 @@ import { openWatch, resumeWatches, streamList } from "./resource-object.ts";
 import { AUTHORIZED_HEADER, type NamespaceRpc, type Refusal, type ServiceAccountGrant } from "./rpc.ts";
 import { clusterGone, makeAdopted, wipe } from "./tenancy.ts";
 import { connectTarget } from "./verbs/connect.ts";
-import { boundTokenProblem, serviceAccountGrant } from "./verbs/token.ts";
+import { bootstrapUser } from "./verbs/bootstrap-token.ts";
+import { boundTokenProblem, legacyTokenProblem, serviceAccountGrant } from "./verbs/token.ts";
 import { countAlarm, countWake } from "./wake-count.ts";
 
 /** What a Namespace object asks of the Cluster object. */
@@ -54,6 +56,8 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 		const ports = {
 			...durablePorts(ctx, env, cluster),
 			admission: admissionConfiguration(env),
+			signAccountToken: (secret: string, account: { name: string; uid: string }) =>
+				signLegacyAccountToken(env.PETREL_SIGNING_KEY, cluster, namespace, secret, account),
 			fetchConfig: (haveVersion: number) => internals().config(namespace, haveVersion),
 			fetchDefinitions: (haveVersion: number) => internals().definitions(haveVersion),
 			allocate: async (holder: string, request: AllocationRequest, dryRun: boolean) => allocated(await internals().allocate(holder, request, dryRun)),
@@ -100,6 +104,14 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 
 	async boundTokenProblem(bound: ServiceAccountTokenClaims["kubernetes.io"]): Promise<string | null> {
 		return boundTokenProblem(this.#core.core.server, bound) ?? null;
+	}
+
+	async bootstrapUser(id: string, secret: string): Promise<UserInfo | null> {
+		return bootstrapUser(this.#core.core.server.store, id, secret, Date.now());
+	}
+
+	async legacyTokenProblem(claims: LegacyAccountTokenClaims, token: string): Promise<string | null> {
+		return legacyTokenProblem(this.#core.core.server, claims, token) ?? null;
 	}
 
 	async deliver(delivery: Delivery): Promise<void> {

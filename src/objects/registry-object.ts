@@ -40,6 +40,7 @@ export interface ClusterRecord {
 	account: string;
 	creationTimestamp: string;
 	phase: "Creating" | "Active" | "Terminating";
+	authentication?: string;
 }
 
 export type Answer<T> = { ok: true; value: T } | Refusal;
@@ -136,10 +137,15 @@ export class RegistryObject extends DurableObject<WorkerEnv> {
 		});
 	}
 
-	/** The id of the cluster that has this name now. */
-	async clusterId(name: string): Promise<string | null> {
+	/** Whose tokens beside its own the cluster takes: an AuthenticationConfiguration as JSON, "" for none. */
+	setAuthentication(owner: string | null, name: string, authentication: string): Promise<Answer<ClusterRecord>> {
+		return this.#answer(() => this.#keepCluster({ ...this.#requireCluster(owner, name), authentication }));
+	}
+
+	/** The cluster that has this name now. */
+	async clusterEntry(name: string): Promise<{ id: string; authentication: string } | null> {
 		const found = this.#cluster(name);
-		return found?.phase === "Active" ? found.id : null;
+		return found?.phase === "Active" ? { id: found.id, authentication: found.authentication ?? "" } : null;
 	}
 
 	override async alarm(): Promise<void> {

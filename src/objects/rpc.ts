@@ -15,7 +15,7 @@ import type { ApiRequest, UserInfo } from "../core/api/request.ts";
 import type { Status } from "../core/errors/status-error.ts";
 import type { AgentCommand, JoinRequest, PollRequest, PollResponse } from "../core/protocol/agent-protocol.ts";
 import type { ObjectAddress, PodRef } from "../core/protocol/messages.ts";
-import type { ServiceAccountTokenClaims } from "../core/protocol/tokens.ts";
+import type { LegacyAccountTokenClaims, ServiceAccountTokenClaims } from "../core/protocol/tokens.ts";
 import type { DefinitionSet } from "./custom-definitions.ts";
 
 /** The cluster's name. */
@@ -62,11 +62,19 @@ export interface ClusterRpc {
 	authorizeCluster(request: ApiRequest): Promise<Status | null>;
 	/** Whether `user` may act as `target` (verb "impersonate" on users, groups, serviceaccounts, uids, userextras): null, or the refusal. */
 	authorizeImpersonation(user: UserInfo, target: UserInfo): Promise<Status | null>;
+	/** The uid of a Node; null when there is none. */
+	nodeUid(name: string): Promise<string | null>;
+	/** Whether the Node is still this agent instance's: null, or the refusal. */
+	ownsNode(request: JoinRequest): Promise<Status | null>;
 	/** Takes a node's name for an agent instance and gives it its pod addresses. */
 	join(request: JoinRequest): Promise<{ ok: true; podCidr: string } | Refusal>;
 }
 
 export interface NamespaceRpc {
+	/** The user of a bootstrap token, asked of kube-system: null when it is none. */
+	bootstrapUser(id: string, secret: string): Promise<UserInfo | null>;
+	/** Whether the Secret that holds this token, and its ServiceAccount, are still there: null, or what is wrong. */
+	legacyTokenProblem(claims: LegacyAccountTokenClaims, token: string): Promise<string | null>;
 	/** Authorises a connect subresource of a pod, and says where it runs and which container is meant ("" for portforward). Not named `connect`, which stubs have of their own. */
 	podConnection(request: ApiRequest): Promise<{ ok: true; node: string; pod: PodRef; container: string } | Refusal>;
 	/** serviceaccounts/{name}/token: authorises, checks the account and the bound object. `request.body` is a TokenRequest. */

@@ -2,6 +2,8 @@
 import { badRequest, type GroupResource, forbiddenError, StatusError, unavailable } from "../core/errors/status-error.ts";
 import {
 	AGENT_PROTOCOL_VERSION,
+	type CredentialRequest,
+	type CredentialResponse,
 	type JoinRequest,
 	type JoinResponse,
 	POLL_HOLD_MS,
@@ -20,7 +22,7 @@ import { type FrontDoor, isWebSocketUpgrade } from "./front-door.ts";
 import { jsonHeader } from "./header-text.ts";
 import { PLAIN_JSON } from "./negotiate.ts";
 import { parseBody } from "./review-routes.ts";
-import { signNodeCredential } from "./token-signing.ts";
+import { NODE_CREDENTIAL_SECONDS, signNodeCredential } from "./token-signing.ts";
 import { listen } from "./watch-feed.ts";
 
 const NODES: GroupResource = { group: "", resource: "nodes" };
@@ -51,9 +53,11 @@ export async function serveJoin(c: FrontDoor): Promise<Response> {
 	const cluster = c.get("cluster");
 	const joined = await clusterObject(c.env, cluster).join(request);
 	if (!joined.ok) throw StatusError.from(joined.status);
+	const lifeSeconds = request.renews === true ? NODE_CREDENTIAL_SECONDS : undefined;
 	const response: JoinResponse = {
 		version: AGENT_PROTOCOL_VERSION,
-		credential: await signNodeCredential(c.env, cluster, request.nodeName, Date.now()),
+		credential: await signNodeCredential(c.env, cluster, request.nodeName, Date.now(), lifeSeconds),
+		...(lifeSeconds === undefined ? {} : { credentialSeconds: lifeSeconds }),
 		caCertificate: c.env.PETREL_CA,
 		clusterDomain: CLUSTER_DOMAIN,
 		dnsAddress: CLUSTER_DNS_ADDRESS,
@@ -68,6 +72,20 @@ function checkIsNode(c: FrontDoor, node: string): void {
 	const user = c.get("user");
 	if (user.name !== `system:node:${node}` || !user.groups.includes(GROUP_NODES))
 		throw forbiddenError(NODES, node, `User ${JSON.stringify(user.name)} is not this node`);
+}
+
+/** POST /agent/v1/nodes/{name}/credential: a new credential, for as long as the node is this agent's. */
+export async function serveCredential(c: FrontDoor): Promise<Response> {
+	const node = c.req.param("name") ?? "";
+	checkIsNode(c, node);
+	const request = parseBody<CredentialRequest>(await readJsonBody(c.req.raw));
+	checkVersion(request.version);
+	const cluster = c.get("cluster");
+	const refusal = await clusterObject(c.env, cluster).ownsNode({ version: request.version, nodeName: node, instanceId: request.instanceId });
+	if (refusal) throw StatusError.from(refusal);
+	const credential = await signNodeCredential(c.env, cluster, node, Date.now(), NODE_CREDENTIAL_SECONDS);
+	const response: CredentialResponse = { version: AGENT_PROTOCOL_VERSION, credential, credentialSeconds: NODE_CREDENTIAL_SECONDS };
+	return answerValue(response, 200, PLAIN_JSON);
 }
 
 const reports = (request: PollRequest): boolean => (request.statuses?.length ?? 0) > 0 || (request.stopped?.length ?? 0) > 0 || request.node !== undefined;

@@ -2,7 +2,7 @@
 import { type Handler, Hono } from "hono";
 import { pathNotFound, unauthorized } from "../core/errors/status-error.ts";
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
-import { serveAgentSession, serveHeldPoll, serveJoin, serveReport } from "./agent-routes.ts";
+import { serveAgentSession, serveCredential, serveHeldPoll, serveJoin, serveReport } from "./agent-routes.ts";
 import { errorResponse } from "./answer.ts";
 import { serveResource } from "./api-routes.ts";
 import { authenticate } from "./authenticate.ts";
@@ -28,7 +28,7 @@ function isLong(request: Request, path: string, query: URLSearchParams): boolean
 const authenticated =
 	(handler: (c: FrontDoor) => Response | Promise<Response>): Handler<FrontDoorEnv> =>
 	async (c) => {
-		const { user, cluster } = await authenticate(c.env, c.get("clusterName"), c.req.raw.headers, Date.now());
+		const { user, cluster } = await authenticate(c.env, c.get("clusterName"), c.req.raw, c.get("path"), Date.now());
 		c.set("user", user);
 		c.set("cluster", cluster);
 		return handler(c);
@@ -52,6 +52,7 @@ function createApp(): Hono<FrontDoorEnv> {
 	app.post("/agent/v1/join", authenticated(serveJoin));
 	app.get("/agent/v1/nodes/:name/poll", authenticated(serveHeldPoll));
 	app.post("/agent/v1/nodes/:name/poll", authenticated(serveReport));
+	app.post("/agent/v1/nodes/:name/credential", authenticated(serveCredential));
 	app.get("/agent/v1/sessions/:id", authenticated(serveAgentSession));
 	app.all("/api/*", authenticated(serveResource));
 	app.all("/apis/*", authenticated(serveResource));

@@ -32,20 +32,21 @@ beforeAll(async () => {
 	} as unknown as WorkerEnv;
 });
 
+const requestOf = (headers: Headers): Request => new Request("https://petrel/api", { headers });
 const bearer = (token: string, more: Record<string, string> = {}) => new Headers({ authorization: `Bearer ${token}`, ...more });
 
 describe("authenticate", () => {
 	it("knows a node by its credential, in its own cluster alone", async () => {
 		const token = await signNodeCredential(env, "default", "n1", NOW_MS);
-		expect(await authenticate(env, "default", bearer(token), NOW_MS)).toEqual({
+		expect(await authenticate(env, "default", requestOf(bearer(token)), "/api", NOW_MS)).toEqual({
 			cluster: "default",
 			user: { name: "system:node:n1", groups: ["system:nodes", "system:authenticated"] },
 		});
-		await expect(authenticate(env, "other", bearer(token), NOW_MS)).rejects.toMatchObject({ status: { code: 401 } });
+		await expect(authenticate(env, "other", requestOf(bearer(token)), "/api", NOW_MS)).rejects.toMatchObject({ status: { code: 401 } });
 	});
 
 	it.each([undefined, "nonsense", "Basic abc", "Bearer not.a.token"])("answers 401 to %s", async (authorization) => {
-		await expect(authenticate(env, "default", new Headers(authorization ? { authorization } : {}), NOW_MS)).rejects.toMatchObject({
+		await expect(authenticate(env, "default", requestOf(new Headers(authorization ? { authorization } : {})), "/api", NOW_MS)).rejects.toMatchObject({
 			status: { code: 401, reason: "Unauthorized" },
 		});
 	});
@@ -58,13 +59,13 @@ describe("authenticate", () => {
 		};
 		const { token, expirationTimestamp } = await signServiceAccountToken(env, "default", claims, 600, NOW_MS);
 		expect(expirationTimestamp).toBe(new Date(NOW_MS + 600_000).toISOString().replace(".000Z", "Z"));
-		const { user } = await authenticate(env, "default", bearer(token), NOW_MS);
+		const { user } = await authenticate(env, "default", requestOf(bearer(token)), "/api", NOW_MS);
 		expect(user).toMatchObject({
 			name: "system:serviceaccount:a:b",
 			uid: "u",
 			groups: ["system:serviceaccounts", "system:serviceaccounts:a", "system:authenticated"],
 		});
-		await expect(authenticate(env, "default", bearer(token), NOW_MS + 600_000)).rejects.toMatchObject({ status: { code: 401 } });
+		await expect(authenticate(env, "default", requestOf(bearer(token)), "/api", NOW_MS + 600_000)).rejects.toMatchObject({ status: { code: 401 } });
 		expect(await verifyToken(env, "default", token, NOW_MS, ["vault"])).toMatchObject({ ok: false });
 	});
 
@@ -75,10 +76,10 @@ describe("authenticate", () => {
 			"kubernetes.io": { namespace: "a", serviceaccount: { name: "gone", uid: "u" } },
 		};
 		const { token } = await signServiceAccountToken(env, "default", claims, 600, NOW_MS);
-		await authenticate(env, "default", bearer(token), NOW_MS);
+		await authenticate(env, "default", requestOf(bearer(token)), "/api", NOW_MS);
 		problem = "service account token has been invalidated";
-		await authenticate(env, "default", bearer(token), NOW_MS + 9_999);
-		await expect(authenticate(env, "default", bearer(token), NOW_MS + 10_000)).rejects.toMatchObject({ status: { code: 401 } });
+		await authenticate(env, "default", requestOf(bearer(token)), "/api", NOW_MS + 9_999);
+		await expect(authenticate(env, "default", requestOf(bearer(token)), "/api", NOW_MS + 10_000)).rejects.toMatchObject({ status: { code: 401 } });
 		expect(await verifyToken(env, "default", token, NOW_MS + 10_000)).toEqual({ ok: false, why: problem });
 		problem = null;
 	});
@@ -86,11 +87,13 @@ describe("authenticate", () => {
 	it("lets only those act as others whom the cluster allows it", async () => {
 		const allowed = await signNodeCredential(env, "default", "allowed", NOW_MS);
 		const refused = await signNodeCredential(env, "default", "refused", NOW_MS);
-		expect(await authenticate(env, "default", bearer(allowed, { "impersonate-user": "jane", "impersonate-group": "dev" }), NOW_MS)).toEqual({
+		expect(await authenticate(env, "default", requestOf(bearer(allowed, { "impersonate-user": "jane", "impersonate-group": "dev" })), "/api", NOW_MS)).toEqual({
 			cluster: "default",
 			user: { name: "jane", groups: ["dev", "system:authenticated"] },
 		});
-		await expect(authenticate(env, "default", bearer(refused, { "impersonate-user": "jane" }), NOW_MS)).rejects.toMatchObject({ status: { code: 403 } });
+		await expect(authenticate(env, "default", requestOf(bearer(refused, { "impersonate-user": "jane" })), "/api", NOW_MS)).rejects.toMatchObject({
+			status: { code: 403 },
+		});
 	});
 });
 

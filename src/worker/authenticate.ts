@@ -3,7 +3,11 @@ import type { UserInfo } from "../core/api/request.ts";
 import { badRequest, StatusError, unauthorized } from "../core/errors/status-error.ts";
 import { GROUP_AUTHENTICATED, GROUP_SERVICE_ACCOUNTS, type WorkerEnv } from "../core/protocol/tokens.ts";
 import { clusterObject } from "../objects/addresses.ts";
+import { isHosted } from "../objects/tenancy.ts";
 import { bearerToken } from "./bearer-token.ts";
+import { certificateUser } from "./client-certificate.ts";
+import { clusterNamed } from "./cluster-directory.ts";
+import { authenticationOf } from "./oidc-issuers.ts";
 import { verifyToken } from "./token-verification.ts";
 
 const EXTRA_PREFIX = "impersonate-extra-";
@@ -65,11 +69,29 @@ export function withDefaultGroups(target: UserInfo): UserInfo {
 	return { ...target, groups };
 }
 
-/** @throws StatusError 401 without a valid token; 403 when the user may not act as whom the headers name. */
-export async function authenticate(env: WorkerEnv, clusterName: string, headers: Headers, nowMs: number): Promise<Identity> {
+/** Who comes without a token: by a client certificate, or as anonymous where the cluster's configuration lets that in. */
+async function withoutToken(env: WorkerEnv, clusterName: string, request: Request, path: string, nowMs: number): Promise<Identity> {
+	const entry = await clusterNamed(env, clusterName, nowMs);
+	// The platform verifies certificates for the whole deployment: they are the owner's, whose own cluster this is.
+	const user = isHosted(entry.id) ? undefined : certificateUser(request);
+	if (user) return { user, cluster: entry.id };
+	const { anonymous } = authenticationOf(entry.authentication);
+	const isLetIn = anonymous?.enabled === true && (anonymous.conditions ?? [{ path }]).some((condition) => condition.path === path);
+	if (isLetIn) return { user: { name: ANONYMOUS, groups: [GROUP_UNAUTHENTICATED] }, cluster: entry.id };
+	throw unauthorized();
+}
+
+/**
+ * @param path the request's, below the cluster's root.
+ * @throws StatusError 401 without valid credentials; 403 when the user may not act as whom the headers name.
+ */
+export async function authenticate(env: WorkerEnv, clusterName: string, request: Request, path: string, nowMs: number): Promise<Identity> {
+	const { headers } = request;
 	const token = bearerToken(headers);
-	if (token === undefined) throw unauthorized();
-	const verdict = await verifyToken(env, clusterName, token, nowMs);
+	const verdict =
+		token === undefined
+			? { ok: true as const, ...(await withoutToken(env, clusterName, request, path, nowMs)) }
+			: await verifyToken(env, clusterName, token, nowMs);
 	if (!verdict.ok) throw unauthorized();
 	const { user, cluster } = verdict;
 	const target = impersonationTarget(headers);

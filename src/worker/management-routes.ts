@@ -23,10 +23,13 @@ import type { FrontDoor, FrontDoorEnv } from "./front-door.ts";
 import { SIGNING_ALGORITHM, signingKeys } from "./keys.ts";
 import { MANAGEMENT } from "./management-path.ts";
 import { PLAIN_JSON } from "./negotiate.ts";
+import { authenticationOf } from "./oidc-issuers.ts";
 import { parseBody } from "./review-routes.ts";
 import { signAdminToken } from "./token-signing.ts";
 
 const TOKEN_BYTES = 32;
+/** Upstream bounds the file by what fits an object. */
+const AUTHENTICATION_BYTES_MAX = 64 * 1024;
 const GENERATED_NAME_BYTES = 4;
 const CLUSTERS = { group: "petrel.dev", resource: "clusters" };
 const ACCOUNTS = { group: "petrel.dev", resource: "accounts" };
@@ -65,7 +68,7 @@ async function requireOwner(c: FrontDoor): Promise<void> {
 	if (account !== OWNER_ACCOUNT) throw forbiddenError(ACCOUNTS, "", `account ${JSON.stringify(account)} is not the deployment's owner`);
 }
 
-function valueOf<T>(answer: Answer<T>): T {
+function succeeded<T>(answer: Answer<T>): T {
 	if (answer.ok) return answer.value;
 	throw StatusError.from(answer.status);
 }
@@ -84,8 +87,13 @@ async function bodyOf<T>(c: FrontDoor): Promise<Partial<T>> {
 }
 
 /** A cluster as its account sees it. */
-function shownCluster(c: FrontDoor, { id: _, ...record }: ClusterRecord) {
-	return { kind: "Cluster", ...record, server: `${new URL(c.req.url).origin}/clusters/${record.name}` };
+function shownCluster(c: FrontDoor, { id: _, authentication = "", ...record }: ClusterRecord) {
+	return {
+		kind: "Cluster",
+		...record,
+		...(authentication === "" ? {} : { authentication: JSON.parse(authentication) as unknown }),
+		server: `${new URL(c.req.url).origin}/clusters/${record.name}`,
+	};
 }
 
 async function withCredentials(c: FrontDoor, record: ClusterRecord): Promise<unknown> {
@@ -97,7 +105,7 @@ async function createCluster(c: FrontDoor): Promise<Response> {
 	const asked = await bodyOf<{ name: string }>(c);
 	const name = checkName("name", asked.name ?? `c-${hexOf(randomBytes(GENERATED_NAME_BYTES))}`);
 	if (name === DEFAULT_CLUSTER) throw forbiddenError(CLUSTERS, name, "it is the deployment's own cluster");
-	const record = valueOf(await registryObject(c.env).createCluster(account, name));
+	const record = succeeded(await registryObject(c.env).createCluster(account, name));
 	return json(await withCredentials(c, record), 201);
 }
 
@@ -105,7 +113,7 @@ async function createCluster(c: FrontDoor): Promise<Response> {
 const scopeOf = (account: string): string | null => (account === OWNER_ACCOUNT ? null : account);
 
 async function listClusters(c: FrontDoor): Promise<Response> {
-	const records = valueOf(await registryObject(c.env).clusters(scopeOf(await caller(c))));
+	const records = succeeded(await registryObject(c.env).clusters(scopeOf(await caller(c))));
 	return json({ kind: "ClusterList", items: records.map((record) => shownCluster(c, record)) });
 }
 
@@ -115,7 +123,7 @@ async function getCluster(c: FrontDoor): Promise<Response> {
 
 async function clusterOf(c: FrontDoor): Promise<ClusterRecord> {
 	const account = await caller(c);
-	return valueOf(await registryObject(c.env).cluster(scopeOf(account), c.req.param("name") ?? ""));
+	return succeeded(await registryObject(c.env).cluster(scopeOf(account), c.req.param("name") ?? ""));
 }
 
 /** An administrator's token: no other is kept anywhere. */
@@ -123,9 +131,22 @@ async function createCredentials(c: FrontDoor): Promise<Response> {
 	return json(await withCredentials(c, await clusterOf(c)), 201);
 }
 
+/** PUT takes an AuthenticationConfiguration (apiserver.config.k8s.io), DELETE takes it away. */
+async function setAuthentication(c: FrontDoor): Promise<Response> {
+	const account = await caller(c);
+	const text = c.req.method === "DELETE" ? "" : await readJsonBody(c.req.raw);
+	if (text.length > AUTHENTICATION_BYTES_MAX) throw badRequest(`an authentication configuration has at most ${AUTHENTICATION_BYTES_MAX} bytes`);
+	try {
+		authenticationOf(text);
+	} catch (error) {
+		throw badRequest((error as Error).message);
+	}
+	return json(shownCluster(c, succeeded(await registryObject(c.env).setAuthentication(scopeOf(account), c.req.param("name") ?? "", text))));
+}
+
 async function deleteCluster(c: FrontDoor): Promise<Response> {
 	const account = await caller(c);
-	return json(shownCluster(c, valueOf(await registryObject(c.env).deleteCluster(scopeOf(account), c.req.param("name") ?? ""))));
+	return json(shownCluster(c, succeeded(await registryObject(c.env).deleteCluster(scopeOf(account), c.req.param("name") ?? ""))));
 }
 
 const shownAccount = (record: AccountRecord) => ({ kind: "Account", ...record });
@@ -142,28 +163,28 @@ async function createAccount(c: FrontDoor): Promise<Response> {
 	const max = asked.maxClusters ?? CLUSTERS_PER_ACCOUNT_DEFAULT;
 	if (!Number.isInteger(max) || max < 0 || max > CLUSTERS_PER_ACCOUNT_MAX) throw badRequest(`maxClusters must be from 0 to ${CLUSTERS_PER_ACCOUNT_MAX}`);
 	const { token, hash } = await newToken();
-	return json({ ...shownAccount(valueOf(await registryObject(c.env).createAccount(name, max, hash))), token }, 201);
+	return json({ ...shownAccount(succeeded(await registryObject(c.env).createAccount(name, max, hash))), token }, 201);
 }
 
 async function listAccounts(c: FrontDoor): Promise<Response> {
 	await requireOwner(c);
-	return json({ kind: "AccountList", items: valueOf(await registryObject(c.env).accounts()).map(shownAccount) });
+	return json({ kind: "AccountList", items: succeeded(await registryObject(c.env).accounts()).map(shownAccount) });
 }
 
 async function deleteAccount(c: FrontDoor): Promise<Response> {
 	await requireOwner(c);
-	return json(shownAccount(valueOf(await registryObject(c.env).deleteAccount(c.req.param("name") ?? ""))));
+	return json(shownAccount(succeeded(await registryObject(c.env).deleteAccount(c.req.param("name") ?? ""))));
 }
 
 async function createAccountToken(c: FrontDoor): Promise<Response> {
 	await requireOwner(c);
 	const { token, hash } = await newToken();
-	return json({ ...shownAccount(valueOf(await registryObject(c.env).addToken(c.req.param("name") ?? "", hash))), token }, 201);
+	return json({ ...shownAccount(succeeded(await registryObject(c.env).addToken(c.req.param("name") ?? "", hash))), token }, 201);
 }
 
 async function deleteAccountToken(c: FrontDoor): Promise<Response> {
 	await requireOwner(c);
-	return json(shownAccount(valueOf(await registryObject(c.env).removeToken(c.req.param("name") ?? "", c.req.param("id") ?? ""))));
+	return json(shownAccount(succeeded(await registryObject(c.env).removeToken(c.req.param("name") ?? "", c.req.param("id") ?? ""))));
 }
 
 export function addManagementRoutes(app: Hono<FrontDoorEnv>): void {
@@ -172,6 +193,8 @@ export function addManagementRoutes(app: Hono<FrontDoorEnv>): void {
 	app.get(`${MANAGEMENT}/clusters/:name`, getCluster);
 	app.delete(`${MANAGEMENT}/clusters/:name`, deleteCluster);
 	app.post(`${MANAGEMENT}/clusters/:name/credentials`, createCredentials);
+	app.put(`${MANAGEMENT}/clusters/:name/authentication`, setAuthentication);
+	app.delete(`${MANAGEMENT}/clusters/:name/authentication`, setAuthentication);
 	app.post(`${MANAGEMENT}/accounts`, createAccount);
 	app.get(`${MANAGEMENT}/accounts`, listAccounts);
 	app.delete(`${MANAGEMENT}/accounts/:name`, deleteAccount);

@@ -40,7 +40,7 @@ async function tokenReview(c: FrontDoor, request: ApiRequest, options: AnswerOpt
 		? {
 				authenticated: true,
 				user: { username: user.name, ...(user.uid ? { uid: user.uid } : {}), groups: user.groups, ...(user.extra ? { extra: user.extra } : {}) },
-				audiences,
+				audiences: verdict.ok ? verdict.audiences : [],
 			}
 		: { user: {}, error: verdict.ok ? "" : verdict.why };
 	return answerValue(

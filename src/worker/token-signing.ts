@@ -19,9 +19,19 @@ async function sign(env: WorkerEnv, claims: UserTokenClaims | ServiceAccountToke
 
 const seconds = (ms: number): number => Math.floor(ms / 1000);
 
-/** Opens what system:node:<name> may do; it has no end, as the node's name is its agent instance's until the Node is deleted. */
-export const signNodeCredential = (env: WorkerEnv, cluster: string, node: string, nowMs: number): Promise<string> =>
-	sign(env, { iss: TOKEN_ISSUER, aud: cluster, sub: `system:node:${node}`, groups: [GROUP_NODES], iat: seconds(nowMs) });
+/** How long a node's credential is good, in seconds: long enough for a machine that was off for weeks to come back by itself. */
+export const NODE_CREDENTIAL_SECONDS = 30 * 24 * 3600;
+
+/** Opens what system:node:<name> may do. Without an end for agents that cannot renew it. */
+export const signNodeCredential = (env: WorkerEnv, cluster: string, node: string, nowMs: number, lifeSeconds?: number): Promise<string> =>
+	sign(env, {
+		iss: TOKEN_ISSUER,
+		aud: cluster,
+		sub: `system:node:${node}`,
+		groups: [GROUP_NODES],
+		iat: seconds(nowMs),
+		...(lifeSeconds === undefined ? {} : { exp: seconds(nowMs) + lifeSeconds }),
+	});
 
 /** As long as the certificate in an administrator's kubeconfig is good that kubeadm makes: a year. */
 const ADMIN_TOKEN_SECONDS = 365 * 24 * 3600;

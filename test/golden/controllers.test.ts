@@ -41,6 +41,7 @@ function controllersFor({ object, phase = "Active", lastSeen = {}, connected = [
 		namespaceActive: () => phase === "Active",
 		namespaceTerminating: () => phase === "Terminating",
 		namespaceUid: () => "uid-ns",
+		signAccountToken: () => "",
 		rootCa: () => "PEM\n",
 		terminatingDefinitions: () => [],
 		knowsNodes: () => true,

@@ -87,6 +87,7 @@ export class World {
 				{
 					...ports,
 					admission: this.admission,
+					signAccountToken: (secret, account) => `token of ${account.name} in ${secret}`,
 					fetchConfig: async (haveVersion) => this.cluster().config(name, haveVersion),
 					fetchDefinitions: async (haveVersion) => this.cluster().definitions(haveVersion),
 					allocate: async (holder, request, dryRun) => this.cluster().allocate(holder, request, dryRun),

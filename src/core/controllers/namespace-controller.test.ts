@@ -60,6 +60,7 @@ it("is emptied with all its workloads, which do not come back", () => {
 		namespaceTerminating: () => phase === "Terminating",
 		namespaceUid: () => "uid-ns",
 		rootCa: () => "PEM",
+		signAccountToken: () => "",
 		terminatingDefinitions: () => [],
 		knowsNodes: () => true,
 	});

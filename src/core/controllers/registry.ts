@@ -21,6 +21,8 @@ import { podSchedulingController } from "./pod-scheduling-controller.ts";
 import { replicaSetController } from "./replicaset-controller.ts";
 import { replicationController } from "./replication-controller.ts";
 import { rootCaController } from "./root-ca-controller.ts";
+import { type AccountTokenDeps, serviceAccountTokenController } from "./serviceaccount-token-controller.ts";
+import { tokenCleanerController } from "./token-cleaner-controller.ts";
 import { serviceAccountController } from "./serviceaccount-controller.ts";
 import { serviceAllocationController } from "./service-allocation-controller.ts";
 import { serviceTableController } from "./service-table-controller.ts";
@@ -28,14 +30,12 @@ import { staleDisruptionController } from "./stale-disruption-controller.ts";
 import { statefulSetController } from "./statefulset-controller.ts";
 import { ttlAfterFinishedController } from "./ttl-after-finished-controller.ts";
 
-export interface NamespaceDeps extends DaemonSetDeps, CleanupDeps {
+export interface NamespaceDeps extends DaemonSetDeps, CleanupDeps, AccountTokenDeps {
 	registry: KindRegistry;
 	namespaceActive(): boolean;
 	namespaceTerminating(): boolean;
 	/** uid of the Namespace; "" when there is none. */
 	namespaceUid(): string;
-	/** PEM of the cluster's CA. */
-	rootCa(): string;
 }
 
 export function namespaceControllers(deps: NamespaceDeps): Controller[] {
@@ -59,6 +59,8 @@ export function namespaceControllers(deps: NamespaceDeps): Controller[] {
 		podLedgerController,
 		garbageCollector(deps.registry),
 		serviceAccountController(deps),
+		serviceAccountTokenController(deps),
+		tokenCleanerController,
 		rootCaController(deps),
 		namespaceDrainController(deps),
 		customResourceCleanupController(deps),

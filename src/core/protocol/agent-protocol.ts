@@ -4,6 +4,7 @@
  *   POST /agent/v1/join                    JoinRequest  -> JoinResponse   (join token)
  *   GET  /agent/v1/nodes/{name}/poll       WebSocket upgrade, PollRequest in POLL_REQUEST_HEADER -> PollResponse (node credential)
  *   POST /agent/v1/nodes/{name}/poll       PollRequest  -> PollResponse   (node credential)
+ *   POST /agent/v1/nodes/{name}/credential CredentialRequest -> CredentialResponse (node credential)
  *   GET  /agent/v1/sessions/{id}           WebSocket upgrade              (node credential)
  *
  * The poll over a WebSocket is held until there is something to say or POLL_HOLD_MS has passed; its first message that
@@ -28,12 +29,16 @@ export interface JoinRequest {
 	nodeName: string;
 	/** Made once per data directory: a second agent cannot take the name of a node that is another instance's. */
 	instanceId: string;
+	/** The agent renews its credential: it may be given one that expires. */
+	renews?: boolean;
 }
 
 export interface JoinResponse {
 	version: number;
 	/** Bearer token of user system:node:<name>, group system:nodes. */
 	credential: string;
+	/** How long the credential is good, in seconds from now; absent when it has no end. */
+	credentialSeconds?: number;
 	/** PEM of the cluster's CA. */
 	caCertificate: string;
 	clusterDomain: string;
@@ -41,6 +46,18 @@ export interface JoinResponse {
 	serviceCidr: string;
 	/** This node's, allocated by the Cluster object. */
 	podCidr: string;
+}
+
+/** For a new credential, before the present one ends. */
+export interface CredentialRequest {
+	version: number;
+	instanceId: string;
+}
+
+export interface CredentialResponse {
+	version: number;
+	credential: string;
+	credentialSeconds: number;
 }
 
 export interface PollRequest {

@@ -5,6 +5,9 @@ export const TOKEN_ISSUER = "petrel";
 /** Issuer of ServiceAccount tokens, as `--service-account-issuer` is by default. */
 export const SERVICE_ACCOUNT_ISSUER = "https://kubernetes.default.svc.cluster.local";
 
+/** Issuer of the tokens that Secrets of type kubernetes.io/service-account-token hold. */
+export const LEGACY_ACCOUNT_ISSUER = "kubernetes/serviceaccount";
+
 /** Users (kubeconfig), nodes (system:node:<name>) and joining agents. */
 export interface UserTokenClaims {
 	iss: typeof TOKEN_ISSUER;
@@ -46,14 +49,28 @@ export interface ServiceAccountTokenClaims {
 		namespace: string;
 		serviceaccount: { name: string; uid: string };
 		pod?: { name: string; uid: string };
-		node?: { name: string; uid: string };
+		secret?: { name: string; uid: string };
+		/** Where a pod's token has it, the node that the pod runs on; without a uid when that is not known. */
+		node?: { name: string; uid?: string };
 	};
+}
+
+/** As upstream's tokens in Secrets: they hold as long as their Secret does. */
+export interface LegacyAccountTokenClaims {
+	iss: typeof LEGACY_ACCOUNT_ISSUER;
+	sub: string;
+	"kubernetes.io/serviceaccount/namespace": string;
+	"kubernetes.io/serviceaccount/secret.name": string;
+	"kubernetes.io/serviceaccount/service-account.name": string;
+	"kubernetes.io/serviceaccount/service-account.uid": string;
+	"petrel.dev/cluster": string;
 }
 
 /**
  * Bindings (environment) of the Worker. Secrets on an account; text bindings under plain workerd.
  *   PETREL_SIGNING_KEY  JWK (JSON) of an EC P-256 private key with `kid`
  *   PETREL_ENCRYPTION_KEYS  JWK Set (JSON) of AES-256 keys (kty "oct"); the first seals what is kept, the others still open it
+ *   PETREL_AUTHENTICATION   AuthenticationConfiguration (JSON) of the cluster "default": others' issuers; none when absent
  *   PETREL_CA           PEM of the CA that signed the front door's certificate ("" on an account: a public one is used)
  *   PETREL_ADMISSION    JSON of an AdmissionConfiguration (apiserver.config.k8s.io/v1); absent or "" for kube-apiserver's defaults
  * Durable Object namespaces: CLUSTER, NAMESPACE, NODE, SESSION, REGISTRY (classes ClusterObject, NamespaceObject, NodeObject,
@@ -62,6 +79,7 @@ export interface ServiceAccountTokenClaims {
 export interface WorkerEnv {
 	PETREL_SIGNING_KEY: string;
 	PETREL_ENCRYPTION_KEYS: string;
+	PETREL_AUTHENTICATION?: string;
 	PETREL_CA: string;
 	PETREL_ADMISSION?: string;
 	CLUSTER: DurableObjectNamespace;

@@ -2,8 +2,9 @@
 import type { ApiRequest } from "../../core/api/request.ts";
 import { conflict, invalidObject, notFound } from "../../core/errors/status-error.ts";
 import { invalid } from "../../core/errors/field-error.ts";
-import { SERVICE_ACCOUNT_ISSUER, type ServiceAccountTokenClaims } from "../../core/protocol/tokens.ts";
-import type { Pod, ServiceAccount, AuthenticationV1TokenRequest as TokenRequest } from "../../core/schema/kubernetes.d.ts";
+import { type LegacyAccountTokenClaims, SERVICE_ACCOUNT_ISSUER, type ServiceAccountTokenClaims } from "../../core/protocol/tokens.ts";
+import type { KubeObject } from "../../core/meta/object.ts";
+import type { Pod, Secret, ServiceAccount, AuthenticationV1TokenRequest as TokenRequest } from "../../core/schema/kubernetes.d.ts";
 import type { ResourceServer } from "../resource-server.ts";
 import type { ServiceAccountGrant } from "../rpc.ts";
 import { decodeObject } from "../../core/schema/decode.ts";
@@ -26,10 +27,16 @@ function expirationOf(spec: TokenRequest["spec"]): number {
 }
 
 /** The pod or secret that the token dies with. */
-function boundObject(server: ResourceServer, account: ServiceAccount, spec: TokenRequest["spec"]): { pod?: { name: string; uid: string } } {
+function boundObject(
+	server: ResourceServer,
+	account: ServiceAccount,
+	spec: TokenRequest["spec"],
+): Pick<ServiceAccountTokenClaims["kubernetes.io"], "pod" | "secret" | "node"> {
 	const bound = spec?.boundObjectRef;
 	// Null when the body left it out: Go prints the field all the same.
 	if (!bound) return {};
+	// Nodes are the Cluster object's: the front door asks it for the uid.
+	if (bound.kind === "Node" && (bound.apiVersion ?? "v1") === "v1") return { node: { name: bound.name ?? "", ...(bound.uid ? { uid: bound.uid } : {}) } };
 	const resource = bound.kind === "Pod" ? "pods" : bound.kind === "Secret" ? "secrets" : undefined;
 	if (resource === undefined)
 		throw invalidObject("authentication.k8s.io", "TokenRequest", "", [
@@ -52,18 +59,38 @@ function boundObject(server: ResourceServer, account: ServiceAccount, spec: Toke
 				`cannot bind token for serviceaccount ${JSON.stringify(account.metadata.name)} to pod running with different serviceaccount name.`,
 			),
 		]);
-	return resource === "pods" ? { pod: { name: bound.name ?? "", uid } } : {};
+	if (resource === "secrets") return { secret: { name: bound.name ?? "", uid } };
+	const nodeName = (found as Pod).spec?.nodeName;
+	return { pod: { name: bound.name ?? "", uid }, ...(nodeName ? { node: { name: nodeName } } : {}) };
 }
 
 /** What keeps a token from being good any more, as upstream's validator of bound tokens says it; undefined while it is good. */
-export function boundTokenProblem({ store }: ResourceServer, { serviceaccount, pod }: ServiceAccountTokenClaims["kubernetes.io"]): string | undefined {
+export function boundTokenProblem({ store }: Pick<ResourceServer, "store">, bound: ServiceAccountTokenClaims["kubernetes.io"]): string | undefined {
+	const { serviceaccount, pod, secret } = bound;
 	const account = store.get<ServiceAccount>("serviceaccounts", serviceaccount.name);
 	if (account === undefined) return "service account token has been invalidated";
 	if (account.metadata.uid !== serviceaccount.uid) return `service account UID (${account.metadata.uid}) does not match claim (${serviceaccount.uid})`;
-	if (pod === undefined) return undefined;
-	const bound = store.get<Pod>("pods", pod.name);
-	if (bound === undefined) return "service account token has been invalidated";
-	return bound.metadata.uid === pod.uid ? undefined : `pod UID (${bound.metadata.uid}) does not match service account pod ref claim (${pod.uid})`;
+	if (pod !== undefined) return goneProblem(store.get("pods", pod.name), pod, "pod");
+	return secret === undefined ? undefined : goneProblem(store.get("secrets", secret.name), secret, "secret");
+}
+
+function goneProblem(found: KubeObject | undefined, { uid }: { uid: string }, what: string): string | undefined {
+	if (found === undefined) return "service account token has been invalidated";
+	return found.metadata.uid === uid ? undefined : `${what} UID (${found.metadata.uid}) does not match service account ${what} ref claim (${uid})`;
+}
+
+/** The same of a token that a Secret holds (pkg/serviceaccount/legacy.go). */
+export function legacyTokenProblem({ store }: Pick<ResourceServer, "store">, claims: LegacyAccountTokenClaims, token: string): string | undefined {
+	const secret = store.get<Secret>("secrets", claims["kubernetes.io/serviceaccount/secret.name"]);
+	if (secret === undefined || secret.metadata.deletionTimestamp) return "service account token has been invalidated";
+	if (secret.data?.["token"] !== btoa(token)) return "service account token does not match server's copy";
+	return boundTokenProblem(
+		{ store },
+		{
+			namespace: claims["kubernetes.io/serviceaccount/namespace"],
+			serviceaccount: { name: claims["kubernetes.io/serviceaccount/service-account.name"], uid: claims["kubernetes.io/serviceaccount/service-account.uid"] },
+		},
+	);
 }
 
 export function serviceAccountGrant(server: ResourceServer, request: ApiRequest): ServiceAccountGrant {
