@@ -17,6 +17,7 @@ import { applyPodStatuses, applyPodStopped } from "../core/controllers/pod-statu
 import { applyEviction, applyNodeGone, applyNodeLost } from "../core/controllers/pod-node-loss.ts";
 import { type Authorizer, namespaceAuthorizer } from "./authorizer.ts";
 import { recordEvent } from "./event-recorder.ts";
+import { keepQuotas } from "./quota-ledger.ts";
 import { NodeReplicaStore } from "./node-replica.ts";
 import { DefinitionReplica, type DefinitionSet } from "./custom-definitions.ts";
 import type { CorePorts, Delivery } from "./ports.ts";
@@ -72,7 +73,16 @@ export class NamespaceCore {
 			knowsNodes: () => this.#nodes.known,
 		});
 		this.core = new ResourceCore(
-			{ ports, kinds: registry, schema, namespace, admission: this.#admissionView(), authorizer: this.#authorizer, replicas: { nodes: this.#nodes } },
+			{
+				ports,
+				kinds: registry,
+				schema,
+				namespace,
+				admission: this.#admissionView(),
+				authorizer: this.#authorizer,
+				afterCommit: keepQuotas,
+				replicas: { nodes: this.#nodes },
+			},
 			{ object: "namespace", name: namespace },
 			controllers,
 		);

@@ -53,6 +53,8 @@ export interface ResourceServerOptions {
 	namespace: string;
 	admission: AdmissionView;
 	authorizer: Authorizer;
+	/** Runs after every commit, inside its transaction, and may commit more. */
+	afterCommit?(server: ResourceServer, kind: KindDefinition, old: KubeObject | undefined, next: KubeObject | undefined): void;
 	/** By the collection's name in the store. */
 	replicas?: Readonly<Record<ResourceName, Replica>>;
 }
@@ -69,6 +71,7 @@ export class ResourceServer {
 	readonly events = new EventCorrelator();
 	/** Got for the write that is being tried again. */
 	allocation: Allocation | undefined;
+	readonly #afterCommit: NonNullable<ResourceServerOptions["afterCommit"]>;
 	#committed: CommittedChange[] = [];
 
 	constructor(options: ResourceServerOptions) {
@@ -81,6 +84,7 @@ export class ResourceServer {
 		this.replicas = options.replicas ?? {};
 		const sealed = options.kinds.all().filter((kind) => kind.encrypted);
 		this.store = new Store(options.ports.sql, { seal: options.ports.seal, resources: new Set(sealed.map(resourceOf)) });
+		this.#afterCommit = options.afterCommit ?? (() => {});
 	}
 
 	/** Where the types of a kind are found. */
@@ -132,6 +136,7 @@ export class ResourceServer {
 		const summary = this.summaryOf(kind, object);
 		const written = this.store.put(resource, object, summary, old && previous ? { object: old, summary: previous } : undefined, this.ports.nowMs());
 		this.#note(resource, written, written, old, summary, previous);
+		this.#afterCommit(this, kind, old, written);
 		return written;
 	}
 
@@ -139,8 +144,10 @@ export class ResourceServer {
 	remove<T extends KubeObject>(kind: KindDefinition, object: T): T {
 		const resource = resourceOf(kind);
 		const summary = this.summaryOf(kind, object);
+		const stored = this.store.get(resource, object.metadata.name ?? "");
 		const final = this.store.remove(resource, object, summary, this.ports.nowMs());
 		this.#note(resource, undefined, final, object, summary, summary);
+		this.#afterCommit(this, kind, stored, undefined);
 		return final;
 	}
 

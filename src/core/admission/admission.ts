@@ -7,11 +7,21 @@ import { namespaceLifecycle } from "./plugins/namespace-lifecycle.ts";
 import { nodeRestriction } from "./plugins/node-restriction.ts";
 import { podSecurity } from "./plugins/pod-security.ts";
 import { priority } from "./plugins/priority.ts";
+import { resourceQuota } from "./plugins/resource-quota.ts";
 import { serviceAccount } from "./plugins/service-account.ts";
 
 export type { AdmissionOperation, AdmissionPlugin, AdmissionRequest, AdmissionView, FollowUp } from "./plugin.ts";
 
-const PLUGINS: readonly AdmissionPlugin[] = [namespaceLifecycle, limitRanger, serviceAccount, nodeRestriction, podSecurity, priority, defaultTolerationSeconds];
+const PLUGINS: readonly AdmissionPlugin[] = [
+	namespaceLifecycle,
+	limitRanger,
+	serviceAccount,
+	nodeRestriction,
+	podSecurity,
+	priority,
+	defaultTolerationSeconds,
+	resourceQuota,
+];
 
 function concerns(plugin: AdmissionPlugin, request: AdmissionRequest): boolean {
 	if (!plugin.operations.includes(request.operation)) return false;

@@ -18,6 +18,7 @@ import { type NodeLiveness, nodeLifecycleController } from "./node-lifecycle-con
 import { podAssignmentController } from "./pod-assignment-controller.ts";
 import { podLedgerController } from "./pod-ledger-controller.ts";
 import { podSchedulingController } from "./pod-scheduling-controller.ts";
+import { resourceQuotaController } from "./resource-quota-controller.ts";
 import { replicaSetController } from "./replicaset-controller.ts";
 import { replicationController } from "./replication-controller.ts";
 import { rootCaController } from "./root-ca-controller.ts";
@@ -62,6 +63,7 @@ export function namespaceControllers(deps: NamespaceDeps): Controller[] {
 		serviceAccountTokenController(deps),
 		tokenCleanerController,
 		rootCaController(deps),
+		resourceQuotaController(deps),
 		namespaceDrainController(deps),
 		customResourceCleanupController(deps),
 	];
