@@ -18,6 +18,8 @@ import { SYSTEM_PRIORITY_CLASSES } from "../core/admission/plugins/priority.ts";
 import { schedule } from "../core/scheduler/schedule.ts";
 import { type Placement, podRefOf, schedulingPodOf } from "../core/scheduler/scheduling-pod.ts";
 import { applySchemaDefaults } from "../core/schema/decode.ts";
+import type { AdmissionRequest } from "../core/admission/admission.ts";
+import type { ResourceAttributes } from "../core/authz/attributes.ts";
 import type { AdmissionConfiguration } from "../core/admission/configuration.ts";
 import type { LevelVersion } from "../core/admission/pod-security/policy.ts";
 import type { Namespace, Node, Pod, PriorityClass } from "../core/schema/kubernetes.d.ts";
@@ -103,6 +105,7 @@ export class ClusterCore {
 			namespaceObject: () => null,
 			priorityClasses: () => this.core.server.store.list<PriorityClass>("scheduling.k8s.io/priorityclasses"),
 			clusterList: <T extends KubeObject>(resource: string) => this.core.server.store.list<T>(resource),
+			allows: (user: AdmissionRequest["user"], attributes: ResourceAttributes) => authorizer.decide(user, attributes).allowed,
 			configuration: ports.admission,
 		};
 		this.core = new ResourceCore(

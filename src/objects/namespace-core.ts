@@ -254,6 +254,7 @@ export class NamespaceCore {
 			list: (resource) => this.core.server.store.list(resource),
 			namespaceObject: () => this.#namespaceObject() ?? null,
 			clusterList: <T extends KubeObject>(resource: string) => (this.#config?.objects[resource] ?? []) as T[],
+			allows: (user, attributes) => this.#authorizer.decide(user, attributes).allowed,
 			configuration: this.#ports.admission,
 			priorityClasses: () => (this.#config?.objects["scheduling.k8s.io/priorityclasses"] ?? []) as PriorityClass[],
 		};

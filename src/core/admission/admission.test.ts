@@ -55,6 +55,7 @@ function run(operation: AdmissionOperation, kind: KindDefinition, object: KubeOb
 		namespaceObject: () => world.namespace,
 		priorityClasses: () => world.classes,
 		clusterList: <T extends KubeObject>(resource: string) => (world.objects[resource] ?? []) as T[],
+		allows: (user, { verb, name }) => user.name === "approver" && verb === "approve" && name === "example.com/*",
 		configuration: DEFAULT_CONFIGURATION,
 	});
 }

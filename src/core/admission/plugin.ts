@@ -1,4 +1,5 @@
 /** What an admission plugin is, what it is given, and how it refuses. */
+import type { ResourceAttributes } from "../authz/attributes.ts";
 import { forbiddenError, type StatusError } from "../errors/status-error.ts";
 import type { HookContext, KindDefinition } from "../kinds/define-kind.ts";
 import type { KubeObject, ResourceName } from "../meta/object.ts";
@@ -41,6 +42,8 @@ export interface AdmissionView {
 	priorityClasses(): readonly PriorityClass[];
 	/** A cluster-scoped collection: those that Namespace objects hold a replica of. */
 	clusterList<T extends KubeObject>(resource: ResourceName): readonly T[];
+	/** What the authorizer says of a user. */
+	allows(user: AdmissionRequest["user"], attributes: ResourceAttributes): boolean;
 	configuration: AdmissionConfiguration;
 }
 

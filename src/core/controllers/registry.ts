@@ -18,6 +18,8 @@ import { type NodeLiveness, nodeLifecycleController } from "./node-lifecycle-con
 import { podAssignmentController } from "./pod-assignment-controller.ts";
 import { podLedgerController } from "./pod-ledger-controller.ts";
 import { podSchedulingController } from "./pod-scheduling-controller.ts";
+import { pvProtectionController } from "./pv-protection-controller.ts";
+import { pvcProtectionController } from "./pvc-protection-controller.ts";
 import { resourceQuotaController } from "./resource-quota-controller.ts";
 import { replicaSetController } from "./replicaset-controller.ts";
 import { replicationController } from "./replication-controller.ts";
@@ -64,6 +66,7 @@ export function namespaceControllers(deps: NamespaceDeps): Controller[] {
 		tokenCleanerController,
 		rootCaController(deps),
 		resourceQuotaController(deps),
+		pvcProtectionController,
 		namespaceDrainController(deps),
 		customResourceCleanupController(deps),
 	];
@@ -86,5 +89,12 @@ export interface ClusterDeps extends NodeLiveness, DefinitionDeps {
 }
 
 export function clusterControllers(deps: ClusterDeps): Controller[] {
-	return [nodeLifecycleController(deps), nodeIpamController, namespaceController, garbageCollector(deps.registry), customResourceDefinitionController(deps)];
+	return [
+		nodeLifecycleController(deps),
+		nodeIpamController,
+		namespaceController,
+		pvProtectionController,
+		garbageCollector(deps.registry),
+		customResourceDefinitionController(deps),
+	];
 }

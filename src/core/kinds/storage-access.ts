@@ -13,6 +13,9 @@ const SHORT_MODES: readonly [string, string][] = [
 const MODES = SHORT_MODES.map(([mode]) => mode);
 const EXCLUSIVE = "ReadWriteOncePod";
 export const VOLUME_MODES = ["Block", "Filesystem"];
+/** The finalizers that keep volumes and claims while they are used. */
+export const PV_PROTECTION = "kubernetes.io/pv-protection";
+export const PVC_PROTECTION = "kubernetes.io/pvc-protection";
 export const CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class";
 export const CLASS_ANNOTATION_WARNING = 'deprecated since v1.8; use "storageClassName" attribute instead';
 const NANO = 10n ** 9n;

@@ -1,4 +1,5 @@
 /** What PersistentVolumeClaims use, in all and of each storage class (pkg/quota/v1/evaluator/core/persistent_volume_claims.go). */
+import { CLASS_ANNOTATION } from "../kinds/storage-access.ts";
 import { compareQuantities, parseQuantity, type Quantity, quantityOf } from "../quantity/quantity.ts";
 import type { PersistentVolumeClaim, ScopedResourceSelectorRequirement } from "../schema/kubernetes.d.ts";
 import { countName, type QuotaEvaluator } from "./evaluator.ts";
@@ -9,7 +10,6 @@ const STORAGE = "requests.storage";
 const COUNT = countName(CLAIMS);
 const RESOURCES: ReadonlySet<string> = new Set([COUNT, CLAIMS, STORAGE]);
 const CLASS_SUFFIX = ".storageclass.storage.k8s.io/";
-const CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class";
 
 /** While a claim grows it uses what it is growing to, also if the wish was taken back. */
 function storageOf({ spec, status }: PersistentVolumeClaim): Quantity | undefined {
