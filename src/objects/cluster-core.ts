@@ -8,6 +8,7 @@ import { trimmedNode } from "../core/controllers/daemonset/trimmed-node.ts";
 import { applyNamespaceEmptied } from "../core/controllers/namespace-controller.ts";
 import { clusterControllers } from "../core/controllers/registry.ts";
 import { conflict, notFound, StatusError } from "../core/errors/status-error.ts";
+import { COMPONENT_STATUSES } from "../core/kinds/component-status.ts";
 import { type Allocation, type AllocationRequest, type KindRegistry, resourceOf } from "../core/kinds/define-kind.ts";
 import { semanticEqual } from "../core/meta/equality.ts";
 import type { KubeObject } from "../core/meta/object.ts";
@@ -459,7 +460,8 @@ export class ClusterCore {
 			metadata: { name, labels: { "kubernetes.io/metadata.name": name } },
 		}));
 		this.core.turn(() => {
-			for (const object of [...namespaces, ...bootstrapClusterRoles(), ...bootstrapClusterRoleBindings(), ...systemPriorityClasses()]) this.#create(object);
+			for (const object of [...namespaces, ...bootstrapClusterRoles(), ...bootstrapClusterRoleBindings(), ...systemPriorityClasses(), ...COMPONENT_STATUSES])
+				this.#create(object);
 		});
 	}
 

@@ -170,7 +170,7 @@ export class ResourceServer {
 
 	summaryOf(kind: KindDefinition, object: KubeObject): Summary {
 		const fields: Record<string, string> = {};
-		for (const [path, read] of Object.entries(kind.selectableFields ?? {})) fields[path] = read(object);
+		for (const [path, read] of Object.entries(kind.storedAs?.kind.selectableFields ?? kind.selectableFields ?? {})) fields[path] = read(object);
 		return { labels: object.metadata.labels ?? {}, fields };
 	}
 

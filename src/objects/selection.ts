@@ -12,15 +12,20 @@ const everyKindHas = ["metadata.name", "metadata.namespace"];
 export function matcherOf(kind: KindDefinition, query: Pick<ApiQuery, "labelSelector" | "fieldSelector">, namespace: string): Matcher | undefined {
 	if (!query.labelSelector && !query.fieldSelector) return undefined;
 	const labels = query.labelSelector ? parseLabelSelector(query.labelSelector) : undefined;
-	const supported = new Set([...everyKindHas.slice(0, kind.scope === "Namespaced" ? 2 : 1), ...Object.keys(kind.selectableFields ?? {})]);
+	const supported = new Set([
+		...everyKindHas.slice(0, kind.scope === "Namespaced" ? 2 : 1),
+		...Object.keys(kind.storedAs?.fields ?? kind.selectableFields ?? {}),
+	]);
 	const fields = query.fieldSelector ? parseFieldSelector(query.fieldSelector, supported) : undefined;
 	const requiredLabels = labels?.requirements.flatMap((r): [string, string][] =>
 		EQUALITY.has(r.operator) && r.values.length === 1 ? [[r.key, r.values[0] ?? ""]] : [],
 	);
+	const storedPath = (path: string): string => kind.storedAs?.fields[path] ?? path;
 	return {
 		matches(name, summary) {
 			if (labels && !labels.matches(summary.labels)) return false;
-			return !fields || fields.matches((path) => (path === "metadata.name" ? name : path === "metadata.namespace" ? namespace : (summary.fields[path] ?? "")));
+			const valueAt = (path: string): string => summary.fields[storedPath(path)] ?? "";
+			return !fields || fields.matches((path) => (path === "metadata.name" ? name : path === "metadata.namespace" ? namespace : valueAt(path)));
 		},
 		...(requiredLabels?.length ? { requiredLabels } : {}),
 	};

@@ -36,7 +36,7 @@ async function send(answered: Response, options: AnswerOptions, headers: Headers
 
 /** An object's answer, as the client wants it. */
 export async function answer(response: Response, options: AnswerOptions): Promise<Response> {
-	const warnings = parseWarnings(response.headers.get(WARNINGS_HEADER));
+	const warnings = [...(options.kind?.deprecation ? [options.kind.deprecation] : []), ...parseWarnings(response.headers.get(WARNINGS_HEADER))];
 	const target = response.ok ? options : { ...options, kind: undefined, representation: { mediaType: options.representation.mediaType } };
 	const headers = answerHeaders(target.representation, warnings);
 	if (isPassThrough(target)) return send(response, options, headers);

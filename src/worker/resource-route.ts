@@ -15,6 +15,8 @@ const SESSIONS: ReadonlySet<string> = new Set(["log", "exec", "attach", "portfor
 /** Subresources that the owning object serves like a write of its own. */
 const FORWARDED: ReadonlySet<string> = new Set(["binding", "eviction"]);
 
+const OBJECT_SUBRESOURCE_VERBS = ["get", "update", "patch"];
+
 export type ResourceRoute =
 	/** The owning object answers. `kind` is what it answers with; undefined for a subresource of another kind (Scale, Eviction). */
 	{ serve: "object"; kind: KindDefinition | undefined } | { serve: "review" } | { serve: "session" } | { serve: "token" };
@@ -53,7 +55,8 @@ function subresourceRoute(kind: KindDefinition, path: ResourcePath): ResourceRou
 	const isScale = path.subresource === "scale" && own.scale !== undefined;
 	const isObject = (path.subresource === "status" && own.status !== undefined) || own.object?.[path.subresource] !== undefined;
 	if (!isScale && !isObject) return connectRoute(kind, path);
-	if (path.verb !== "get" && path.verb !== "update" && path.verb !== "patch") throw methodNotAllowed();
+	const verbs: readonly string[] = own.object?.[path.subresource]?.verbs ?? OBJECT_SUBRESOURCE_VERBS;
+	if (!verbs.includes(path.verb)) throw methodNotAllowed();
 	return { serve: "object", kind: isScale ? undefined : kind };
 }
 

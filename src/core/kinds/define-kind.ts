@@ -119,6 +119,10 @@ export interface KindDefinition<T extends KubeObject = KubeObject> {
 	types?: Schema;
 	/** Decodes what a client sent, instead of the schema's own decoding: the object and, as `unknown field "spec.foo"`, what was dropped. Throws 400. */
 	decode?(value: JsonObject): { object: JsonObject; unknownFields: string[] };
+	/** Where this version's objects are kept as another version's; absent for a kind that is stored itself. */
+	storedAs?: StoredAs<T>;
+	/** Upstream's warning to everybody who asks for the kind. */
+	deprecation?: string;
 	/** A stored object as this version shows it; absent when that is how it is stored. Leaves `stored` as it is. */
 	present?(stored: KubeObject): KubeObject;
 	/** False: strategic merge patches are refused with 415. */
@@ -131,6 +135,53 @@ export interface KindDefinition<T extends KubeObject = KubeObject> {
 	allocationRequest?(object: T, old: T | undefined): AllocationRequest | undefined;
 	/** Writes what was allocated into the object. Mutates. */
 	applyAllocation?(object: T, allocation: Allocation): void;
+}
+
+/** How one version of a kind becomes the version that is stored. */
+export interface StoredAs<T extends KubeObject = KubeObject> {
+	kind: KindDefinition;
+	encode(object: T): KubeObject;
+	/** The fields that this version selects by, and the stored kind's fields for them. */
+	fields: Readonly<Record<string, string>>;
+}
+
+interface OtherVersion<T extends KubeObject, S extends KubeObject> {
+	/** Where it differs. */
+	group?: string;
+	version: string;
+	schema: string;
+	present(stored: KubeObject): T;
+	encode(object: T): S;
+	defaults?(object: T): void;
+	fields?: Readonly<Record<string, string>>;
+}
+
+/**
+ * A further version of a stored kind: its objects are decoded by its own schema and defaults, then they are the stored
+ * kind's. Rules, hooks and columns stay that one's.
+ */
+export function versionOf<T extends KubeObject, S extends KubeObject>(stored: KindDefinition<S>, other: OtherVersion<T, S>): KindDefinition<T> {
+	const { group = stored.group, version, schema, present, encode, defaults, fields = {} } = other;
+	const { plural, kind, singular, scope, verbs, shortNames, categories, subresources, allowCreateOnUpdate } = stored;
+	return {
+		group,
+		version,
+		kind,
+		plural,
+		singular,
+		scope,
+		verbs,
+		schema,
+		present,
+		storedAs: { kind: stored as unknown as KindDefinition, encode, fields },
+		validate: () => [],
+		columns: stored.columns.map((column) => ({ ...column, cell: (object, ctx) => column.cell(encode(object), ctx) })),
+		...(shortNames ? { shortNames } : {}),
+		...(categories ? { categories } : {}),
+		...(subresources ? { subresources: subresources as unknown as Subresources<T> } : {}),
+		...(allowCreateOnUpdate ? { allowCreateOnUpdate } : {}),
+		...(defaults ? { defaults } : {}),
+	};
 }
 
 /** Addresses and ports that are unique in the cluster. Idempotent by namespace and name of the holder. */
@@ -152,7 +203,17 @@ export function defineKind<T extends KubeObject>(definition: Omit<KindDefinition
 }
 
 /** The store's name for the definition's collection. */
-export const resourceOf = (kind: { group: string; plural: string }): ResourceName => resourceName(kind.group, kind.plural);
+export function resourceOf({
+	group,
+	plural,
+	storedAs,
+}: {
+	group: string;
+	plural: string;
+	storedAs?: { kind: { group: string; plural: string } };
+}): ResourceName {
+	return storedAs === undefined ? resourceName(group, plural) : resourceName(storedAs.kind.group, storedAs.kind.plural);
+}
 export const apiVersionOf = (kind: { group: string; version: string }): string => (kind.group === "" ? kind.version : `${kind.group}/${kind.version}`);
 
 /** The kinds one cluster serves: the built-in ones and, later, its CRDs'. */

@@ -61,12 +61,12 @@ export const endpointsKind = defineKind<Endpoints>({
 	shortNames: ["ep"],
 	scope: "Namespaced",
 	schema: "core/v1.Endpoints",
+	deprecation: "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
 	defaults(endpoints) {
 		for (const port of endpoints.subsets?.flatMap((s) => s.ports ?? []) ?? []) port.protocol ||= "TCP";
 	},
 	allowCreateOnUpdate: true,
 	validate,
-	warnings: () => ["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"],
 	columns: [
 		{
 			name: "Endpoints",

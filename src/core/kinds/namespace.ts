@@ -48,7 +48,7 @@ export const namespaceKind = defineKind<Namespace>({
 			validateUpdate: validateStatusUpdate,
 		},
 		object: {
-			finalize: { prepareUpdate: keepStatus },
+			finalize: { prepareUpdate: keepStatus, verbs: ["update"] },
 		},
 	},
 	defaults(namespace) {

@@ -1,9 +1,10 @@
 /** The kinds that every cluster serves. A new kind is one file and one line here. */
-import { resourceName } from "../meta/object.ts";
 import { localSubjectAccessReviewKind, selfSubjectAccessReviewKind, selfSubjectRulesReviewKind, subjectAccessReviewKind } from "./access-reviews.ts";
+import { bindingKind } from "./binding.ts";
 import { certificateSigningRequestKind } from "./certificate-signing-request.ts";
 import { clusterRoleBindingKind } from "./cluster-role-binding.ts";
 import { clusterRoleKind } from "./cluster-role.ts";
+import { componentStatusKind } from "./component-status.ts";
 import { configMapKind } from "./config-map.ts";
 import { controllerRevisionKind } from "./controller-revision.ts";
 import { cronJobKind } from "./cron-job.ts";
@@ -11,15 +12,17 @@ import { csiDriverKind } from "./csi-driver.ts";
 import { csiNodeKind } from "./csi-node.ts";
 import { csiStorageCapacityKind } from "./csi-storage-capacity.ts";
 import { daemonSetKind } from "./daemon-set.ts";
-import type { KindDefinition, KindRegistry } from "./define-kind.ts";
+import { type KindDefinition, type KindRegistry, resourceOf } from "./define-kind.ts";
 import { customResourceDefinitionKind } from "./custom-resource-definition.ts";
 import { deploymentKind } from "./deployment.ts";
 import { deviceClassKind } from "./device-class.ts";
 import { endpointSliceKind } from "./endpoint-slice.ts";
 import { endpointsKind } from "./endpoints.ts";
 import { eventKind } from "./event.ts";
+import { eventV1Kind } from "./event-v1.ts";
 import { flowSchemaKind } from "./flow-schema.ts";
 import { horizontalPodAutoscalerKind } from "./horizontal-pod-autoscaler.ts";
+import { horizontalPodAutoscalerV1Kind } from "./horizontal-pod-autoscaler-v1.ts";
 import { selfSubjectReviewKind, tokenReviewKind } from "./identity-reviews.ts";
 import { ingressKind } from "./ingress.ts";
 import { ingressClassKind } from "./ingress-class.ts";
@@ -69,7 +72,7 @@ export function buildRegistry(kinds: readonly KindDefinition[]): KindRegistry {
 	for (const kind of kinds) {
 		byResource.set(`${kind.group}/${kind.version}/${kind.plural}`, kind);
 		byKind.set(`${kind.group}/${kind.version}/${kind.kind}`, kind);
-		const name = resourceName(kind.group, kind.plural);
+		const name = resourceOf(kind);
 		if (!byStoreName.has(name)) byStoreName.set(name, kind);
 	}
 	return {
@@ -81,9 +84,12 @@ export function buildRegistry(kinds: readonly KindDefinition[]): KindRegistry {
 }
 
 const KINDS: readonly KindDefinition<never>[] = [
+	bindingKind,
+	componentStatusKind,
 	configMapKind,
 	endpointsKind,
 	eventKind,
+	eventV1Kind,
 	limitRangeKind,
 	namespaceKind,
 	nodeKind,
@@ -122,6 +128,7 @@ const KINDS: readonly KindDefinition<never>[] = [
 	ipAddressKind,
 	serviceCidrKind,
 	horizontalPodAutoscalerKind,
+	horizontalPodAutoscalerV1Kind,
 	storageClassKind,
 	volumeAttributesClassKind,
 	csiDriverKind,

@@ -1,34 +1,52 @@
-/** POST to pods/binding (or bindings): a scheduler gives the pod its node, as registry/core/pod's BindingREST does. */
-import { badRequest, conflict } from "../../core/errors/status-error.ts";
+/** POST of a Binding, to pods/binding or to bindings: a scheduler gives the pod its node, as registry/core/pod's BindingREST does. */
+import { badRequest, conflict, plainError } from "../../core/errors/status-error.ts";
+import { fieldErrorText } from "../../core/errors/field-error.ts";
+import { bindingKind } from "../../core/kinds/binding.ts";
+import { type KindDefinition, resourceOf } from "../../core/kinds/define-kind.ts";
+import { podKind } from "../../core/kinds/pod.ts";
 import type { Binding, Pod } from "../../core/schema/kubernetes.d.ts";
 import { updateObject } from "../write.ts";
-import { parseJson } from "./body.ts";
+import { decodeBody, parseJson } from "./body.ts";
 import { existing, groupResource, type VerbCall, type VerbResult, writeOptions } from "./verb.ts";
 
+const BINDINGS = bindingKind as unknown as KindDefinition;
+const PODS = resourceOf(podKind);
+
 export function bind(call: VerbCall): VerbResult {
-	const binding = parseJson(call.request.body, "v1.Binding") as unknown as Binding;
-	const node = binding.target?.name;
-	if (!node) throw badRequest('Binding "" is invalid: target.name: Required value');
-	const pod = existing(call) as Pod;
-	if (pod.metadata.deletionTimestamp)
-		throw conflict(groupResource(call.kind), call.request.name, `pod ${call.request.name} is being deleted, cannot be assigned to a host`);
-	if (pod.spec?.nodeName)
-		throw conflict(groupResource(call.kind), call.request.name, `pod ${call.request.name} is already assigned to node ${JSON.stringify(pod.spec.nodeName)}`);
-	updateObject(call.server, boundKind(call), boundPod(call, pod, node, binding), pod, { ...writeOptions(call), subresource: "binding" });
+	const { server, request } = call;
+	const options = writeOptions(call);
+	const body = decodeBody(server.schema, BINDINGS, parseJson(request.body, "v1.Binding"), request.body, request, options.addWarning);
+	const binding = body as Binding;
+	const name = request.name || (binding.metadata?.name ?? "");
+	if (binding.metadata?.name && binding.metadata.name !== name) throw badRequest("name in URL does not match name in Binding object");
+	const errors = bindingKind.validate(binding);
+	if (errors.length > 0) throw plainError(errors.length === 1 ? fieldErrorText(errors[0] as (typeof errors)[0]) : `[${errors.map(fieldErrorText).join(", ")}]`);
+	const kind = server.kinds.byStoreName(PODS) as KindDefinition;
+	const pod = existing({ ...call, kind, request: { ...request, name } }) as Pod;
+	checkBindable(kind, pod, binding);
+	updateObject(server, kind, boundPod(call, pod, binding), pod, { ...options, subresource: "binding" });
 	return { code: 201, object: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 } };
 }
 
-/** The binding subresource may write what a pod update may not: the node's name. */
-const boundKind = ({ kind }: VerbCall) => ({
-	...kind,
-	subresources: { ...kind.subresources, object: { ...kind.subresources?.object, binding: { prepareUpdate: () => {} } } },
-});
+function checkBindable(kind: KindDefinition, { metadata, spec }: Pod, binding: Binding): void {
+	const name = metadata.name ?? "";
+	const refuse = (why: string) => conflict(groupResource(kind), name, why);
+	const { uid, resourceVersion } = binding.metadata ?? {};
+	if (uid && uid !== metadata.uid) throw refuse(`Precondition failed: UID in precondition: ${uid}, UID in object meta: ${metadata.uid}`);
+	if (resourceVersion && resourceVersion !== metadata.resourceVersion) {
+		throw refuse(`Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${metadata.resourceVersion}`);
+	}
+	if (metadata.deletionTimestamp) throw refuse(`pod ${name} is being deleted, cannot be assigned to a host`);
+	if (spec?.nodeName) throw refuse(`pod ${name} is already assigned to node ${JSON.stringify(spec.nodeName)}`);
+	if (spec?.schedulingGates?.length) throw refuse(`pod ${name} has non-empty .spec.schedulingGates`);
+}
 
-function boundPod({ server }: VerbCall, pod: Pod, node: string, binding: Binding): Pod {
+function boundPod({ server }: VerbCall, pod: Pod, binding: Binding): Pod {
 	const next = structuredClone(pod);
-	next.spec = { ...(next.spec ?? { containers: [] }), nodeName: node };
-	next.metadata.annotations = { ...next.metadata.annotations, ...binding.metadata?.annotations };
-	if (Object.keys(next.metadata.annotations).length === 0) delete next.metadata.annotations;
+	next.spec = { ...(next.spec ?? { containers: [] }), nodeName: binding.target.name ?? "" };
+	const { annotations, labels } = binding.metadata ?? {};
+	if (annotations) next.metadata.annotations = { ...next.metadata.annotations, ...annotations };
+	if (labels) next.metadata.labels = { ...next.metadata.labels, ...labels };
 	const others = (next.status?.conditions ?? []).filter((condition) => condition.type !== "PodScheduled");
 	next.status = { ...next.status, conditions: [...others, { type: "PodScheduled", status: "True", lastTransitionTime: server.nowIso() }] };
 	return next;

@@ -6,7 +6,8 @@ import type { KubeObject } from "../../core/meta/object.ts";
 import type { DeleteOptions } from "../../core/schema/kubernetes.d.ts";
 import { deleteObject, type RemovalOptions } from "../write.ts";
 import { parseJson } from "./body.ts";
-import { existing, type VerbCall, type VerbResult } from "./verb.ts";
+import { existingStored, shown, storedKind } from "./version.ts";
+import type { VerbCall, VerbResult } from "./verb.ts";
 
 const PROPAGATIONS = ["Foreground", "Background", "Orphan"] as const;
 
@@ -36,6 +37,6 @@ function removedStatus(kind: KindDefinition, object: KubeObject): unknown {
 }
 
 export function deleteOne(call: VerbCall): VerbResult {
-	const { object, removed } = deleteObject(call.server, call.kind, existing(call), removalOptions(call.request));
-	return { code: 200, object: removed && !call.kind.gracePeriodSeconds ? removedStatus(call.kind, object) : object };
+	const { object, removed } = deleteObject(call.server, storedKind(call.kind), existingStored(call), removalOptions(call.request));
+	return { code: 200, object: removed && !call.kind.gracePeriodSeconds ? removedStatus(call.kind, object) : shown(call.kind, object) };
 }

@@ -18,6 +18,8 @@ import { existing, groupResource, type VerbCall, type VerbResult } from "./verb.
 
 const VERBS: Record<string, (call: VerbCall) => VerbResult> = { create, update, patch, delete: deleteOne, deletecollection: deleteCollection };
 const OBJECT_SUBRESOURCE_VERBS: Record<string, (call: VerbCall) => VerbResult> = { get: (call) => ({ code: 200, object: existing(call) }), update, patch };
+/** Collections that are written to and hold nothing. */
+const CREATES: Record<string, (call: VerbCall) => VerbResult> = { bindings: bind };
 const CONNECT_CREATES: Record<string, (call: VerbCall) => VerbResult> = { binding: bind, eviction: evict };
 
 /** The kind that a request speaks of; throws 404 for what is not served. */
@@ -30,6 +32,7 @@ export function kindOf(server: ResourceServer, request: ApiRequest): KindDefinit
 function handlerOf(server: ResourceServer, kind: KindDefinition, request: ApiRequest): (call: VerbCall) => VerbResult {
 	const { subresource, verb } = request;
 	if (isReview(kind.plural) && verb === "create") return (call) => review(call, server.authorizer);
+	if (subresource === "" && verb === "create" && CREATES[resourceOf(kind)]) return CREATES[resourceOf(kind)] as (call: VerbCall) => VerbResult;
 	if (subresource === "") {
 		const handler = (kind.verbs as readonly string[]).includes(verb) ? VERBS[verb] : undefined;
 		if (handler === undefined) throw methodNotSupported(groupResource(kind), verb);

@@ -9,6 +9,7 @@ import { applyStrategicMergePatch } from "../../core/patch/strategic-merge-patch
 import type { Schema } from "../../core/schema/types.ts";
 import { createObject, updateObject } from "../write.ts";
 import { checkAddress, checkTypeMeta, decodeBody, managerOf, parseJson } from "./body.ts";
+import { existingStored, shown, storedKind, toStored } from "./version.ts";
 import { existing, groupResource, type VerbCall, type VerbResult, writeOptions } from "./verb.ts";
 
 /** What a kind without strategic merge patches takes. */
@@ -45,7 +46,7 @@ function change(call: VerbCall): VerbResult {
 	const document = patched(server.schemaOf(kind), kind.schema, call, old);
 	const next = decodeBody(server.schema, kind, document, request.patchType === "json" ? undefined : request.body, request, options.addWarning);
 	checkAddress(kind, next, request);
-	return { code: 200, object: updateObject(server, kind, next, old, options) };
+	return { code: 200, object: shown(kind, updateObject(server, storedKind(kind), toStored(kind, next), existingStored(call), options)) };
 }
 
 function apply(call: VerbCall): VerbResult {
@@ -61,8 +62,8 @@ function apply(call: VerbCall): VerbResult {
 	if (live === undefined && request.subresource !== "") throw notFound(groupResource(kind), request.name);
 	const merged = serverSideApply(server.schemaOf(kind), kind.schema, live, config, applyOptions(call, kind));
 	const next = decodeBody(server.schema, kind, merged as unknown as JsonObject, request.body, request, options.addWarning);
-	if (live === undefined) return { code: 201, object: createObject(server, kind, next, options) };
-	return { code: 200, object: updateObject(server, kind, next, live, options) };
+	if (live === undefined) return { code: 201, object: shown(kind, createObject(server, storedKind(kind), toStored(kind, next), options)) };
+	return { code: 200, object: shown(kind, updateObject(server, storedKind(kind), toStored(kind, next), existingStored(call), options)) };
 }
 
 const applyOptions = ({ server, request }: VerbCall, kind: KindDefinition) => ({

@@ -3,7 +3,8 @@ import { type KindDefinition, resourceOf } from "../../core/kinds/define-kind.ts
 import { badRequest, notFound } from "../../core/errors/status-error.ts";
 import { createObject, updateObject } from "../write.ts";
 import { checkAddress, decodeBody, parseJson } from "./body.ts";
-import { existing, groupResource, type VerbCall, type VerbResult, writeOptions } from "./verb.ts";
+import { existingStored, shown, storedKind, toStored } from "./version.ts";
+import { groupResource, type VerbCall, type VerbResult, writeOptions } from "./verb.ts";
 
 export function update(call: VerbCall): VerbResult {
 	const { server, kind, request } = call;
@@ -12,7 +13,7 @@ export function update(call: VerbCall): VerbResult {
 	if (!next.metadata?.name) throw badRequest("name must be provided");
 	checkAddress(kind, next, request);
 	if (!server.store.getText(resourceOf(kind), request.name)) return createOnUpdate(call, kind, next, options);
-	return { code: 200, object: updateObject(server, kind, next, existing(call), options) };
+	return { code: 200, object: shown(kind, updateObject(server, storedKind(kind), toStored(kind, next), existingStored(call), options)) };
 }
 
 function createOnUpdate(
@@ -22,5 +23,5 @@ function createOnUpdate(
 	options: Parameters<typeof createObject>[3],
 ): VerbResult {
 	if (!kind.allowCreateOnUpdate || call.request.subresource !== "") throw notFound(groupResource(kind), call.request.name);
-	return { code: 201, object: createObject(call.server, kind, next, options) };
+	return { code: 201, object: shown(kind, createObject(call.server, storedKind(kind), toStored(kind, next), options)) };
 }
