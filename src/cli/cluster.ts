@@ -32,6 +32,8 @@ export interface ClusterOptions {
 	port: number | undefined;
 	runtime: RuntimeChoice | undefined;
 	nodeName: string | undefined;
+	/** JSON of an AdmissionConfiguration; "" for kube-apiserver's defaults. */
+	admission: string;
 }
 
 export interface ExampleAnswer {
@@ -127,7 +129,7 @@ export class Cluster {
 
 	async #serveOn(port: number, credentials: Credentials): Promise<void> {
 		this.#data.complete(port);
-		await writeControlPlane(this.#data, port, this.#options.listen);
+		await writeControlPlane(this.#data, port, this.#options.listen, this.#options.admission);
 		const url = serverUrl(port, this.#options.listen);
 		this.#setState({ server: url, startedAt: new Date().toISOString(), supervisor: identify(process.pid) });
 		this.#throwIfStopping();

@@ -25,9 +25,13 @@ export interface ControlPlaneHooks {
 
 export const serverUrl = (port: number, listen = LOCAL_ADDRESS): string => `https://${hostAndPort(localAddress(listen), port)}`;
 
-/** Writes workerd's configuration and the bundle into the data directory: what runs does not change under a running cluster. */
-export async function writeControlPlane(data: DataDirectory, port: number, listen = LOCAL_ADDRESS): Promise<void> {
+/**
+ * Writes workerd's configuration and the bundle into the data directory: what runs does not change under a running cluster.
+ * `admission` is the JSON of an AdmissionConfiguration, or "".
+ */
+export async function writeControlPlane(data: DataDirectory, port: number, listen = LOCAL_ADDRESS, admission = ""): Promise<void> {
 	copyFileSync(await ensureWorkerBundle(), data.file("worker.js"));
+	data.write("admission.json", admission);
 	const config = workerdConfig({
 		address: hostAndPort(listen, port),
 		worker: "worker.js",
@@ -36,6 +40,8 @@ export async function writeControlPlane(data: DataDirectory, port: number, liste
 		signingKey: "signing-key.json",
 		encryptionKeys: "encryption-keys.json",
 		ca: "ca.crt",
+		caKey: "ca.key",
+		admission: "admission.json",
 		state: data.file("state"),
 	});
 	data.write("workerd.capnp", config);

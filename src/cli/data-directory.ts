@@ -39,6 +39,7 @@ const NEEDED_FILES = ["ca.crt", "ca.key", "signing-key.json"] as const;
 const OWN_ENTRIES: ReadonlySet<string> = new Set([
 	...NEEDED_FILES,
 	"encryption-keys.json",
+	"admission.json",
 	"server.crt",
 	"server.key",
 	"admin.token",

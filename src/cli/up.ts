@@ -11,6 +11,7 @@ import { LOCAL_ADDRESS, parseListenAddress } from "./listen-address.ts";
 import { mergeKubeconfig } from "./kubeconfig-file.ts";
 import { parsePort } from "./ports.ts";
 import { Progress, seconds } from "./progress.ts";
+import { readAdmissionFile } from "./admission-file.ts";
 import { parseRuntime } from "./runtime-choice.ts";
 import { interruption } from "./signals.ts";
 
@@ -23,6 +24,7 @@ interface UpOptions {
 	merge?: boolean;
 	runtime?: string;
 	nodeName?: string;
+	admissionControlConfigFile?: string;
 	/** Set on the background process of --detach. */
 	supervise?: boolean;
 }
@@ -40,6 +42,7 @@ export function upCommand(program: Command): void {
 		.option("--port <port>", "port of the API (default: 6443 or the next free one)")
 		.option("--runtime <name>", "containerd, or process (no isolation); default: containerd where it can run")
 		.option("--node-name <name>", "name of this machine's node (default: the host name)")
+		.option("--admission-control-config-file <file>", "an AdmissionConfiguration: PodSecurity's defaults and exemptions, ResourceQuota's limited resources")
 		.option("--detach", "leave the cluster running in the background")
 		.option("--no-example", "do not roll out the example")
 		.option("--merge", "make the cluster the current context of your own kubeconfig as well")
@@ -53,10 +56,11 @@ async function up(options: UpOptions): Promise<void> {
 	const listen = options.listen === undefined ? LOCAL_ADDRESS : parseListenAddress(options.listen);
 	const port = options.port === undefined ? undefined : parsePort(options.port);
 	const runtime = parseRuntime(options.runtime);
+	const admission = options.admissionControlConfigFile === undefined ? "" : readAdmissionFile(options.admissionControlConfigFile);
 	if (options.detach && !options.supervise) return detach(data);
 	const tell = options.supervise ? tellParent : (): void => {};
 	const progress = options.supervise ? new Progress((line) => tell({ type: "line", line }), false) : new Progress();
-	const cluster = new Cluster(data, { listen, port, runtime, nodeName: options.nodeName }, progress);
+	const cluster = new Cluster(data, { listen, port, runtime, nodeName: options.nodeName, admission }, progress);
 	const interrupted = interruption();
 	try {
 		const started = bringUp(cluster, data, options, progress).then(() => "started" as const);

@@ -23,6 +23,8 @@ export interface WorkerdFiles {
 	signingKey: string;
 	encryptionKeys: string;
 	ca: string;
+	caKey: string;
+	admission: string;
 	/** An existing directory. */
 	state: string;
 }
@@ -58,6 +60,8 @@ const worker :Workerd.Worker = (
     (name = "PETREL_SIGNING_KEY", text = embed ${text(files.signingKey)}),
     (name = "PETREL_ENCRYPTION_KEYS", text = embed ${text(files.encryptionKeys)}),
     (name = "PETREL_CA", text = embed ${text(files.ca)}),
+    (name = "PETREL_CA_KEY", text = embed ${text(files.caKey)}),
+    (name = "PETREL_ADMISSION", text = embed ${text(files.admission)}),
     ${bindings.join(",\n    ")},
   ],
   durableObjectNamespaces = [

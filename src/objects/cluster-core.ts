@@ -19,6 +19,7 @@ import { SYSTEM_PRIORITY_CLASSES } from "../core/admission/plugins/priority.ts";
 import { schedule } from "../core/scheduler/schedule.ts";
 import { type Placement, podRefOf, schedulingPodOf } from "../core/scheduler/scheduling-pod.ts";
 import { applySchemaDefaults } from "../core/schema/decode.ts";
+import type { CertificateAuthority } from "../core/certificates/certificate.ts";
 import type { AdmissionRequest } from "../core/admission/admission.ts";
 import type { ResourceAttributes } from "../core/authz/attributes.ts";
 import type { AdmissionConfiguration } from "../core/admission/configuration.ts";
@@ -37,6 +38,8 @@ import { createObject, updateObject, type WriteOptions } from "./write.ts";
 export interface ClusterPorts extends CorePorts {
 	/** PEM of the cluster's CA. */
 	rootCa: string;
+	/** What signs certificates with the CA's key; absent where there is none. */
+	authority?: CertificateAuthority | undefined;
 	admission: AdmissionConfiguration;
 	/** Asks a Namespace object which of its pods a new enforce level would not let in. */
 	existingPodWarnings(namespace: string, enforce: LevelVersion): Promise<string[]>;
@@ -92,14 +95,16 @@ export class ClusterCore {
 			if (key.startsWith("waiting/")) this.#waiting.add(key.slice(8));
 			else this.#liveness.set(key.slice(9), JSON.parse(value) as Liveness);
 		}
+		const authorizer = clusterAuthorizer(() => this.core.server.store);
 		const controllers = clusterControllers({
 			registry: this.#definitions.registry,
 			builtin: kinds,
+			authority: ports.authority,
+			allows: (user, attributes) => authorizer.decide(user, attributes).allowed,
 			emptied: (uid) => this.#definitionLedger.emptied(uid),
 			connected: (node) => this.#liveness.get(node)?.connected === true,
 			lastSeenMs: (node) => this.#liveness.get(node)?.lastSeenMs,
 		});
-		const authorizer = clusterAuthorizer(() => this.core.server.store);
 		const admission = {
 			get: () => undefined,
 			list: () => [],

@@ -9,6 +9,7 @@ import type { ClusterConfig, ObjectAddress } from "../core/protocol/messages.ts"
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
 import { builtinSchema } from "../core/schema/builtin-schema.ts";
 import { answer, describe, errorAnswer, requestOf, statusOf } from "./answers.ts";
+import { certificateAuthority } from "./certificate-authority.ts";
 import { ClusterCore, type ClusterPorts } from "./cluster-core.ts";
 import { ClusterMembers } from "./cluster-members.ts";
 import { namespaceObject } from "./addresses.ts";
@@ -186,6 +187,7 @@ function clusterPorts(ctx: DurableObjectState, env: WorkerEnv): ClusterPorts {
 	return {
 		...durablePorts(ctx, env, cluster),
 		rootCa: env.PETREL_CA,
+		authority: certificateAuthority(env.PETREL_CA, env.PETREL_CA_KEY),
 		admission: admissionConfiguration(env),
 		existingPodWarnings: (namespace, enforce) => (namespaceObject(env, cluster, namespace) as unknown as NamespaceInternals).existingPodWarnings(enforce),
 	};

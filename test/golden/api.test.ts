@@ -10,7 +10,9 @@ import { parse } from "yaml";
 import type { ApiRequest, PatchType } from "../../src/core/api/request.ts";
 import { StatusError } from "../../src/core/errors/status-error.ts";
 import { builtinKinds } from "../../src/core/kinds/registry.ts";
-import { World } from "../sim/world.ts";
+import { createCa } from "../../src/cli/certificates.ts";
+import { certificateAuthority } from "../../src/objects/certificate-authority.ts";
+import { START_MS, World } from "../sim/world.ts";
 
 interface Step {
 	do: string;
@@ -80,10 +82,14 @@ function partOf(actual: unknown, wanted: unknown): unknown {
 	return Object.fromEntries(Object.entries(wanted).map(([key, value]) => [key, partOf((actual as Record<string, unknown>)[key], value)]));
 }
 
+/** A CA of the tests' own. */
+const authority = createCa(START_MS).then(({ certificate, privateKey }) => certificateAuthority(certificate, privateKey));
+
 describe("the API, by scripts", () => {
 	for (const file of readdirSync(DIRECTORY).sort()) {
 		it(file.replace(".yaml", ""), async () => {
 			const world = new World(1);
+			world.authority = await authority;
 			world.cluster();
 			await world.settle({ object: "cluster" });
 			await world.run(1_000);

@@ -35,7 +35,15 @@ const registry = builtinKinds;
 function controllersFor({ object, phase = "Active", lastSeen = {}, connected = [] }: Case) {
 	if (object === "cluster") {
 		const seen = (node: string) => (lastSeen[node] ? Date.parse(lastSeen[node]) : undefined);
-		return clusterControllers({ registry, lastSeenMs: seen, connected: (node) => connected.includes(node), builtin: registry, emptied: () => new Set() });
+		return clusterControllers({
+			registry,
+			lastSeenMs: seen,
+			connected: (node) => connected.includes(node),
+			builtin: registry,
+			emptied: () => new Set(),
+			authority: undefined,
+			allows: (user) => user.groups.includes("system:bootstrappers"),
+		});
 	}
 	const namespace = {
 		namespaceActive: () => phase === "Active",

@@ -3,6 +3,7 @@
  * node:sqlite, joined by a network that delays, loses and repeats, under one seed.
  */
 import { type AdmissionConfiguration, DEFAULT_CONFIGURATION } from "../../src/core/admission/configuration.ts";
+import type { CertificateAuthority } from "../../src/core/certificates/certificate.ts";
 import type { ApiRequest } from "../../src/core/api/request.ts";
 import { builtinKinds } from "../../src/core/kinds/registry.ts";
 import type { KubeObject } from "../../src/core/meta/object.ts";
@@ -49,6 +50,8 @@ export class World {
 	readonly logged: string[] = [];
 	/** Set before the first object is woken. */
 	admission: AdmissionConfiguration = DEFAULT_CONFIGURATION;
+	/** Set before the Cluster object is woken. */
+	authority: CertificateAuthority | undefined;
 	faults: Faults = NO_FAULTS;
 	/** Told when a Node object is thrown out of memory: its agent's poll breaks. */
 	onNodeCrash: (name: string) => void = () => {};
@@ -71,6 +74,7 @@ export class World {
 					{
 						...ports,
 						rootCa: "-----BEGIN CERTIFICATE-----",
+						authority: this.authority,
 						admission: this.admission,
 						existingPodWarnings: async (namespace, enforce) => this.namespace(namespace).existingPodWarnings(enforce),
 					},

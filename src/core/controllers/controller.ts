@@ -60,9 +60,10 @@ export type Action =
 	| { type: "create"; resource: ResourceName; object: KubeObject }
 	/**
 	 * Writes spec and metadata; carries the resourceVersion it was decided on, so one object is written once in a reconcile.
-	 * "binding" writes a pod's node and conditions as pods/binding does, "finalize" a Namespace's spec.finalizers.
+	 * "binding" writes a pod's node and conditions as pods/binding does, "finalize" a Namespace's spec.finalizers,
+	 * "approval" what is decided on a CertificateSigningRequest.
 	 */
-	| { type: "update"; resource: ResourceName; object: KubeObject; subresource?: "binding" | "finalize" }
+	| { type: "update"; resource: ResourceName; object: KubeObject; subresource?: "binding" | "finalize" | "approval" }
 	/** Writes through the status subresource. */
 	| { type: "updateStatus"; resource: ResourceName; object: KubeObject }
 	| {

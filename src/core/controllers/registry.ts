@@ -1,6 +1,11 @@
 /** The controllers of each object. A new controller is one file and one line here. */
+import type { CertificateAuthority } from "../certificates/certificate.ts";
 import type { KindRegistry } from "../kinds/define-kind.ts";
 import type { Controller } from "./controller.ts";
+import { type ApprovalDeps, certificateSigningRequestApprovingController } from "./certificate-signing-request-approving-controller.ts";
+import { certificateSigningRequestCleanerController } from "./certificate-signing-request-cleaner-controller.ts";
+import { certificateSigningRequestSigningController } from "./certificate-signing-request-signing-controller.ts";
+import { clusterRoleAggregationController } from "./clusterrole-aggregation-controller.ts";
 import { cronJobController } from "./cronjob-controller.ts";
 import { type DaemonSetDeps, daemonSetController } from "./daemonset-controller.ts";
 import { type CleanupDeps, customResourceCleanupController } from "./custom-resource-cleanup-controller.ts";
@@ -84,7 +89,9 @@ function creatingNothingAtTheEnd(controller: Controller, namespaceTerminating: (
 	};
 }
 
-export interface ClusterDeps extends NodeLiveness, DefinitionDeps {
+export interface ClusterDeps extends NodeLiveness, DefinitionDeps, ApprovalDeps {
+	/** Undefined where the control plane has no CA of its own. */
+	authority: CertificateAuthority | undefined;
 	registry: KindRegistry;
 }
 
@@ -94,6 +101,10 @@ export function clusterControllers(deps: ClusterDeps): Controller[] {
 		nodeIpamController,
 		namespaceController,
 		pvProtectionController,
+		clusterRoleAggregationController,
+		certificateSigningRequestApprovingController(deps),
+		certificateSigningRequestSigningController(deps),
+		certificateSigningRequestCleanerController,
 		garbageCollector(deps.registry),
 		customResourceDefinitionController(deps),
 	];

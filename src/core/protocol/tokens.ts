@@ -72,6 +72,7 @@ export interface LegacyAccountTokenClaims {
  *   PETREL_ENCRYPTION_KEYS  JWK Set (JSON) of AES-256 keys (kty "oct"); the first seals what is kept, the others still open it
  *   PETREL_AUTHENTICATION   AuthenticationConfiguration (JSON) of the cluster "default": others' issuers; none when absent
  *   PETREL_CA           PEM of the CA that signed the front door's certificate ("" on an account: a public one is used)
+ *   PETREL_CA_KEY       PEM (PKCS #8) of that CA's private key, which signs approved CertificateSigningRequests; absent or "" where nothing is signed
  *   PETREL_ADMISSION    JSON of an AdmissionConfiguration (apiserver.config.k8s.io/v1); absent or "" for kube-apiserver's defaults
  * Durable Object namespaces: CLUSTER, NAMESPACE, NODE, SESSION, REGISTRY (classes ClusterObject, NamespaceObject, NodeObject,
  * SessionObject, RegistryObject, exported by src/worker/index.ts).
@@ -81,6 +82,7 @@ export interface WorkerEnv {
 	PETREL_ENCRYPTION_KEYS: string;
 	PETREL_AUTHENTICATION?: string;
 	PETREL_CA: string;
+	PETREL_CA_KEY?: string;
 	PETREL_ADMISSION?: string;
 	CLUSTER: DurableObjectNamespace;
 	NAMESPACE: DurableObjectNamespace;
