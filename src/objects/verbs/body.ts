@@ -21,6 +21,13 @@ export function parseJson(body: string, into: string): JsonObject {
 	return value;
 }
 
+/** What a body leaves out the decoder of a built-in kind takes from the URL (gvkWithDefaults of runtime/serializer/json); a custom kind's does not. */
+function fillTypeMeta(kind: KindDefinition, value: JsonObject): void {
+	if (kind.decode !== undefined) return;
+	if (!value.kind) value.kind = kind.kind;
+	if (!value.apiVersion) value.apiVersion = apiVersionOf(kind);
+}
+
 export function checkTypeMeta(kind: KindDefinition, value: JsonObject): void {
 	if (!value.kind) throw badRequest(`Object 'Kind' is missing in '${JSON.stringify(value).slice(0, 256)}'`);
 	const given = `${value.apiVersion ?? ""}, Kind=${value.kind}`;
@@ -40,6 +47,7 @@ export function decodeBody(
 	request: ApiRequest,
 	addWarning: (text: string) => void,
 ): KubeObject {
+	fillTypeMeta(kind, value);
 	checkTypeMeta(kind, value);
 	const { object, unknownFields } = kind.decode ? kind.decode(value) : decodeObject(schema, kind.schema, value);
 	const mode = request.query.fieldValidation ?? "Warn";
