@@ -3,22 +3,18 @@
  * configuration replica that Namespace objects work by.
  */
 import type { ApiRequest, ApiResponse } from "../core/api/request.ts";
-import { bootstrapClusterRoleBindings, bootstrapClusterRoles } from "../core/authz/bootstrap-policy.ts";
 import { trimmedNode } from "../core/controllers/daemonset/trimmed-node.ts";
 import { applyNamespaceEmptied } from "../core/controllers/namespace-controller.ts";
 import { clusterControllers } from "../core/controllers/registry.ts";
-import { conflict, notFound, StatusError } from "../core/errors/status-error.ts";
-import { COMPONENT_STATUSES } from "../core/kinds/component-status.ts";
-import { type Allocation, type AllocationRequest, type KindRegistry, resourceOf } from "../core/kinds/define-kind.ts";
+import { conflict, notFound } from "../core/errors/status-error.ts";
+import type { Allocation, AllocationRequest, KindRegistry } from "../core/kinds/define-kind.ts";
 import { semanticEqual } from "../core/meta/equality.ts";
 import type { KubeObject } from "../core/meta/object.ts";
 import type { JoinRequest } from "../core/protocol/agent-protocol.ts";
 import type { ClusterConfig, MessageBody, NodeReplica, ObjectMessage } from "../core/protocol/messages.ts";
 import { Ledger } from "../core/scheduler/ledger.ts";
-import { SYSTEM_PRIORITY_CLASSES } from "../core/admission/plugins/priority.ts";
 import { schedule } from "../core/scheduler/schedule.ts";
 import { type Placement, podRefOf, schedulingPodOf } from "../core/scheduler/scheduling-pod.ts";
-import { applySchemaDefaults } from "../core/schema/decode.ts";
 import type { CertificateAuthority } from "../core/certificates/certificate.ts";
 import type { AdmissionRequest } from "../core/admission/admission.ts";
 import type { ResourceAttributes } from "../core/authz/attributes.ts";
@@ -26,6 +22,7 @@ import type { AdmissionConfiguration } from "../core/admission/configuration.ts"
 import type { LevelVersion } from "../core/admission/pod-security/policy.ts";
 import type { Namespace, Node, Pod, PriorityClass } from "../core/schema/kubernetes.d.ts";
 import type { Schema } from "../core/schema/types.ts";
+import { bootstrapCluster, systemWrite } from "./cluster-bootstrap.ts";
 import { Allocator } from "./allocator.ts";
 import { clusterAuthorizer } from "./authorizer.ts";
 import { DefinitionLedger, DefinitionReplica, type DefinitionSet, DEFINITIONS } from "./custom-definitions.ts";
@@ -33,7 +30,7 @@ import type { CorePorts, Delivery } from "./ports.ts";
 import { ResourceCore } from "./resource-core.ts";
 import type { CommittedChange } from "./resource-server.ts";
 import { dispatch } from "./verbs/dispatch.ts";
-import { createObject, updateObject, type WriteOptions } from "./write.ts";
+import { createObject, updateObject } from "./write.ts";
 
 export interface ClusterPorts extends CorePorts {
 	/** PEM of the cluster's CA. */
@@ -49,7 +46,6 @@ export interface ClusterPorts extends CorePorts {
 export const CONFIG_LEASE_MS = 60_000;
 /** The Cluster object keeps pushing this much longer than the Namespace object believes, in milliseconds. */
 const CONFIG_LEASE_MARGIN_MS = 10_000;
-const SYSTEM_NAMESPACES = ["default", "kube-system", "kube-public", "kube-node-lease"];
 /** Collections that Namespace objects hold a replica of. */
 const REPLICATED = [
 	"rbac.authorization.k8s.io/clusterroles",
@@ -122,7 +118,7 @@ export class ClusterCore {
 		);
 		this.#installDefinitions();
 		ports.sql.transaction(() => this.#announceKeys());
-		this.#bootstrap();
+		bootstrapCluster(this.core, ports.sql);
 		for (const { metadata } of this.core.server.store.list(NAMESPACES)) this.#ledger.setNamespace(metadata.name ?? "", metadata.labels ?? {});
 		for (const node of this.core.server.store.list<Node>(NODES)) this.#ledger.setNode(node);
 		for (const { body } of ports.sql.all<{ body: string }>("SELECT body FROM placements")) this.#ledger.add(JSON.parse(body) as Placement);
@@ -455,37 +451,4 @@ export class ClusterCore {
 		for (const { name } of this.core.server.store.names(NODES)) this.#post({ to: { object: "node", name }, body: { type: "keysRotated" } });
 		sql.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", ENCRYPTION_KEY, seal.keyId);
 	}
-
-	/** What every new cluster has. */
-	#bootstrap(): void {
-		if (this.core.server.store.getText(NAMESPACES, "default") !== undefined) return;
-		const namespaces: KubeObject[] = SYSTEM_NAMESPACES.map((name) => ({
-			apiVersion: "v1",
-			kind: "Namespace",
-			metadata: { name, labels: { "kubernetes.io/metadata.name": name } },
-		}));
-		this.core.turn(() => {
-			for (const object of [...namespaces, ...bootstrapClusterRoles(), ...bootstrapClusterRoleBindings(), ...systemPriorityClasses(), ...COMPONENT_STATUSES])
-				this.#create(object);
-		});
-	}
-
-	#create(object: KubeObject): void {
-		const [group, version] = object.apiVersion.includes("/") ? (object.apiVersion.split("/") as [string, string]) : ["", object.apiVersion];
-		const kind = this.core.server.kinds.byKind(group, version, object.kind);
-		if (kind === undefined) throw new StatusError(500, "InternalError", `no kind ${object.kind}`);
-		if (this.core.server.store.getText(resourceOf(kind), object.metadata.name ?? "") !== undefined) return;
-		applySchemaDefaults(this.core.server.schema, kind.schema, object as never);
-		createObject(this.core.server, kind, structuredClone(object), systemWrite("kube-apiserver", ""));
-	}
 }
-
-const systemPriorityClasses = (): KubeObject[] => SYSTEM_PRIORITY_CLASSES.map((priorityClass) => structuredClone(priorityClass));
-
-const systemWrite = (manager: string, subresource: string): WriteOptions => ({
-	user: { name: "system:apiserver", groups: ["system:masters"] },
-	manager,
-	subresource,
-	dryRun: false,
-	addWarning: () => {},
-});

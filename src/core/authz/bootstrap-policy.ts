@@ -1,31 +1,21 @@
 /**
  * The ClusterRoles and bindings that every cluster starts with (facts of
- * k8s.io/kubernetes/plugin/pkg/auth/authorizer/rbac/bootstrappolicy). The rules are written as rows of words:
- * groups, resources, verbs; "core" stands for the core group.
+ * k8s.io/kubernetes/plugin/pkg/auth/authorizer/rbac/bootstrappolicy).
  */
-import type { ClusterRole, ClusterRoleBinding, ObjectMeta, PolicyRule, RbacV1Subject } from "../schema/kubernetes.d.ts";
+import type { ClusterRole, ClusterRoleBinding, PolicyRule, RbacV1Subject } from "../schema/kubernetes.d.ts";
+import { CONTROLLER_RULES } from "./bootstrap-controller-roles.ts";
+import { accountSubject, bootstrapMeta, rule, userSubject, words } from "./bootstrap-rules.ts";
 import { aggregatedRules, RBAC_GROUP } from "./rbac.ts";
 
 const API_VERSION = `${RBAC_GROUP}/v1`;
+/** Before the name of a controller's ServiceAccount. */
+const CONTROLLER_PREFIX = "system:controller:";
 const READ = "get list watch";
 const WRITE = "create delete deletecollection patch update";
 const ALL_OBJECT_VERBS = "create delete deletecollection get list patch update watch";
 const EVENT_VERBS = "create patch update";
 
-const words = (text: string): string[] => text.split(" ");
-
-function rule(groups: string, resources: string, verbs: string, resourceNames?: string): PolicyRule {
-	const apiGroups = words(groups).map((group) => (group === "core" ? "" : group));
-	return { verbs: words(verbs), apiGroups, resources: words(resources), ...(resourceNames ? { resourceNames: words(resourceNames) } : {}) };
-}
-
 const paths = (urls: string, verbs: string): PolicyRule => ({ verbs: words(verbs), nonResourceURLs: words(urls) });
-
-function bootstrapMeta(name: string, aggregateTo?: string): ObjectMeta {
-	const labels: Record<string, string> = { "kubernetes.io/bootstrapping": "rbac-defaults" };
-	if (aggregateTo) labels[`${RBAC_GROUP}/aggregate-to-${aggregateTo}`] = "true";
-	return { name, labels, annotations: { "rbac.authorization.kubernetes.io/autoupdate": "true" } };
-}
 
 const clusterRole = (name: string, rules: PolicyRule[], aggregateTo?: string): ClusterRole => ({
 	apiVersion: API_VERSION,
@@ -237,11 +227,10 @@ export function bootstrapClusterRoles(): ClusterRole[] {
 	for (const role of [aggregated("view", "view", "edit"), aggregated("edit", "edit", "admin"), aggregated("admin", "admin")]) {
 		roles.push({ ...role, rules: aggregatedRules(role, roles) });
 	}
-	return roles;
+	return [...roles, ...Object.entries(CONTROLLER_RULES).map(([account, rules]) => clusterRole(CONTROLLER_PREFIX + account, [...rules]))];
 }
 
 const group = (name: string): RbacV1Subject => ({ kind: "Group", apiGroup: RBAC_GROUP, name });
-const user = (name: string): RbacV1Subject => ({ kind: "User", apiGroup: RBAC_GROUP, name });
 
 const binding = (name: string, subjects: RbacV1Subject[], role = name): ClusterRoleBinding => ({
 	apiVersion: API_VERSION,
@@ -260,12 +249,13 @@ export function bootstrapClusterRoleBindings(): ClusterRoleBinding[] {
 		binding("system:discovery", [group("system:authenticated")]),
 		binding("system:basic-user", [group("system:authenticated")]),
 		binding("system:public-info-viewer", [group("system:authenticated"), group("system:unauthenticated")]),
-		binding("system:node-proxier", [user("system:kube-proxy")]),
-		binding("system:kube-controller-manager", [user("system:kube-controller-manager")]),
-		binding("system:kube-dns", [{ kind: "ServiceAccount", name: "kube-dns", namespace: "kube-system" }]),
-		binding("system:kube-scheduler", [user("system:kube-scheduler")]),
-		binding("system:volume-scheduler", [user("system:kube-scheduler")]),
+		binding("system:node-proxier", [userSubject("system:kube-proxy")]),
+		binding("system:kube-controller-manager", [userSubject("system:kube-controller-manager")]),
+		binding("system:kube-dns", [accountSubject("kube-dns")]),
+		binding("system:kube-scheduler", [userSubject("system:kube-scheduler")]),
+		binding("system:volume-scheduler", [userSubject("system:kube-scheduler")]),
 		binding("system:service-account-issuer-discovery", [group("system:serviceaccounts")]),
 		node,
+		...Object.keys(CONTROLLER_RULES).map((account) => binding(CONTROLLER_PREFIX + account, [accountSubject(account)])),
 	];
 }

@@ -2,6 +2,7 @@
 import type { CertificateAuthority } from "../certificates/certificate.ts";
 import type { KindRegistry } from "../kinds/define-kind.ts";
 import type { Controller } from "./controller.ts";
+import { bootstrapRoleController } from "./bootstrap-role-controller.ts";
 import { type ApprovalDeps, certificateSigningRequestApprovingController } from "./certificate-signing-request-approving-controller.ts";
 import { certificateSigningRequestCleanerController } from "./certificate-signing-request-cleaner-controller.ts";
 import { certificateSigningRequestSigningController } from "./certificate-signing-request-signing-controller.ts";
@@ -70,6 +71,7 @@ export function namespaceControllers(deps: NamespaceDeps): Controller[] {
 		serviceAccountTokenController(deps),
 		tokenCleanerController,
 		rootCaController(deps),
+		bootstrapRoleController(deps),
 		resourceQuotaController(deps),
 		pvcProtectionController,
 		namespaceDrainController(deps),
