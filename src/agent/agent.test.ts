@@ -8,6 +8,7 @@ import { deletedPod, testPod } from "../../test/support/agent-node.ts";
 import { until } from "../../test/support/fake-clock.ts";
 import { FakeControlPlane } from "../../test/support/fake-control-plane.ts";
 import { FakeRuntime } from "../../test/support/fake-runtime.ts";
+import { isRowGone } from "../core/protocol/agent-protocol.ts";
 import type { PodStatus } from "../core/schema/kubernetes.d.ts";
 import { type Agent, type AgentOptions, startAgent } from "./agent.ts";
 import { systemClock } from "./clock.ts";
@@ -219,7 +220,11 @@ describe("polling", () => {
 	it("hands the Services of all namespaces to the network", async () => {
 		const applied: string[][] = [];
 		await start({
-			network: { start: async () => undefined, apply: (services) => void applied.push(services.map((s) => s.name)), stop: async () => undefined },
+			network: {
+				start: async () => undefined,
+				apply: (rows) => void applied.push(rows.map((row) => (isRowGone(row) ? `-${row.name}` : row.name))),
+				stop: async () => undefined,
+			},
 		});
 		const entry = (namespace: string, name: string) => ({
 			namespace,
@@ -241,6 +246,9 @@ describe("polling", () => {
 		});
 		await until(() => applied.at(-1)?.join() === "one,two");
 		(await plane.poll()).answer({ cursor: 1, networkCursor: 2, network: [{ namespace: "a", services: [] }] });
-		await until(() => applied.at(-1)?.join() === "two");
+		await until(() => applied.at(-1)?.join() === "-one");
+		const row = { kind: "service" as const, namespace: "b", name: "three", service: entry("b", "three") };
+		(await plane.poll()).answer({ cursor: 1, networkCursor: 3, networkRows: [row] });
+		await until(() => applied.at(-1)?.join() === "three");
 	});
 });

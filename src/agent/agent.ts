@@ -5,7 +5,8 @@
 import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { type JoinResponse, POLL_HOLD_MS, type ServiceEntry } from "../core/protocol/agent-protocol.ts";
+import type { Duplex } from "node:stream";
+import { type JoinResponse, type NetworkRow, networkRowKey, POLL_HOLD_MS } from "../core/protocol/agent-protocol.ts";
 import type { NodeStatus } from "../core/schema/kubernetes.d.ts";
 import { AgentError } from "./agent-error.ts";
 import { type Clock, sleep, systemClock } from "./clock.ts";
@@ -17,11 +18,14 @@ import { type DesiredChange, DesiredState } from "./desired-state.ts";
 import { ApiEventRecorder } from "./event-recorder.ts";
 import { forgetMembership, joinCluster, type JoinOptions, loadInstanceId, loadMembership, type Membership, readCaFile } from "./identity.ts";
 import { ImagePuller } from "./image-puller.ts";
+import { KubeletApi } from "./kubelet-api.ts";
 import { Limiter } from "./limiter.ts";
 import { createLogger, errorText, type Logger } from "./log.ts";
 import { renewNodeLease } from "./node-lease.ts";
 import { computeNodeStatus, nodeAddresses, nodeLabels } from "./node-status.ts";
 import type { PodContext } from "./pod-context.ts";
+import { latestSandbox } from "./pod-lifecycle.ts";
+import { ClusterServices, type ClusterServicesPlace } from "./network/cluster-services.ts";
 import { PodSupervisor } from "./pod-supervisor.ts";
 import { PollLoop } from "./poll-loop.ts";
 import { RetryDelay } from "./retry-delay.ts";
@@ -29,7 +33,10 @@ import type { ContainerRuntime } from "./runtime/runtime.ts";
 import { RuntimeView } from "./runtime-view.ts";
 import { ServiceAccountTokens } from "./service-account-token.ts";
 import { SessionServer } from "./sessions/session-server.ts";
+import { TunnelServer } from "./tunnel/tunnel-server.ts";
 import { StatusReporter } from "./status-reporter.ts";
+import { connectTcp } from "./tcp-connection.ts";
+import type { Place } from "./tunnel/target-connection.ts";
 
 /** Sandboxes and containers started at once: more only makes all of them slow. */
 export const MAX_PARALLEL_STARTS = 8;
@@ -44,11 +51,11 @@ export const NODE_STATUS_REPORT_MS = POLL_HOLD_MS;
 /** How long a starting agent waits for the control plane before it runs the pods that it remembers; a refused connection is no wait. */
 export const SAVED_PODS_WAIT_MS = 5_000;
 
-/** What kube-proxy does on a node: keeps its rules in step with the Services. */
-export interface ServiceNetwork {
+/** Keeps part of the node's network in step with the network table. */
+export interface NodeNetwork {
 	start(): Promise<void>;
-	/** Everything there is; calls do not overlap. */
-	apply(services: readonly ServiceEntry[]): Promise<void> | void;
+	/** Rows that changed, all of them at first; the same again after a failure. Calls do not overlap. */
+	apply(rows: readonly NetworkRow[]): Promise<void> | void;
 	stop(): Promise<void>;
 }
 
@@ -66,7 +73,9 @@ export interface AgentOptions {
 	dataDir: string;
 	/** Made once the cluster's settings (pod CIDR, DNS) are known, if it is a function. */
 	runtime: NodeRuntime | ((cluster: JoinResponse) => NodeRuntime | Promise<NodeRuntime>);
-	network?: ServiceNetwork | ((cluster: JoinResponse, runtime: ContainerRuntime) => ServiceNetwork | undefined | Promise<ServiceNetwork | undefined>);
+	network?: NodeNetwork | ((cluster: JoinResponse, runtime: ContainerRuntime) => NodeNetwork | undefined | Promise<NodeNetwork | undefined>);
+	/** Where the API and DNS are served to pods; nowhere without it. */
+	clusterServices?: ClusterServicesPlace;
 	labels?: Record<string, string>;
 	/** Instead of the first address of the machine. */
 	nodeIP?: string;
@@ -148,8 +157,10 @@ class NodeAgent implements Agent {
 	readonly #poll: PollLoop;
 	readonly #reporter: StatusReporter;
 	readonly #sessions: SessionServer;
-	#network: ServiceNetwork | undefined;
-	#networkDirty = false;
+	readonly #tunnels: TunnelServer;
+	readonly #clusterServices: ClusterServices | undefined;
+	#network: NodeNetwork | undefined;
+	readonly #networkChanges = new Map<string, NetworkRow>();
 	#networkWork: Promise<void> | undefined;
 	readonly #halt = new AbortController();
 	#nodeStatus: NodeStatus | undefined;
@@ -180,11 +191,21 @@ class NodeAgent implements Agent {
 			bootId: randomUUID(),
 			onChange: (change) => this.#take(change),
 			onFailure: () => this.#runSavedPods(),
-			onCommand: (command) => this.#sessions.handle(command),
+			onCommand: (command) => (command.type === "tunnel" ? this.#tunnels.handle(command) : this.#sessions.handle(command)),
 			hasPods: () => this.#state.pods.some((p) => !p.metadata.deletionTimestamp),
 			onRefused: (code) => this.#rejoin(code),
 		});
 		this.#reporter = new StatusReporter(clock, log, new RetryDelay(), (report) => this.#poll.report(report));
+		if (options.clusterServices)
+			this.#clusterServices = new ClusterServices({
+				place: options.clusterServices,
+				client: this.#client,
+				clock,
+				log,
+				nodeName: options.nodeName,
+				dataDirectory: options.dataDir,
+				clusterDomain: membership.cluster.clusterDomain,
+			});
 		this.#supervisor = new PodSupervisor(this.#podContext());
 		this.#sessions = new SessionServer({
 			client: this.#client,
@@ -194,6 +215,12 @@ class NodeAgent implements Agent {
 			clock,
 			findPod: (uid) => this.#supervisor.find(uid)?.current,
 			dataDirectory: options.dataDir,
+		});
+		this.#tunnels = new TunnelServer({
+			client: this.#client,
+			log,
+			kubelet: new KubeletApi({ pods: () => this.#state.pods }),
+			dial: (place) => this.#dial(place),
 		});
 	}
 
@@ -217,7 +244,8 @@ class NodeAgent implements Agent {
 		await this.#state.load();
 		this.#network = typeof options.network === "function" ? await options.network(this.cluster, runtime) : options.network;
 		await this.#network?.start();
-		this.#applyNetwork();
+		this.#clusterServices?.start();
+		this.#applyNetwork(this.#state.networkRows);
 		this.#view.start((uid) => this.#supervisor.runtimeChanged(uid));
 		await this.#tellNode();
 		this.#cancelSavedTimer = clock.after(SAVED_PODS_WAIT_MS, () => this.#runSavedPods());
@@ -246,15 +274,25 @@ class NodeAgent implements Agent {
 		this.#halt.abort();
 		await step("the poll", () => this.#poll.stop());
 		await step("the sessions", () => this.#sessions.stop());
+		await step("the tunnels", () => this.#tunnels.stop());
 		await step("the pods", () => this.#supervisor.stop({ removeAll }));
 		this.#view.stop();
 		await step("the last report", () => this.#reporter.stop());
 		await this.#networkWork;
+		await step("the cluster's Services", () => this.#clusterServices?.stop());
 		await step("the network", () => this.#network?.stop());
 		await step("the runtime", () => runtime.stop({ removeAll }));
 		await step("the state", () => this.#state.save());
 		this.#client.close();
 		await unlock();
+	}
+
+	/** A pod of this node by whatever way the runtime has into it; anything else by its address. */
+	async #dial(place: Place): Promise<Duplex> {
+		if (place.kind === "address") return connectTcp(place.host, place.port);
+		const { sandboxes } = await this.#view.pod(place.uid);
+		const sandbox = latestSandbox(sandboxes);
+		return sandbox?.ready ? this.#parts.runtime.dial(sandbox.id, place.port) : connectTcp(place.ip, place.port);
 	}
 
 	#ca(): string | undefined {
@@ -271,7 +309,7 @@ class NodeAgent implements Agent {
 			clock,
 			log,
 			events,
-			objects: this.#state,
+			objects: this.#clusterServices?.objects(this.#state) ?? this.#state,
 			tokens: new ServiceAccountTokens(this.#client, clock),
 			images: new ImagePuller(runtime, events, clock, this.#state),
 			restartBackoff: new Backoff(clock, options.restartBackoff ?? { initialMs: CONTAINER_BACKOFF_INITIAL_MS, maxMs: CONTAINER_BACKOFF_MAX_MS }),
@@ -317,12 +355,13 @@ class NodeAgent implements Agent {
 			for (const ref of change.removed) this.#supervisor.remove(ref);
 		}
 		for (const namespace of change.namespaces) this.#supervisor.namespaceChanged(namespace);
-		if (change.networkChanged) this.#applyNetwork();
+		if (change.network.length > 0) this.#applyNetwork(change.network);
 	}
 
 	/** One after the other, the last state last; a failure is tried again, as rules that lag lead nowhere. */
-	#applyNetwork(): void {
-		this.#networkDirty = true;
+	#applyNetwork(rows: readonly NetworkRow[]): void {
+		this.#clusterServices?.apply(rows);
+		for (const row of rows) this.#networkChanges.set(networkRowKey(row), row);
 		this.#networkWork ??= this.#applyLoop().finally(() => {
 			this.#networkWork = undefined;
 		});
@@ -331,14 +370,15 @@ class NodeAgent implements Agent {
 	async #applyLoop(): Promise<void> {
 		const { clock, log } = this.#parts;
 		const retry = new RetryDelay();
-		while (this.#networkDirty && !this.#stopping) {
-			this.#networkDirty = false;
+		while (this.#networkChanges.size > 0 && !this.#stopping) {
+			const changes = new Map(this.#networkChanges);
+			this.#networkChanges.clear();
 			try {
-				await this.#network?.apply(this.#state.allServices);
+				await this.#network?.apply([...changes.values()]);
 				retry.reset();
 			} catch (error) {
-				log.error("the Services could not be applied", { error });
-				this.#networkDirty = true;
+				log.error("the network could not be changed", { error });
+				for (const [key, row] of changes) if (!this.#networkChanges.has(key)) this.#networkChanges.set(key, row);
 				await sleep(clock, retry.next(), this.#halt.signal);
 			}
 		}

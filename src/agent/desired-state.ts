@@ -3,7 +3,7 @@
  * away the agent restarts pods after its own restart. The file holds Secrets, so it is sealed, and the agent's alone (0600).
  */
 import { join } from "node:path";
-import { AGENT_PROTOCOL_VERSION, type PollResponse, type ServiceEntry } from "../core/protocol/agent-protocol.ts";
+import { AGENT_PROTOCOL_VERSION, isRowGone, type NetworkRow, networkRowKey, type PollResponse, type ServiceEntry } from "../core/protocol/agent-protocol.ts";
 import type { PodRef } from "../core/protocol/messages.ts";
 import type { ConfigMap, Pod, Secret } from "../core/schema/kubernetes.d.ts";
 import { readBytesIfPresent, writeFileAtomic } from "./atomic-file.ts";
@@ -20,15 +20,18 @@ export interface DesiredChange {
 	removed: PodRef[];
 	/** Whose ConfigMaps, Secrets or Services changed. */
 	namespaces: Set<string>;
-	networkChanged: boolean;
+	/** Rows of the network table that changed. */
+	network: NetworkRow[];
 }
 
 interface SavedState {
 	pods: Pod[];
 	configMaps: ConfigMap[];
 	secrets: Secret[];
-	network: [string, ServiceEntry[]][];
+	networkRows: NetworkRow[];
 }
+
+const gone = (row: NetworkRow): NetworkRow => (row.kind === "node" ? { ...row, node: null } : { ...row, service: null });
 
 const objectKey = (o: ConfigMap | Secret): string => `${o.metadata.namespace}/${o.metadata.name}`;
 
@@ -38,7 +41,7 @@ export class DesiredState implements ObjectSource {
 	readonly #pods = new Map<string, Pod>();
 	readonly #configMaps = new Map<string, ConfigMap>();
 	readonly #secrets = new Map<string, Secret>();
-	readonly #network = new Map<string, ServiceEntry[]>();
+	readonly #network = new Map<string, NetworkRow>();
 	#sealingKey: Promise<Buffer> | undefined;
 	#saving: Promise<void> | undefined;
 	#unsaved = false;
@@ -55,8 +58,8 @@ export class DesiredState implements ObjectSource {
 		return [...this.#pods.values()];
 	}
 
-	get allServices(): ServiceEntry[] {
-		return [...this.#network.values()].flat();
+	get networkRows(): NetworkRow[] {
+		return [...this.#network.values()];
 	}
 
 	configMap(namespace: string, name: string): ConfigMap | undefined {
@@ -68,7 +71,8 @@ export class DesiredState implements ObjectSource {
 	}
 
 	services(namespace: string): readonly ServiceEntry[] {
-		return this.#network.get(namespace) ?? [];
+		const prefix = `service/${namespace}/`;
+		return [...this.#network].flatMap(([key, row]) => (key.startsWith(prefix) && row.kind === "service" && row.service ? [row.service] : []));
 	}
 
 	/** Takes an answer in; `wholeNetwork` when the request's networkCursor was 0. */
@@ -86,22 +90,34 @@ export class DesiredState implements ObjectSource {
 		for (const configMap of answer.configMaps) this.#configMaps.set(objectKey(configMap), configMap);
 		for (const secret of answer.secrets) this.#secrets.set(objectKey(secret), secret);
 		for (const o of [...answer.configMaps, ...answer.secrets]) namespaces.add(o.metadata.namespace ?? "");
-		const networkChanged = this.#applyNetwork(answer, wholeNetwork, namespaces);
+		const network = this.#applyNetwork(answer, wholeNetwork, namespaces);
 		this.cursor = answer.cursor;
 		this.networkCursor = answer.networkCursor;
 		this.#collect();
-		return { full: answer.full, pods: answer.pods, removed: answer.removed, namespaces, networkChanged };
+		return { full: answer.full, pods: answer.pods, removed: answer.removed, namespaces, network };
 	}
 
-	#applyNetwork(answer: PollResponse, wholeNetwork: boolean, namespaces: Set<string>): boolean {
-		const whole = wholeNetwork && answer.networkCursor > 0;
-		if (whole) this.#network.clear();
-		for (const { namespace, services } of answer.network) {
-			if (services.length > 0) this.#network.set(namespace, services);
-			else this.#network.delete(namespace);
-			namespaces.add(namespace);
+	#applyNetwork(answer: PollResponse, wholeNetwork: boolean, namespaces: Set<string>): NetworkRow[] {
+		const changed = [...(answer.networkRows ?? []), ...this.#rowsOfNamespaces(answer)];
+		if (wholeNetwork && answer.networkCursor > 0) {
+			const present = new Set(changed.map(networkRowKey));
+			for (const [key, row] of this.#network) if (!present.has(key)) changed.push(gone(row));
 		}
-		return whole || answer.network.length > 0;
+		for (const row of changed) {
+			if (isRowGone(row)) this.#network.delete(networkRowKey(row));
+			else this.#network.set(networkRowKey(row), row);
+			if (row.kind === "service") namespaces.add(row.namespace);
+		}
+		return changed;
+	}
+
+	/** From a control plane that knows no rows: a namespace's list replaces the former one. */
+	#rowsOfNamespaces({ network }: PollResponse): NetworkRow[] {
+		return network.flatMap(({ namespace, services }) => {
+			const listed = services.map((service): NetworkRow => ({ kind: "service", namespace, name: service.name, service }));
+			const former = [...this.#network.values()].filter((row) => row.kind === "service" && row.namespace === namespace);
+			return [...former.filter((row) => !listed.some((one) => networkRowKey(one) === networkRowKey(row))).map(gone), ...listed];
+		});
 	}
 
 	/** Objects of namespaces without a pod here are nobody's: a Secret is not kept longer than needed. */
@@ -126,7 +142,7 @@ export class DesiredState implements ObjectSource {
 				pods: this.pods,
 				configMaps: [...this.#configMaps.values()],
 				secrets: [...this.#secrets.values()],
-				network: [...this.#network],
+				networkRows: this.networkRows,
 			};
 			await writeFileAtomic(this.#path, seal(await this.#key(), JSON.stringify({ version: AGENT_PROTOCOL_VERSION, ...state })));
 		}
@@ -150,7 +166,7 @@ export class DesiredState implements ObjectSource {
 		for (const pod of saved.pods) if (isUsablePod(pod)) this.#pods.set(pod.metadata.uid as string, pod);
 		for (const configMap of saved.configMaps ?? []) this.#configMaps.set(objectKey(configMap), configMap);
 		for (const secret of saved.secrets ?? []) this.#secrets.set(objectKey(secret), secret);
-		for (const [namespace, services] of saved.network ?? []) this.#network.set(namespace, services);
+		for (const row of saved.networkRows ?? []) this.#network.set(networkRowKey(row), row);
 		return true;
 	}
 }

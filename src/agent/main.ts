@@ -2,11 +2,12 @@
 import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { type Agent, type AgentOptions, startAgent } from "./agent.ts";
+import { type Agent, type AgentOptions, type NodeNetwork, startAgent } from "./agent.ts";
 import { AgentError } from "./agent-error.ts";
 import { isMissing } from "./atomic-file.ts";
 import { createLogger, errorText, type Logger } from "./log.ts";
 import { NftProxy } from "./network/nft-proxy.ts";
+import { PodRoutes } from "./network/pod-routes.ts";
 import type { ServiceProxy } from "./network/service-proxy.ts";
 import { UserspaceProxy } from "./network/userspace-proxy.ts";
 import { createRuntime, detectRuntime, type RuntimeKind } from "./runtime/detect.ts";
@@ -31,19 +32,46 @@ export async function runNode(options: NodeOptions): Promise<Agent> {
 		...options,
 		dataDir,
 		log,
+		clusterServices: kind === "containerd" ? "cluster-addresses" : "loopback",
 		runtime: () => createRuntime(kind, { dataDir }),
-		network: async (_cluster, runtime) => {
+		network: async (cluster, runtime) => {
 			await importImages(runtime, options.imagesDir, log);
-			return serviceProxy(kind, dataDir, log);
+			if (kind === "containerd" && cluster.podCidr)
+				return combined([serviceProxy(kind, dataDir, options.nodeName, log), podRoutes(dataDir, options.nodeName, cluster.podCidr, log)]);
+			return serviceProxy(kind, dataDir, options.nodeName, log);
 		},
 	});
 }
 
+const instanceOf = (dataDir: string): string => createHash("sha256").update(dataDir).digest("hex").slice(0, 8);
+
+/** The parts of a node's network as one. */
+function combined(parts: readonly NodeNetwork[]): NodeNetwork {
+	return {
+		start: async () => {
+			for (const part of parts) await part.start();
+		},
+		// One that fails does not keep the others from it; the rows come again to all.
+		apply: async (rows) => {
+			const failed = (await Promise.allSettled(parts.map((part) => part.apply(rows)))).find(({ status }) => status === "rejected");
+			if (failed?.status === "rejected") throw failed.reason;
+		},
+		stop: async () => {
+			for (const part of parts) await part.stop();
+		},
+	};
+}
+
+/** The way to other nodes' pods. */
+export function podRoutes(dataDir: string, nodeName: string, podCidr: string, log: Logger = createLogger()): PodRoutes {
+	return new PodRoutes({ instance: instanceOf(dataDir), nodeName, podCidr, log: (message) => log.warn(message) });
+}
+
 /** Rules in the kernel where containers have a network of their own; else ports forwarded by the agent itself. */
-export function serviceProxy(kind: RuntimeKind, dataDir: string, log: Logger = createLogger()): ServiceProxy {
+export function serviceProxy(kind: RuntimeKind, dataDir: string, nodeName: string, log: Logger = createLogger()): ServiceProxy {
 	const tell = (message: string) => log.info(message);
-	const instance = createHash("sha256").update(dataDir).digest("hex").slice(0, 8);
-	return kind === "containerd" ? new NftProxy({ instance, log: tell }) : new UserspaceProxy({ log: tell });
+	const instance = instanceOf(dataDir);
+	return kind === "containerd" ? new NftProxy({ instance, nodeName, log: tell }) : new UserspaceProxy({ log: tell });
 }
 
 /** A file that is no image is told and passed over: the node is of use without it. */

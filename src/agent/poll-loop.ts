@@ -1,5 +1,12 @@
 /** Keeps one poll open with the control plane and hands its answers on; docs/agent-protocol.md has the rules. */
-import { AGENT_PROTOCOL_VERSION, type AgentCommand, POLL_SILENCE_MS, type PollRequest, type PollResponse } from "../core/protocol/agent-protocol.ts";
+import {
+	AGENT_PROTOCOL_VERSION,
+	type AgentCommand,
+	NETWORK_ROWS_VERSION,
+	POLL_SILENCE_MS,
+	type PollRequest,
+	type PollResponse,
+} from "../core/protocol/agent-protocol.ts";
 import { type Clock, sleep } from "./clock.ts";
 import { ControlPlaneError, type ControlPlaneClient, parseJson } from "./control-plane-client.ts";
 import { type DesiredChange, type DesiredState, parsePollResponse } from "./desired-state.ts";
@@ -119,7 +126,7 @@ export class PollLoop {
 		// What cannot be read now may still run from before: it is not removed for that.
 		if (answer.full) usable.pods.push(...state.pods.filter((p) => unusable.some((u) => u.uid === p.metadata.uid)));
 		const change = state.apply(usable, request.networkCursor === 0);
-		const news = change.full || change.pods.length > 0 || change.removed.length > 0 || change.namespaces.size > 0 || change.networkChanged;
+		const news = change.full || change.pods.length > 0 || change.removed.length > 0 || change.namespaces.size > 0 || change.network.length > 0;
 		if (news) await state.save().catch((error: unknown) => log.error("the desired state could not be written to disk", { error }));
 		if (news) this.#options.onChange(change);
 		return answer.cursor !== request.cursor || answer.networkCursor !== request.networkCursor || answer.commands.length > 0;
@@ -152,7 +159,14 @@ export class PollLoop {
 
 	#request(): PollRequest {
 		const { state, instanceId, bootId } = this.#options;
-		return { version: AGENT_PROTOCOL_VERSION, instanceId, bootId, cursor: state.cursor, networkCursor: state.networkCursor };
+		return {
+			version: AGENT_PROTOCOL_VERSION,
+			instanceId,
+			bootId,
+			cursor: state.cursor,
+			networkCursor: state.networkCursor,
+			networkVersion: NETWORK_ROWS_VERSION,
+		};
 	}
 
 	#taken({ code, text }: HeldPollAnswer): ReturnType<typeof parsePollResponse> {

@@ -1,7 +1,8 @@
 /** Removes from the machine what an agent that was killed has left: pods, their mounts and interfaces, its firewall rules. */
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { serviceProxy } from "../agent/main.ts";
+import { podRoutes, serviceProxy } from "../agent/main.ts";
+import { clusterAddresses } from "../agent/network/cluster-services.ts";
 import { createRuntime, type RuntimeKind } from "../agent/runtime/detect.ts";
 
 const RUNTIMES: readonly RuntimeKind[] = ["process", "containerd"];
@@ -14,6 +15,9 @@ export async function cleanMachine(directory: string): Promise<void> {
 		const runtime = await createRuntime(kind, { dataDir });
 		await runtime.start();
 		await runtime.stop({ removeAll: true });
-		await serviceProxy(kind, dataDir).stop();
+		await serviceProxy(kind, dataDir, "").stop();
+		if (kind !== "containerd") continue;
+		await clusterAddresses().remove();
+		await podRoutes(dataDir, "", "").stop();
 	}
 }

@@ -10,6 +10,7 @@ it("runs the Worker as wrangler.toml deploys it", () => {
 	expect(/^compatibility_flags = (.*)$/m.exec(toml)?.[1]).toBe(`[${COMPATIBILITY_FLAGS.map((flag) => `"${flag}"`).join(", ")}]`);
 	const bindings = [...toml.matchAll(/^name = "([A-Z]+)"\nclass_name = "(\w+)"$/gm)].map((match) => [match[1], match[2]]);
 	expect(bindings).toEqual(Object.entries(DURABLE_OBJECTS));
+	// Each migration adds classes to those before.
 	const classes = [...toml.matchAll(/^new_sqlite_classes = (.*)$/gm)].flatMap((match) => JSON.parse(match[1] ?? "[]") as string[]);
 	expect(classes).toEqual(Object.values(DURABLE_OBJECTS));
 });

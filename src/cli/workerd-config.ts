@@ -11,6 +11,7 @@ export const DURABLE_OBJECTS = {
 	NODE: "NodeObject",
 	SESSION: "SessionObject",
 	REGISTRY: "RegistryObject",
+	TUNNEL: "TunnelObject",
 } as const;
 
 export interface WorkerdFiles {

@@ -25,6 +25,8 @@ export const nodeObject = (env: WorkerEnv, cluster: string, node: string): Objec
 
 /** The one Registry object of the deployment. */
 export const registryObject = (env: WorkerEnv): ObjectStub<Rpc<RegistryObject>> => named(env.REGISTRY, "registry");
+/** A node's tunnels are numbered from 0: the next is opened when one is full. */
+export const tunnelObject = (env: WorkerEnv, cluster: string, node: string, index: number): ObjectStub => named(env.TUNNEL, `${cluster}/${node}/${index}`);
 
 /** The Session object of an id that `newSessionId` made; throws a TypeError for anything else. */
 export const sessionObject = (env: WorkerEnv, id: string): ObjectStub => env.SESSION.get(env.SESSION.idFromString(id));

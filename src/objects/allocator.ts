@@ -1,12 +1,9 @@
 /** Service addresses and node ports: unique in the cluster, held by "namespace/name" of a Service. */
 import { invalidObject } from "../core/errors/status-error.ts";
 import type { Allocation, AllocationRequest } from "../core/kinds/define-kind.ts";
+import { RESERVED_ADDRESSES, SERVICE_CIDR } from "../core/protocol/cluster-addresses.ts";
 import type { Sql } from "../store/sql.ts";
 
-/** --service-cluster-ip-range */
-export const SERVICE_CIDR = "10.96.0.0/16";
-/** kubernetes.default's and DNS's. */
-export const RESERVED_ADDRESSES: Record<string, string> = { "10.96.0.1": "default/kubernetes", "10.96.0.10": "kube-system/kube-dns" };
 /** --service-node-port-range */
 export const NODE_PORT_MIN = 30_000;
 export const NODE_PORT_MAX = 32_767;

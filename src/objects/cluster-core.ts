@@ -10,7 +10,7 @@ import { conflict, notFound } from "../core/errors/status-error.ts";
 import type { Allocation, AllocationRequest, KindRegistry } from "../core/kinds/define-kind.ts";
 import { semanticEqual } from "../core/meta/equality.ts";
 import type { KubeObject } from "../core/meta/object.ts";
-import type { JoinRequest } from "../core/protocol/agent-protocol.ts";
+import type { JoinRequest, NetworkRow } from "../core/protocol/agent-protocol.ts";
 import type { ClusterConfig, MessageBody, NodeReplica, ObjectMessage } from "../core/protocol/messages.ts";
 import { Ledger } from "../core/scheduler/ledger.ts";
 import { schedule } from "../core/scheduler/schedule.ts";
@@ -24,8 +24,10 @@ import type { Namespace, Node, Pod, PriorityClass } from "../core/schema/kuberne
 import type { Schema } from "../core/schema/types.ts";
 import { bootstrapCluster, systemWrite } from "./cluster-bootstrap.ts";
 import { Allocator } from "./allocator.ts";
+import { KeptClusterCa } from "./kept-cluster-ca.ts";
 import { clusterAuthorizer } from "./authorizer.ts";
 import { DefinitionLedger, DefinitionReplica, type DefinitionSet, DEFINITIONS } from "./custom-definitions.ts";
+import { NetworkTable, nodeEntryOf } from "./network-table.ts";
 import type { CorePorts, Delivery } from "./ports.ts";
 import { ResourceCore } from "./resource-core.ts";
 import type { CommittedChange } from "./resource-server.ts";
@@ -33,8 +35,8 @@ import { dispatch } from "./verbs/dispatch.ts";
 import { createObject, updateObject } from "./write.ts";
 
 export interface ClusterPorts extends CorePorts {
-	/** PEM of the cluster's CA. */
-	rootCa: string;
+	/** PEM of the CA of the front door's certificate; "" where that is a public one. */
+	frontDoorCa: string;
 	/** What signs certificates with the CA's key; absent where there is none. */
 	authority?: CertificateAuthority | undefined;
 	admission: AdmissionConfiguration;
@@ -71,9 +73,11 @@ interface Liveness {
 
 export class ClusterCore {
 	readonly core: ResourceCore;
+	readonly ca: KeptClusterCa;
 	readonly #ports: ClusterPorts;
 	readonly #ledger = new Ledger();
 	readonly #allocator: Allocator;
+	readonly #network: NetworkTable;
 	readonly #definitions: DefinitionReplica;
 	readonly #definitionLedger: DefinitionLedger;
 	readonly #liveness = new Map<string, Liveness>();
@@ -82,6 +86,8 @@ export class ClusterCore {
 
 	constructor(ports: ClusterPorts, kinds: KindRegistry, schema: Schema) {
 		this.#ports = ports;
+		this.ca = new KeptClusterCa(ports.sql, ports.seal);
+		this.#network = new NetworkTable(ports.sql);
 		this.#allocator = new Allocator(ports.sql, () => ports.random());
 		this.#definitions = new DefinitionReplica(kinds);
 		this.#definitionLedger = new DefinitionLedger(ports.sql);
@@ -139,6 +145,11 @@ export class ClusterCore {
 
 	namespaces(): string[] {
 		return this.core.server.store.names(NAMESPACES).map((row) => row.name);
+	}
+
+	/** Any node whose agent is connected. */
+	connectedNode(): string | undefined {
+		return [...this.#liveness].find(([, { connected }]) => connected)?.[0];
 	}
 
 	/** The replica for one namespace, null for who has it as it is; from now on its changes are pushed for CONFIG_LEASE_MS. */
@@ -202,8 +213,8 @@ export class ClusterCore {
 				return this.#allocator.release(`${message.namespace}/${message.name}`);
 			case "nodeStatus":
 				return this.#nodeStatus(message);
-			case "services":
-				return this.#services(message);
+			case "networkRows":
+				return this.#changeNetwork(message.rows);
 			case "wantNodes":
 				return this.#wantNodes(message);
 			case "namespaceEmptied":
@@ -287,23 +298,11 @@ export class ClusterCore {
 		);
 	}
 
-	#services({ namespace, services }: Extract<MessageBody, { type: "services" }>): void {
-		const body = JSON.stringify(services);
-		const old = this.#ports.sql.all<{ sequence: number; body: string }>("SELECT sequence, body FROM networks WHERE namespace = ?", namespace)[0];
-		if (old?.body === body || (old === undefined && services.length === 0)) return;
-		const sequence = this.core.server.store.clock.next(this.#ports.nowMs());
-		this.#ports.sql.run("INSERT OR REPLACE INTO networks (namespace, sequence, body) VALUES (?, ?, ?)", namespace, sequence, body);
-		for (const { name } of this.core.server.store.names(NODES))
-			this.#post({ to: { object: "node", name }, body: { type: "network", namespace, sequence, services } });
-	}
-
-	/** A new node gets the whole network table. */
-	#sendNetwork(node: string): void {
-		for (const row of this.#ports.sql.all<{ namespace: string; sequence: number; body: string }>("SELECT namespace, sequence, body FROM networks"))
-			this.#post({
-				to: { object: "node", name: node },
-				body: { type: "network", namespace: row.namespace, sequence: row.sequence, services: JSON.parse(row.body) },
-			});
+	/** What changed of the network table goes to every node. */
+	#changeNetwork(rows: readonly NetworkRow[]): void {
+		const change = this.#network.change(rows, () => this.core.server.store.clock.next(this.#ports.nowMs()));
+		if (!change) return;
+		for (const { name } of this.core.server.store.names(NODES)) this.#post({ to: { object: "node", name }, body: { type: "network", ...change } });
 	}
 
 	/** A namespace with daemons gets the nodes, and from then on what changes of them. */
@@ -358,7 +357,7 @@ export class ClusterCore {
 			objects: Object.fromEntries(REPLICATED.map((resource) => [resource, store.list(resource)])),
 			definitionsVersion: this.#definitionLedger.version(),
 			namespace: store.get(NAMESPACES, namespace) ?? null,
-			rootCa: this.#ports.rootCa,
+			rootCa: `${this.#ports.frontDoorCa}${this.ca.state?.certificate ?? ""}`,
 			leaseMs: CONFIG_LEASE_MS,
 		};
 	}
@@ -418,7 +417,8 @@ export class ClusterCore {
 					nodeUid: (object ?? old)?.metadata.uid ?? "",
 				},
 			});
-		if (old === undefined) this.#sendNetwork(name);
+		if (old === undefined) for (const part of this.#network.parts()) this.#post({ to: { object: "node", name }, body: { type: "network", ...part } });
+		this.#changeNetwork([{ kind: "node", name, node: object === undefined ? null : nodeEntryOf(object) }]);
 		if (object === undefined) this.#nodeGone(name);
 		this.#retryWaiting();
 	}
@@ -447,6 +447,7 @@ export class ClusterCore {
 	#announceKeys(): void {
 		const { seal, sql } = this.#ports;
 		if (sql.all<{ value: string }>("SELECT value FROM meta WHERE key = ?", ENCRYPTION_KEY)[0]?.value === seal.keyId) return;
+		this.ca.sealAnew();
 		for (const { name } of this.core.server.store.names(NAMESPACES)) this.#post({ to: { object: "namespace", name }, body: { type: "keysRotated" } });
 		for (const { name } of this.core.server.store.names(NODES)) this.#post({ to: { object: "node", name }, body: { type: "keysRotated" } });
 		sql.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", ENCRYPTION_KEY, seal.keyId);

@@ -15,6 +15,7 @@ import { ClusterMembers } from "./cluster-members.ts";
 import { namespaceObject } from "./addresses.ts";
 import { admissionConfiguration } from "./admission-configuration.ts";
 import type { LevelVersion } from "../core/admission/pod-security/policy.ts";
+import { createClusterCa, signApiServing } from "./cluster-ca.ts";
 import type { DefinitionSet } from "./custom-definitions.ts";
 import { CommitGate } from "./commit-gate.ts";
 import { durablePorts, memberOf } from "./durable-ports.ts";
@@ -22,8 +23,9 @@ import { forbiddenRequest } from "../core/authz/attributes.ts";
 import { impersonations } from "./impersonation.ts";
 import type { Delivery } from "./ports.ts";
 import { openWatch, resumeWatches, streamList } from "./resource-object.ts";
-import type { ClusterRpc, Refusal } from "./rpc.ts";
+import type { ClusterRpc, ProxyTarget, Refusal } from "./rpc.ts";
 import { clusterGone, isHosted, keepsAnything, wipe } from "./tenancy.ts";
+import { nodeProxyTarget } from "./verbs/proxy.ts";
 import { countAlarm, countWake } from "./wake-count.ts";
 
 /** Objects of a cluster that are emptied at once when it is deleted. */
@@ -55,7 +57,12 @@ export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRp
 		const ports = clusterPorts(this.ctx, this.env);
 		this.#members = new ClusterMembers(ports.sql);
 		this.#made = new ClusterCore(ports, builtinKinds, builtinSchema);
-		resumeWatches(this.ctx, this.#made.core);
+		const made = this.#made;
+		if (made.ca.state === undefined)
+			this.ctx.blockConcurrencyWhile(async () => {
+				made.ca.state ??= await createClusterCa(Date.now());
+			});
+		resumeWatches(this.ctx, made.core);
 		this.#settle();
 	}
 
@@ -112,6 +119,29 @@ export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRp
 				if (!allowed) throw forbiddenRequest(user, attributes, reason);
 			}
 		});
+	}
+
+	async nodeProxyTarget(request: ApiRequest): Promise<ProxyTarget | Refusal> {
+		try {
+			this.#core.authorize(request);
+			return nodeProxyTarget(this.#core.core.server, request);
+		} catch (error) {
+			return { ok: false, status: statusOf(error, describe(request)) };
+		}
+	}
+
+	async connectedNode(): Promise<string | null> {
+		return this.#core.connectedNode() ?? null;
+	}
+
+	async signApiServing(publicKey: unknown): Promise<{ ok: true; certificate: string } | Refusal> {
+		try {
+			const { state } = this.#core.ca;
+			if (state === undefined) throw new Error("the cluster has no CA");
+			return { ok: true, certificate: await signApiServing(state, publicKey, Date.now()) };
+		} catch (error) {
+			return { ok: false, status: statusOf(error, "a certificate for an agent") };
+		}
 	}
 
 	async join(request: JoinRequest): Promise<{ ok: true; podCidr: string } | Refusal> {
@@ -186,7 +216,7 @@ function clusterPorts(ctx: DurableObjectState, env: WorkerEnv): ClusterPorts {
 	const cluster = ctx.id.name ?? "";
 	return {
 		...durablePorts(ctx, env, cluster),
-		rootCa: env.PETREL_CA,
+		frontDoorCa: env.PETREL_CA,
 		authority: certificateAuthority(env.PETREL_CA, env.PETREL_CA_KEY),
 		admission: admissionConfiguration(env),
 		existingPodWarnings: (namespace, enforce) => (namespaceObject(env, cluster, namespace) as unknown as NamespaceInternals).existingPodWarnings(enforce),

@@ -9,6 +9,7 @@ import type { LevelVersion } from "../core/admission/pod-security/policy.ts";
 import type { Namespace, Pod, PriorityClass } from "../core/schema/kubernetes.d.ts";
 import type { Schema } from "../core/schema/types.ts";
 import { namespaceControllers } from "../core/controllers/registry.ts";
+import { systemServiceIn } from "../core/controllers/system-service-controller.ts";
 import { CUSTOM_RESOURCE_CLEANUP } from "../core/controllers/custom-resource-cleanup-controller.ts";
 import type { Action } from "../core/controllers/controller.ts";
 import type { ClusterConfig, MessageBody } from "../core/protocol/messages.ts";
@@ -224,7 +225,14 @@ export class NamespaceCore {
 		// Watches wait for their kinds when the object wakes.
 		this.core.hub.kindsChanged();
 		// A pod may come in the same breath as its namespace: what pods need must be there before the first request.
-		if (this.#phase() === "Active" && this.core.server.store.getText("serviceaccounts", "default") === undefined) this.#enqueue("namespace");
+		if (this.#phase() === "Active" && this.#lacksStanding()) this.#enqueue("namespace");
+	}
+
+	/** Whether something is missing that the namespace has from its beginning. */
+	#lacksStanding(): boolean {
+		const { store } = this.core.server;
+		const service = systemServiceIn(this.namespace);
+		return store.getText("serviceaccounts", "default") === undefined || (service !== undefined && store.getText("services", service) === undefined);
 	}
 
 	#definitionsAreOld(): boolean {

@@ -18,9 +18,10 @@ import { durablePorts } from "./durable-ports.ts";
 import { NamespaceCore } from "./namespace-core.ts";
 import type { Delivery } from "./ports.ts";
 import { openWatch, resumeWatches, streamList } from "./resource-object.ts";
-import { AUTHORIZED_HEADER, type NamespaceRpc, type Refusal, type ServiceAccountGrant } from "./rpc.ts";
+import { AUTHORIZED_HEADER, type NamespaceRpc, type ProxyTarget, type Refusal, type ServiceAccountGrant, type ServiceEndpoint } from "./rpc.ts";
 import { clusterGone, makeAdopted, wipe } from "./tenancy.ts";
 import { connectTarget } from "./verbs/connect.ts";
+import { proxyTarget, serviceEndpoint } from "./verbs/proxy.ts";
 import { bootstrapUser } from "./verbs/bootstrap-token.ts";
 import { boundTokenProblem, legacyTokenProblem, serviceAccountGrant } from "./verbs/token.ts";
 import { countAlarm, countWake } from "./wake-count.ts";
@@ -92,6 +93,19 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 
 	async podConnection(request: ApiRequest): Promise<{ ok: true; node: string; pod: PodRef; container: string } | Refusal> {
 		return this.#answerRpc(request, () => connectTarget(this.#core.core.server, request));
+	}
+
+	async proxyTarget(request: ApiRequest): Promise<ProxyTarget | Refusal> {
+		return this.#answerRpc(request, () => proxyTarget(this.#core.core.server, request, Math.random));
+	}
+
+	async serviceEndpoint(service: string, port: number): Promise<ServiceEndpoint | Refusal> {
+		try {
+			await this.#core.ready();
+			return serviceEndpoint(this.#core.core.server, service, port, Math.random);
+		} catch (error) {
+			return { ok: false, status: statusOf(error, `endpoint of Service ${service}`) };
+		}
 	}
 
 	async serviceAccountForToken(request: ApiRequest): Promise<ServiceAccountGrant | Refusal> {

@@ -3,7 +3,15 @@
  * A heartbeat is never a row: the object learns of a lost agent only by its held poll's socket closing.
  */
 import { evictions } from "../core/controllers/taint-eviction.ts";
-import { type AgentCommand, AGENT_PROTOCOL_VERSION, POLL_HOLD_MS, type PollRequest, type PollResponse } from "../core/protocol/agent-protocol.ts";
+import {
+	type AgentCommand,
+	AGENT_PROTOCOL_VERSION,
+	type NetworkRow,
+	networkRowKey,
+	POLL_HOLD_MS,
+	type PollRequest,
+	type PollResponse,
+} from "../core/protocol/agent-protocol.ts";
 import type { MessageBody, ObjectMessage, PodRef } from "../core/protocol/messages.ts";
 import type { ConfigMap, Pod, Secret, Taint } from "../core/schema/kubernetes.d.ts";
 import { RevisionClock } from "../store/revision-clock.ts";
@@ -11,10 +19,10 @@ import { Alarm } from "./alarm.ts";
 import { Outbox } from "./outbox.ts";
 import type { CorePorts, Delivery } from "./ports.ts";
 
+export type Cursors = Pick<PollRequest, "cursor" | "networkCursor" | "networkVersion">;
+
 /** A held poll: answered by one message. */
-export interface HeldPoll {
-	cursor: number;
-	networkCursor: number;
+export interface HeldPoll extends Cursors {
 	answer(response: PollResponse): void;
 }
 
@@ -83,29 +91,42 @@ export class NodeCore {
 	}
 
 	/** What changed since the agent's cursors, with the commands that wait for it. */
-	poll({ cursor, networkCursor }: Pick<PollRequest, "cursor" | "networkCursor">): PollResponse {
+	poll({ cursor, networkCursor, networkVersion }: Cursors): PollResponse {
 		const full = this.#isStranger(cursor);
 		const since = full ? 0 : cursor;
 		const desired = this.#ports.sql.all<DesiredRow>("SELECT * FROM desired WHERE sequence > ?", since);
 		const referenced = this.#ports.sql.all<ReferencedRow>("SELECT * FROM referenced WHERE sequence > ?", since);
-		const networks = this.#ports.sql.all<{ namespace: string; sequence: number; body: string }>(
-			"SELECT * FROM networks WHERE sequence > ? ORDER BY sequence",
-			networkCursor,
-		);
+		const network = this.#networkSince(networkCursor);
 		const parsed = (resource: string) => referenced.filter((row) => row.resource === resource).map((row) => JSON.parse(this.#opened(row)));
 		const commands = this.#takeCommands();
 		return {
 			version: AGENT_PROTOCOL_VERSION,
 			cursor: Math.max(cursor > this.#clock.cut() ? 0 : cursor, this.#clock.cut()),
-			networkCursor: networks.at(-1)?.sequence ?? networkCursor,
+			networkCursor: network.sequence,
 			full,
 			pods: desired.filter((row) => row.body !== "").map((row) => JSON.parse(row.body) as Pod),
 			removed: full ? [] : desired.filter((row) => row.body === "").map(refOf),
 			configMaps: parsed("configmaps") as ConfigMap[],
 			secrets: parsed("secrets") as Secret[],
-			network: networks.map((row) => ({ namespace: row.namespace, services: JSON.parse(row.body) })),
+			...(networkVersion === undefined ? { network: this.#byNamespace(network.rows) } : { network: [], networkRows: network.rows }),
 			commands,
 		};
+	}
+
+	#networkSince(cursor: number): { sequence: number; rows: NetworkRow[] } {
+		const found = this.#ports.sql.all<{ sequence: number; body: string }>("SELECT sequence, body FROM networks WHERE sequence > ? ORDER BY sequence", cursor);
+		const rows = found.map(({ body }) => JSON.parse(body) as NetworkRow);
+		return { sequence: found.at(-1)?.sequence ?? cursor, rows };
+	}
+
+	/** For an agent that knows no rows: the Services of each namespace in which one changed. */
+	#byNamespace(rows: readonly NetworkRow[]): PollResponse["network"] {
+		const namespaces = [...new Set(rows.flatMap((row) => (row.kind === "service" ? [row.namespace] : [])))];
+		return namespaces.map((namespace) => {
+			const all = this.#ports.sql.all<{ body: string }>("SELECT body FROM networks WHERE namespace LIKE ?", `service/${namespace}/%`);
+			const services = all.map(({ body }) => JSON.parse(body) as NetworkRow).flatMap((row) => (row.kind === "service" && row.service ? [row.service] : []));
+			return { namespace, services: services.filter(({ type }) => type !== "ExternalName") };
+		});
 	}
 
 	/** Answers a held poll now if there is something to say, else keeps it. */
@@ -207,12 +228,13 @@ export class NodeCore {
 				for (const pod of message.pods) this.#unwant(pod);
 				return;
 			case "network":
-				this.#ports.sql.run(
-					"INSERT OR REPLACE INTO networks (namespace, sequence, body) VALUES (?, ?, ?)",
-					message.namespace,
-					message.sequence,
-					JSON.stringify(message.services),
-				);
+				for (const row of message.rows)
+					this.#ports.sql.run(
+						"INSERT OR REPLACE INTO networks (namespace, sequence, body) VALUES (?, ?, ?)",
+						networkRowKey(row),
+						message.sequence,
+						JSON.stringify(row),
+					);
 				return;
 			case "keysRotated":
 				return;

@@ -4,7 +4,7 @@ import { type AgentCommand, POLL_SILENCE_MS, type PollRequest, type PollResponse
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
 import { type ObjectStub, sessionObject } from "./addresses.ts";
 import { durablePorts } from "./durable-ports.ts";
-import { type HeldPoll, NodeCore } from "./node-core.ts";
+import { type Cursors, type HeldPoll, NodeCore } from "./node-core.ts";
 import type { Delivery } from "./ports.ts";
 import { AGENT_SILENT_CODE, CLIENT_GONE_CODE, type NodeRpc, POLL_HEADER, type SessionRpc } from "./rpc.ts";
 import { clusterGone, makeAdopted, wipe } from "./tenancy.ts";
@@ -33,7 +33,7 @@ export class NodeObject extends DurableObject<WorkerEnv> implements NodeRpc {
 		const [cluster = "", node = ""] = (this.ctx.id.name ?? "").split("/");
 		this.#made = new NodeCore(node, durablePorts(this.ctx, this.env, cluster));
 		for (const socket of this.ctx.getWebSockets(HOLD_TAG)) {
-			const cursors = socket.deserializeAttachment() as { cursor: number; networkCursor: number } | null;
+			const cursors = socket.deserializeAttachment() as Cursors | null;
 			if (cursors !== null && socket.readyState === WebSocket.OPEN) this.#made.adopt(this.#held(socket, cursors));
 		}
 	}
@@ -48,11 +48,12 @@ export class NodeObject extends DurableObject<WorkerEnv> implements NodeRpc {
 
 	override async fetch(http: Request): Promise<Response> {
 		const core = this.#core;
-		const { cursor, networkCursor } = JSON.parse(http.headers.get(POLL_HEADER) ?? "{}") as PollRequest;
+		const { cursor, networkCursor, networkVersion } = JSON.parse(http.headers.get(POLL_HEADER) ?? "{}") as PollRequest;
+		const cursors: Cursors = { cursor, networkCursor, ...(networkVersion === undefined ? {} : { networkVersion }) };
 		const { 0: client, 1: server } = new WebSocketPair();
 		this.ctx.acceptWebSocket(server, [HOLD_TAG]);
-		server.serializeAttachment({ cursor, networkCursor });
-		core.hold(this.#held(server, { cursor, networkCursor }));
+		server.serializeAttachment(cursors);
+		core.hold(this.#held(server, cursors));
 		this.#settle();
 		return new Response(null, { status: 101, webSocket: client });
 	}
@@ -107,10 +108,9 @@ export class NodeObject extends DurableObject<WorkerEnv> implements NodeRpc {
 		this.#settle();
 	}
 
-	#held(socket: WebSocket, { cursor, networkCursor }: { cursor: number; networkCursor: number }): HeldPoll {
+	#held(socket: WebSocket, cursors: Cursors): HeldPoll {
 		const held: HeldPoll = {
-			cursor,
-			networkCursor,
+			...cursors,
 			answer: (response) => {
 				this.#polls.delete(socket);
 				socket.send(JSON.stringify(response));

@@ -15,6 +15,7 @@ import type { ApiRequest, UserInfo } from "../core/api/request.ts";
 import type { Status } from "../core/errors/status-error.ts";
 import type { AgentCommand, JoinRequest, PollRequest, PollResponse } from "../core/protocol/agent-protocol.ts";
 import type { ObjectAddress, PodRef } from "../core/protocol/messages.ts";
+import type { TunnelTarget } from "../core/tunnel/frame.ts";
 import type { LegacyAccountTokenClaims, ServiceAccountTokenClaims } from "../core/protocol/tokens.ts";
 import type { DefinitionSet } from "./custom-definitions.ts";
 
@@ -35,6 +36,8 @@ export const POLL_HEADER = "x-petrel-poll";
 export const NODE_HEADER = "x-petrel-node";
 /** Which end of a session dials: "client" or "agent". */
 export const SESSION_SIDE_HEADER = "x-petrel-session-side";
+/** Who dials a tunnel: "agent" or "stream". */
+export const TUNNEL_SIDE_HEADER = "x-petrel-tunnel-side";
 /** The session's kind (SessionRequest.kind), given with the client's side. */
 export const SESSION_KIND_HEADER = "x-petrel-session-kind";
 
@@ -66,6 +69,12 @@ export interface ClusterRpc {
 	nodeUid(name: string): Promise<string | null>;
 	/** Whether the Node is still this agent instance's: null, or the refusal. */
 	ownsNode(request: JoinRequest): Promise<Status | null>;
+	/** nodes/{name}/proxy: authorises, and says whether the agent itself or a port of the node is meant. */
+	nodeProxyTarget(request: ApiRequest): Promise<ProxyTarget | Refusal>;
+	/** A node whose agent is connected; null when there is none. */
+	connectedNode(): Promise<string | null>;
+	/** A certificate for the API's names inside the cluster. */
+	signApiServing(publicKey: unknown): Promise<{ ok: true; certificate: string } | Refusal>;
 	/** Takes a node's name for an agent instance and gives it its pod addresses. */
 	join(request: JoinRequest): Promise<{ ok: true; podCidr: string } | Refusal>;
 }
@@ -77,10 +86,32 @@ export interface NamespaceRpc {
 	legacyTokenProblem(claims: LegacyAccountTokenClaims, token: string): Promise<string | null>;
 	/** Authorises a connect subresource of a pod, and says where it runs and which container is meant ("" for portforward). Not named `connect`, which stubs have of their own. */
 	podConnection(request: ApiRequest): Promise<{ ok: true; node: string; pod: PodRef; container: string } | Refusal>;
+	/** pods/{name}/proxy and services/{name}/proxy: authorises, and says which pod is meant. `request.name` may carry scheme and port. */
+	proxyTarget(request: ApiRequest): Promise<ProxyTarget | Refusal>;
+	/** An endpoint of a Service that takes connections for this port; the control plane itself asks. */
+	serviceEndpoint(service: string, port: number): Promise<ServiceEndpoint | Refusal>;
 	/** serviceaccounts/{name}/token: authorises, checks the account and the bound object. `request.body` is a TokenRequest. */
 	serviceAccountForToken(request: ApiRequest): Promise<ServiceAccountGrant | Refusal>;
 	/** Whether the ServiceAccount, and the pod, that a token is bound to are still there: null, or what is wrong. */
 	boundTokenProblem(bound: ServiceAccountTokenClaims["kubernetes.io"]): Promise<string | null>;
+}
+
+/** Where a proxied request goes. */
+export interface ProxyTarget {
+	ok: true;
+	/** The node whose tunnel leads there. */
+	node: string;
+	target: TunnelTarget;
+	scheme: "http" | "https";
+	/** Host and port as an error names them. */
+	authority: string;
+}
+
+export interface ServiceEndpoint {
+	ok: true;
+	/** "" where the endpoint is no pod and belongs to no node: any that is connected. */
+	node: string;
+	target: TunnelTarget;
 }
 
 /** What the front door may sign. */

@@ -2,7 +2,7 @@
  * How often the Durable Objects of this isolate came back into memory, and how often by their alarm: what an idle cluster
  * pays for. Operators read it at /metrics, and a test holds an idle cluster to it.
  */
-export type ObjectClass = "Cluster" | "Namespace" | "Node" | "Session";
+export type ObjectClass = "Cluster" | "Namespace" | "Node" | "Session" | "Tunnel";
 
 export interface WakeCount {
 	/** Constructions: each begins a time in memory that ends some 10 s after the object's last work. */
@@ -15,6 +15,7 @@ const counts: Readonly<Record<ObjectClass, WakeCount>> = {
 	Namespace: { wakes: 0, alarms: 0 },
 	Node: { wakes: 0, alarms: 0 },
 	Session: { wakes: 0, alarms: 0 },
+	Tunnel: { wakes: 0, alarms: 0 },
 };
 
 /** For an object's constructor. */

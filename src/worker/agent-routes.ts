@@ -4,6 +4,8 @@ import {
 	AGENT_PROTOCOL_VERSION,
 	type CredentialRequest,
 	type CredentialResponse,
+	type CertificateRequest,
+	type CertificateResponse,
 	type JoinRequest,
 	type JoinResponse,
 	POLL_HOLD_MS,
@@ -12,10 +14,11 @@ import {
 	type PollRequest,
 	type PollResponse,
 } from "../core/protocol/agent-protocol.ts";
+import { CLUSTER_DOMAIN, DNS_ADDRESS, SERVICE_CIDR } from "../core/protocol/cluster-addresses.ts";
 import { GROUP_JOINING, GROUP_MASTERS, GROUP_NODES } from "../core/protocol/tokens.ts";
-import { clusterObject, nodeObject, sessionObject } from "../objects/addresses.ts";
-import { SERVICE_CIDR } from "../objects/allocator.ts";
-import { AGENT_SILENT_CODE, CLIENT_GONE_CODE, CLUSTER_HEADER, NODE_HEADER, POLL_HEADER, SESSION_SIDE_HEADER } from "../objects/rpc.ts";
+import { TUNNELS_MAX } from "../core/tunnel/frame.ts";
+import { clusterObject, nodeObject, sessionObject, tunnelObject } from "../objects/addresses.ts";
+import { AGENT_SILENT_CODE, CLIENT_GONE_CODE, CLUSTER_HEADER, NODE_HEADER, POLL_HEADER, SESSION_SIDE_HEADER, TUNNEL_SIDE_HEADER } from "../objects/rpc.ts";
 import { answerValue } from "./answer.ts";
 import { readJsonBody } from "./body.ts";
 import { type FrontDoor, isWebSocketUpgrade } from "./front-door.ts";
@@ -26,8 +29,6 @@ import { NODE_CREDENTIAL_SECONDS, signNodeCredential } from "./token-signing.ts"
 import { listen } from "./watch-feed.ts";
 
 const NODES: GroupResource = { group: "", resource: "nodes" };
-const CLUSTER_DOMAIN = "cluster.local";
-const CLUSTER_DNS_ADDRESS = "10.96.0.10";
 const NORMAL_CLOSURE = 1000;
 /** RFC 1123 subdomain, as a Node's name must be. */
 const NODE_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
@@ -60,7 +61,7 @@ export async function serveJoin(c: FrontDoor): Promise<Response> {
 		...(lifeSeconds === undefined ? {} : { credentialSeconds: lifeSeconds }),
 		caCertificate: c.env.PETREL_CA,
 		clusterDomain: CLUSTER_DOMAIN,
-		dnsAddress: CLUSTER_DNS_ADDRESS,
+		dnsAddress: DNS_ADDRESS,
 		serviceCidr: SERVICE_CIDR,
 		podCidr: joined.podCidr,
 	};
@@ -113,6 +114,18 @@ export async function serveReport(c: FrontDoor): Promise<Response> {
 	const owner = nodeObject(c.env, cluster, node);
 	if (reports(request)) await owner.report(cluster, node, request);
 	return answerValue(await owner.poll(cluster, node, request), 200, PLAIN_JSON);
+}
+
+/** POST /agent/v1/nodes/{name}/certificate: what the agent serves the API with to the node's pods. */
+export async function serveCertificate(c: FrontDoor): Promise<Response> {
+	const node = c.req.param("name") ?? "";
+	checkIsNode(c, node);
+	const request = parseBody<CertificateRequest>(await readJsonBody(c.req.raw));
+	checkVersion(request.version);
+	const signed = await clusterObject(c.env, c.get("cluster")).signApiServing(request.publicKey);
+	if (!signed.ok) throw StatusError.from(signed.status);
+	const response: CertificateResponse = { version: AGENT_PROTOCOL_VERSION, certificate: signed.certificate };
+	return answerValue(response, 200, PLAIN_JSON);
 }
 
 /** GET /agent/v1/nodes/{name}/poll: the poll that waits for news. The object sleeps until then. */
@@ -169,4 +182,16 @@ export async function serveAgentSession(c: FrontDoor): Promise<Response> {
 	const response = (await sessionObject(c.env, id).fetch("https://object/session", { headers })) as Response;
 	if (!response.webSocket) throw unavailable("the session is over");
 	return response;
+}
+
+/** GET /agent/v1/tunnels/{number}: the agent's end of one of its node's tunnels. */
+export async function serveAgentTunnel(c: FrontDoor): Promise<Response> {
+	const user = c.get("user");
+	const node = /^system:node:(.+)$/.exec(user.name)?.[1];
+	if (node === undefined || !user.groups.includes(GROUP_NODES)) throw forbiddenError(NODES, "", `User ${JSON.stringify(user.name)} is not a node`);
+	if (!isWebSocketUpgrade(c.req.raw.headers)) throw badRequest("a tunnel is a WebSocket");
+	const tunnel = c.req.param("tunnel") ?? "";
+	if (!/^\d{1,3}$/.test(tunnel) || Number(tunnel) >= TUNNELS_MAX) throw badRequest("the tunnel's number is out of range");
+	const headers = { Upgrade: "websocket", [CLUSTER_HEADER]: c.get("cluster"), [NODE_HEADER]: user.name, [TUNNEL_SIDE_HEADER]: "agent" };
+	return (await tunnelObject(c.env, c.get("cluster"), node, Number(tunnel)).fetch("https://object/tunnel", { headers })) as Response;
 }

@@ -10,6 +10,7 @@ import { serveSession } from "./connect-routes.ts";
 import { type FrontDoor, userAgentName } from "./front-door.ts";
 import { negotiate, wantsPretty } from "./negotiate.ts";
 import { callObject, ownerOf } from "./object-call.ts";
+import { serveProxy } from "./proxy-routes.ts";
 import { parseQuery } from "./query.ts";
 import { includeObjectOf } from "./represent.ts";
 import { parseResourcePath, type ResourcePath } from "./request-info.ts";
@@ -52,6 +53,7 @@ export async function serveResource(c: FrontDoor): Promise<Response> {
 	if (!path) throw pathNotFound();
 	const route = routeOf(path, await kindsFor(c.env, c.get("cluster"), path));
 	if (route.serve === "object") return serveObject(c, path, route.kind);
+	if (route.serve === "proxy") return serveProxy(c, path);
 	const request = await apiRequestOf(c, path);
 	if (route.serve === "session") return serveSession(c, request);
 	const options = answerOptions(c, undefined, request.verb);

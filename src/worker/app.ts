@@ -2,7 +2,7 @@
 import { type Handler, Hono } from "hono";
 import { pathNotFound, unauthorized } from "../core/errors/status-error.ts";
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
-import { serveAgentSession, serveCredential, serveHeldPoll, serveJoin, serveReport } from "./agent-routes.ts";
+import { serveAgentSession, serveAgentTunnel, serveCertificate, serveCredential, serveHeldPoll, serveJoin, serveReport } from "./agent-routes.ts";
 import { errorResponse } from "./answer.ts";
 import { serveResource } from "./api-routes.ts";
 import { authenticate } from "./authenticate.ts";
@@ -13,7 +13,7 @@ import { managementPath } from "./management-path.ts";
 import { addManagementRoutes } from "./management-routes.ts";
 import { recordRequest } from "./metrics.ts";
 import { isTrue } from "./query.ts";
-import { parseResourcePath } from "./request-info.ts";
+import { parseResourcePath, PROXY_PATH } from "./request-info.ts";
 import { addStaticRoutes } from "./static-routes.ts";
 
 const shedder = new LoadShedder();
@@ -21,6 +21,7 @@ const shedder = new LoadShedder();
 /** Requests that last: they wait far more than they work, so they do not count as load. */
 function isLong(request: Request, path: string, query: URLSearchParams): boolean {
 	if (isWebSocketUpgrade(request.headers) || isTrue(query.get("watch")) || isTrue(query.get("follow"))) return true;
+	if (PROXY_PATH.test(path)) return true;
 	return path.endsWith("/poll") && path.startsWith("/agent/");
 }
 
@@ -53,7 +54,9 @@ function createApp(): Hono<FrontDoorEnv> {
 	app.get("/agent/v1/nodes/:name/poll", authenticated(serveHeldPoll));
 	app.post("/agent/v1/nodes/:name/poll", authenticated(serveReport));
 	app.post("/agent/v1/nodes/:name/credential", authenticated(serveCredential));
+	app.post("/agent/v1/nodes/:name/certificate", authenticated(serveCertificate));
 	app.get("/agent/v1/sessions/:id", authenticated(serveAgentSession));
+	app.get("/agent/v1/tunnels/:tunnel", authenticated(serveAgentTunnel));
 	app.all("/api/*", authenticated(serveResource));
 	app.all("/apis/*", authenticated(serveResource));
 	// Whoever cannot say who they are is not told what there is.

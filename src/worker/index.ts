@@ -7,5 +7,6 @@ export { NamespaceObject } from "../objects/namespace-object.ts";
 export { NodeObject } from "../objects/node-object.ts";
 export { RegistryObject } from "../objects/registry-object.ts";
 export { SessionObject } from "../objects/session-object.ts";
+export { TunnelObject } from "../objects/tunnel-object.ts";
 
 export default { fetch: serve } satisfies ExportedHandler<WorkerEnv>;

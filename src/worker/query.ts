@@ -90,6 +90,7 @@ function deleteErrors(params: URLSearchParams, query: ApiQuery): FieldError[] {
 }
 
 const OPTIONS_KIND: Readonly<Record<RequestVerb, string>> = {
+	"": "GetOptions",
 	get: "GetOptions",
 	list: "ListOptions",
 	watch: "ListOptions",

@@ -20,7 +20,17 @@ export interface ResourcePath {
 
 /** Subresources of a Namespace itself, which stand where a namespaced resource otherwise does. */
 const NAMESPACE_SUBRESOURCES: ReadonlySet<string> = new Set(["status", "finalize"]);
-const VERB_BY_METHOD: Readonly<Record<string, RequestVerb>> = { GET: "get", HEAD: "get", POST: "create", PUT: "update", PATCH: "patch", DELETE: "delete" };
+const VERB_BY_METHOD: Readonly<Record<string, RequestVerb>> = {
+	GET: "get",
+	HEAD: "get",
+	POST: "create",
+	PUT: "update",
+	PATCH: "patch",
+	DELETE: "delete",
+	OPTIONS: "",
+};
+/** The proxy subresource of a pod, Service or node, and what is behind it. */
+export const PROXY_PATH = /^(\/api\/v1\/(?:namespaces\/[^/]+\/(?:pods|services)|nodes)\/[^/]+\/proxy)(\/.*)?$/;
 
 export const methodNotAllowed = (): StatusError =>
 	new StatusError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource", {});
@@ -66,7 +76,7 @@ export function parseResourcePath(method: string, path: string, query: URLSearch
 	const api = apiSegments(path);
 	if (!api) return undefined;
 	const verb = VERB_BY_METHOD[method];
-	if (!verb) throw methodNotAllowed();
+	if (verb === undefined || (verb === "" && !PROXY_PATH.test(path))) throw methodNotAllowed();
 	const legacyWatch = api.segments[0] === "watch" && api.segments.length > 1 && verb === "get";
 	const { namespace, segments } = splitNamespace(legacyWatch ? api.segments.slice(1) : api.segments);
 	const [resource = "", name = "", subresource = "", ...rest] = segments;

@@ -19,7 +19,7 @@ const OBJECT_SUBRESOURCE_VERBS = ["get", "update", "patch"];
 
 export type ResourceRoute =
 	/** The owning object answers. `kind` is what it answers with; undefined for a subresource of another kind (Scale, Eviction). */
-	{ serve: "object"; kind: KindDefinition | undefined } | { serve: "review" } | { serve: "session" } | { serve: "token" };
+	{ serve: "object"; kind: KindDefinition | undefined } | { serve: "review" } | { serve: "session" } | { serve: "token" } | { serve: "proxy" };
 
 function reviewRoute(path: ResourcePath): ResourceRoute | undefined {
 	if (path.version !== "v1" || !REVIEWS[path.group]?.has(path.resource)) return undefined;
@@ -41,8 +41,8 @@ function checkScope(kind: KindDefinition, path: ResourcePath): void {
 function connectRoute(kind: KindDefinition, path: ResourcePath): ResourceRoute {
 	const connect = kind.subresources?.connect?.[path.subresource];
 	if (!connect) throw pathNotFound();
-	if (path.verb !== "get" && path.verb !== "create") throw methodNotAllowed();
-	if (!connect.verbs.includes(path.verb)) throw methodNotAllowed();
+	if (path.subresource === "proxy") return { serve: "proxy" };
+	if ((path.verb !== "get" && path.verb !== "create") || !connect.verbs.includes(path.verb)) throw methodNotAllowed();
 	if (path.subresource === "token") return { serve: "token" };
 	if (SESSIONS.has(path.subresource)) return { serve: "session" };
 	if (FORWARDED.has(path.subresource)) return { serve: "object", kind: undefined };
@@ -50,7 +50,7 @@ function connectRoute(kind: KindDefinition, path: ResourcePath): ResourceRoute {
 }
 
 function subresourceRoute(kind: KindDefinition, path: ResourcePath): ResourceRoute {
-	if (path.name === "" || path.rest.length > 0) throw pathNotFound();
+	if (path.name === "" || (path.rest.length > 0 && path.subresource !== "proxy")) throw pathNotFound();
 	const own = kind.subresources ?? {};
 	const isScale = path.subresource === "scale" && own.scale !== undefined;
 	const isObject = (path.subresource === "status" && own.status !== undefined) || own.object?.[path.subresource] !== undefined;
@@ -68,6 +68,6 @@ export function routeOf(path: ResourcePath, kinds: KindRegistry): ResourceRoute 
 	if (!kind) throw pathNotFound();
 	checkScope(kind, path);
 	if (path.subresource !== "") return subresourceRoute(kind, path);
-	if (!kind.verbs.includes(path.verb)) throw methodNotAllowed();
+	if (path.verb === "" || !kind.verbs.includes(path.verb)) throw methodNotAllowed();
 	return { serve: "object", kind };
 }

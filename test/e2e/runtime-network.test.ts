@@ -4,6 +4,7 @@ import { networkInterfaces } from "node:os";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { NftProxy } from "../../src/agent/network/nft-proxy.ts";
 import type { ServiceEntry } from "../../src/agent/network/service-proxy.ts";
+import type { NetworkRow } from "../../src/core/protocol/agent-protocol.ts";
 import { UserspaceProxy } from "../../src/agent/network/userspace-proxy.ts";
 import { ContainerdRuntime } from "../../src/agent/runtime/containerd/containerd-runtime.ts";
 import { ProcessRuntime } from "../../src/agent/runtime/process/process-runtime.ts";
@@ -27,6 +28,9 @@ function service(pods: Running[], part: Partial<ServiceEntry> = {}): ServiceEntr
 		...part,
 	};
 }
+
+const row = (of: ServiceEntry): NetworkRow => ({ kind: "service", namespace: of.namespace, name: of.name, service: of });
+const GONE: NetworkRow = { kind: "service", namespace: "default", name: "hello", service: null };
 
 /** The pod that answered. */
 async function answer(url: string): Promise<string> {
@@ -58,7 +62,7 @@ function servicesByNftables(): void {
 		prepare: (runtime) => (runtime as ContainerdRuntime).setPodCidr("10.202.0.0/24"),
 		leftovers: () => "",
 	});
-	const proxy = new NftProxy({ instance: "runtime-network-test" });
+	const proxy = new NftProxy({ instance: "runtime-network-test", nodeName: "here" });
 	let pods: Running[];
 
 	beforeAll(async () => {
@@ -74,7 +78,7 @@ function servicesByNftables(): void {
 	}, 60_000);
 
 	test("a cluster address and node ports lead to all endpoints, from the node and from pods", async () => {
-		await proxy.apply([service(pods)]);
+		await proxy.apply([row(service(pods))]);
 		const names = pods.map((pod) => pod.sandbox.podName).sort();
 		expect([...(await answers(`http://${CLUSTER_IP}/`, 30))].sort()).toEqual(names);
 		expect([...(await answers(`http://127.0.0.1:${NODE_PORT}/`, 30))].sort()).toEqual(names);
@@ -85,24 +89,24 @@ function servicesByNftables(): void {
 	});
 
 	test("a pod reaches itself through its Service", async () => {
-		await proxy.apply([service(pods.slice(0, 1))]);
+		await proxy.apply([row(service(pods.slice(0, 1)))]);
 		const inside = await harness.exec(pods[0]?.id ?? "", ["wget", "-q", "-O", "-", `http://${CLUSTER_IP}/`]);
 		expect(inside.stdout).toContain(pods[0]?.sandbox.podName);
 	});
 
 	test("with ClientIP affinity a client stays with one endpoint", async () => {
-		await proxy.apply([service(pods, { sessionAffinity: "ClientIP" })]);
+		await proxy.apply([row(service(pods, { sessionAffinity: "ClientIP" }))]);
 		expect((await answers(`http://${CLUSTER_IP}/`, 10)).size).toBe(1);
 	});
 
 	test("without endpoints connections are refused at once, and a Service that is gone is gone", async () => {
-		await proxy.apply([service([])]);
+		await proxy.apply([row(service([]))]);
 		const refused = expect.objectContaining({ cause: expect.objectContaining({ code: "ECONNREFUSED" }) });
 		await expect(answer(`http://${CLUSTER_IP}/`)).rejects.toThrow(refused);
 		await expect(answer(`http://127.0.0.1:${NODE_PORT}/`)).rejects.toThrow(refused);
 		const inside = await harness.exec(pods[0]?.id ?? "", ["wget", "-q", "-O", "-", `http://${CLUSTER_IP}/`]);
 		expect(inside.stderr).toContain("refused");
-		await proxy.apply([]);
+		await proxy.apply([GONE]);
 		await expect(answer(`http://127.0.0.1:${NODE_PORT}/`)).rejects.toThrow(refused);
 	});
 
@@ -130,12 +134,12 @@ function servicesByForwarding(): void {
 	}, 60_000);
 
 	test("a node port leads to the endpoints in turn, past one that is down", async () => {
-		await proxy.apply([service(pods)]);
+		await proxy.apply([row(service(pods))]);
 		expect((await answers(`http://127.0.0.1:${NODE_PORT}/`, 4)).size).toBe(2);
 		await harness.runtime.stopContainer(pods[0]?.id ?? "", 5);
 		expect([...(await answers(`http://127.0.0.1:${NODE_PORT}/`, 4))]).toEqual([pods[1]?.sandbox.podName]);
 		expect(messages).toEqual([expect.stringContaining("node ports")]);
-		await proxy.apply([service([])]);
+		await proxy.apply([row(service([]))]);
 		await expect(answer(`http://127.0.0.1:${NODE_PORT}/`)).rejects.toThrow();
 	});
 }

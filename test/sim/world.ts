@@ -73,7 +73,7 @@ export class World {
 				new ClusterCore(
 					{
 						...ports,
-						rootCa: "-----BEGIN CERTIFICATE-----",
+						frontDoorCa: "-----BEGIN CERTIFICATE-----",
 						authority: this.authority,
 						admission: this.admission,
 						existingPodWarnings: async (namespace, enforce) => this.namespace(namespace).existingPodWarnings(enforce),

@@ -136,7 +136,7 @@ describe("a session", () => {
 		const agent = await TestAgent.ready(cluster);
 		await runningPod(cluster, agent);
 		const asked = cluster.fetch("GET", `${pods("web")}/log?follow=true&tailLines=2`);
-		const command = await agent.command();
+		const command = await agent.session();
 		expect(command).toMatchObject({ type: "session", container: "main", pod: { name: "web" }, request: { kind: "log", follow: true, tailLines: 2 } });
 		const socket = await agent.dial(command.id, { ok: true });
 		socket.send(new TextEncoder().encode("one\n"));
@@ -152,7 +152,7 @@ describe("a session", () => {
 		const agent = await TestAgent.ready(cluster);
 		await runningPod(cluster, agent);
 		const asked = cluster.refused("GET", `${pods("web")}/log`);
-		const { id } = await agent.command();
+		const { id } = await agent.session();
 		await agent.dial(id, { ok: false, code: 404, reason: "NotFound", message: "the log is gone" });
 		expect(await asked).toMatchObject({ code: 404, reason: "NotFound", message: "the log is gone" });
 	});
@@ -163,7 +163,7 @@ describe("a session", () => {
 		await runningPod(cluster, agent);
 		const client = await cluster.upgrade(`${pods("web")}/exec?command=cat&stdin=1&stdout=1`, "v5.channel.k8s.io");
 		client.send(new Uint8Array([0, 1, 2]));
-		const { id, request } = await agent.command();
+		const { id, request } = await agent.session();
 		expect(request).toEqual({ kind: "exec", command: ["cat"], stdin: true, stdout: true, stderr: false, tty: false, subprotocol: "v5.channel.k8s.io" });
 		const socket = await agent.dial(id, { ok: true });
 		expect(await message(socket)).toEqual([0, 1, 2]);
@@ -182,7 +182,7 @@ describe("a session", () => {
 		const stranger = new TestAgent(cluster, "stranger");
 		await stranger.join();
 		const client = await cluster.upgrade(`${pods("web")}/exec?command=true&stdout=1`, "v5.channel.k8s.io");
-		const { id } = await agent.command();
+		const { id } = await agent.session();
 		await expect(stranger.dial(id, { ok: true })).rejects.toThrow("the session is over");
 		client.close(1000);
 	});

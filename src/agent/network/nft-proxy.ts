@@ -1,103 +1,152 @@
 /** Services by nftables: one table per node, whose maps change in one transaction. */
+import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
-import type { ServiceEntry } from "../../core/protocol/agent-protocol.ts";
+import { promisify } from "node:util";
+import { type NetworkRow, networkRowKey, type ServiceEntry } from "../../core/protocol/agent-protocol.ts";
+import { forgetStaleFlows } from "./connection-tracking.ts";
+import { HealthCheckPorts } from "./health-check-ports.ts";
 import { applyNft, deleteTable } from "./nft.ts";
-import { changeStatements, serviceTable, type ServiceTable } from "./nft-rules.ts";
+import { localEndpointCount, type NodeView, type ServiceElements, serviceElements } from "./nft-rules.ts";
 import type { ServiceProxy } from "./service-proxy.ts";
+import { baseTable, ServiceTable } from "./service-table.ts";
 
-/** Of a packet that came for a node port: it gets the node's address on its way out (kube-proxy's mark). */
-const MASQUERADE_MARK = "0x4000";
+const run = promisify(execFile);
+/** Marks of sticky ports count from here: unlikely to be anybody else's. */
+const STICKY_MARK_BASE = 0x5e70_0000;
 
-/**
- * Node ports answer on 127.0.0.1 as well, for which route_localnet is needed; so what comes from outside for 127.0.0.0/8
- * is dropped here (CVE-2020-8558).
- */
-function baseTable(name: string): string {
-	return `table ip ${name} {
-	map services { type ipv4_addr . inet_proto . inet_service : verdict; }
-	map node-ports { type inet_proto . inet_service : verdict; }
-	map endpoints { typeof ip daddr . meta l4proto . tcp dport . numgen random mod 2 : ip daddr . tcp dport; }
-	map node-endpoints { typeof meta l4proto . tcp dport . numgen random mod 2 : ip daddr . tcp dport; }
-	set rejected { type ipv4_addr . inet_proto . inet_service; }
-	set rejected-node-ports { type inet_proto . inet_service; }
-	set hairpins { type ipv4_addr . ipv4_addr; }
-	chain translate {
-		ip daddr . meta l4proto . th dport vmap @services;
-		fib daddr type local meta l4proto . th dport vmap @node-ports;
-	}
-	chain mark-node-port { meta l4proto . th dport @node-ports meta mark set meta mark | ${MASQUERADE_MARK}; }
-	chain prerouting {
-		type nat hook prerouting priority -100; policy accept;
-		meta l4proto { tcp, udp, sctp } fib daddr type local jump mark-node-port;
-		meta l4proto { tcp, udp, sctp } jump translate;
-	}
-	chain output {
-		type nat hook output priority -100; policy accept;
-		meta l4proto { tcp, udp, sctp } fib daddr type local jump mark-node-port;
-		meta l4proto { tcp, udp, sctp } jump translate;
-	}
-	chain postrouting {
-		type nat hook postrouting priority 98; policy accept;
-		meta mark & ${MASQUERADE_MARK} == ${MASQUERADE_MARK} masquerade;
-		ct status dnat ip saddr . ip daddr @hairpins masquerade;
-	}
-	chain refuse {
-		meta l4proto tcp reject with tcp reset;
-		reject;
-	}
-	chain guard-loopback {
-		ct status dnat return;
-		drop;
-	}
-	chain refuse-services { meta l4proto { tcp, udp, sctp } ct state new ip daddr . meta l4proto . th dport @rejected goto refuse; }
-	chain forward { type filter hook forward priority -10; policy accept; jump refuse-services; }
-	chain local-output { type filter hook output priority -10; policy accept; jump refuse-services; }
-	chain input {
-		type filter hook input priority -10; policy accept;
-		iifname != "lo" ip daddr 127.0.0.0/8 ip saddr != 127.0.0.0/8 jump guard-loopback;
-		meta l4proto { tcp, udp, sctp } ct state new fib daddr type local meta l4proto . th dport @rejected-node-ports goto refuse;
-	}
-}
-`;
-}
+type Backends = Map<string, Set<string>>;
 
 export class NftProxy implements ServiceProxy {
 	readonly tableName: string;
-	#applied: ServiceTable | undefined;
-	#log: (message: string) => void;
+	readonly #table: ServiceTable;
+	readonly #services = new Map<string, ServiceEntry>();
+	readonly #zones = new Map<string, string>();
+	readonly #marks = new Map<string, string>();
+	readonly #health: HealthCheckPorts;
+	readonly #node: NodeView;
+	readonly #log: (message: string) => void;
+	#started = false;
 
 	/** `instance` tells this node's table from others' on the machine. */
-	constructor(options: { instance: string; log?: (message: string) => void }) {
+	constructor(options: { instance: string; nodeName: string; log?: (message: string) => void }) {
 		this.tableName = `petrel-${options.instance}-services`;
-		this.#log = options.log ?? (() => undefined);
+		this.#table = new ServiceTable(this.tableName);
+		const told = new Set<string>();
+		const log = options.log ?? (() => undefined);
+		this.#log = (message) => {
+			if (told.has(message)) return;
+			told.add(message);
+			log(message);
+		};
+		this.#health = new HealthCheckPorts(this.#log);
+		this.#node = { name: options.nodeName, zoneOf: (node) => this.#zones.get(node), stickyMark: (key) => this.#stickyMark(key) };
+	}
+
+	#stickyMark(key: string): string {
+		const mark = this.#marks.get(key) ?? `0x${(STICKY_MARK_BASE + this.#marks.size + 1).toString(16)}`;
+		this.#marks.set(key, mark);
+		return mark;
 	}
 
 	async start(): Promise<void> {
-		if (this.#applied !== undefined) return;
+		if (this.#started) return;
 		await writeFile("/proc/sys/net/ipv4/ip_forward", "1");
 		await writeFile("/proc/sys/net/ipv4/conf/all/route_localnet", "1");
-		await applyNft(`table ip ${this.tableName} {}\ndelete table ip ${this.tableName}\n${baseTable(this.tableName)}`);
-		this.#applied = serviceTable([], this.#log);
+		await this.#remake([]);
+		this.#started = true;
 	}
 
-	async apply(services: readonly ServiceEntry[]): Promise<void> {
+	async apply(rows: readonly NetworkRow[]): Promise<void> {
 		await this.start();
-		const wanted = serviceTable(services, this.#log);
-		const statements = changeStatements(`ip ${this.tableName}`, this.#applied, wanted);
+		const changed = this.#take(rows);
+		const next = new Map<string, ServiceElements | undefined>();
+		const [before, after]: Backends[] = [new Map(), new Map()];
+		for (const key of changed) {
+			const service = this.#services.get(key);
+			next.set(key, service && serviceElements(service, this.#node, this.#log));
+			for (const [frontend, backends] of this.#table.elementsOf(key)?.backends ?? []) before?.set(frontend, backends);
+			for (const [frontend, backends] of next.get(key)?.backends ?? []) after?.set(frontend, backends);
+			this.#checkHealth(key, service);
+		}
+		await this.#change(next);
+		await forgetStaleFlows(before ?? new Map(), after ?? new Map(), this.#log);
+		await this.#forgetAffinities(before ?? new Map(), after ?? new Map());
+	}
+
+	/** The keys of Services that must be looked at again. */
+	#take(rows: readonly NetworkRow[]): Set<string> {
+		const changed = new Set<string>();
+		let zonesChanged = false;
+		for (const row of rows) {
+			if (row.kind === "service") {
+				changed.add(networkRowKey(row));
+				if (row.service) this.#services.set(networkRowKey(row), row.service);
+				else this.#services.delete(networkRowKey(row));
+			}
+			if (row.kind !== "node" || this.#zones.get(row.name) === row.node?.zone) continue;
+			zonesChanged = true;
+			if (row.node?.zone) this.#zones.set(row.name, row.node.zone);
+			else this.#zones.delete(row.name);
+		}
+		if (zonesChanged) for (const [key, { trafficDistribution }] of this.#services) if (trafficDistribution) changed.add(key);
+		return changed;
+	}
+
+	#checkHealth(key: string, service: ServiceEntry | undefined): void {
+		const port = service?.healthCheckNodePort;
+		const { namespace = "", name = "" } = service ?? {};
+		this.#health.set(key, service && port ? { namespace, name, port, localEndpoints: localEndpointCount(service, this.#node) } : undefined);
+	}
+
+	async #change(next: ReadonlyMap<string, ServiceElements | undefined>): Promise<void> {
+		const statements = this.#table.change(next);
 		if (statements.length === 0) return;
 		try {
 			await applyNft(`${statements.join("\n")}\n`);
 		} catch (error) {
 			this.#log(`the Service table is made anew: ${(error as Error).message}`);
-			const all = changeStatements(`ip ${this.tableName}`, undefined, wanted);
-			await applyNft(`table ip ${this.tableName} {}\ndelete table ip ${this.tableName}\n${baseTable(this.tableName)}${all.join("\n")}\n`);
+			await this.#remake(this.#table.all());
 		}
-		for (const [name, pick] of this.#applied?.picks ?? []) wanted.picks.set(name, pick);
-		this.#applied = wanted;
+	}
+
+	async #remake(statements: readonly string[]): Promise<void> {
+		await applyNft(`table ip ${this.tableName} {}\ndelete table ip ${this.tableName}\n${baseTable(this.tableName)}${statements.join("\n")}\n`);
+	}
+
+	/** Clients that were sent to an endpoint which is gone are sent to another. */
+	async #forgetAffinities(before: Backends, after: Backends): Promise<void> {
+		const gone = new Map<number, Set<string>>();
+		for (const [frontend, backends] of before) {
+			const mark = this.#marks.get(frontend);
+			const lost = [...backends].filter((backend) => !after.get(frontend)?.has(backend));
+			if (mark !== undefined && lost.length > 0) gone.set(Number(mark), new Set(lost));
+		}
+		if (gone.size === 0) return;
+		const { stdout } = await run("nft", ["-j", "list", "map", "ip", this.tableName, "affinity"], { maxBuffer: 256 * 1024 * 1024 });
+		const stale = affinitiesIn(stdout).filter(({ mark, endpoint }) => gone.get(mark)?.has(endpoint));
+		if (stale.length === 0) return;
+		await applyNft(`delete element ip ${this.tableName} affinity { ${stale.map(({ client, mark }) => `${client} . 0x${mark.toString(16)}`).join(", ")} }\n`);
 	}
 
 	async stop(): Promise<void> {
+		this.#health.stop();
 		await deleteTable(this.tableName);
-		this.#applied = undefined;
+		this.#started = false;
 	}
+}
+
+interface Affinity {
+	client: string;
+	mark: number;
+	endpoint: string;
+}
+
+type Concat<T> = { concat: T };
+type ListedElement = [{ elem: { val: Concat<[string, number]> } }, Concat<[string, number]>];
+
+function affinitiesIn(json: string): Affinity[] {
+	const { nftables } = JSON.parse(json) as { nftables: { map?: { elem?: ListedElement[] } }[] };
+	return nftables.flatMap(({ map }) =>
+		(map?.elem ?? []).map(([{ elem }, { concat }]) => ({ client: elem.val.concat[0], mark: elem.val.concat[1], endpoint: concat.join(" . ") })),
+	);
 }

@@ -1,9 +1,15 @@
 import { describe, expect, test } from "vitest";
-import type { ServiceEntry } from "../../core/protocol/agent-protocol.ts";
-import { changeStatements, serviceTable } from "./nft-rules.ts";
+import type { EndpointEntry, ServiceEntry } from "../../core/protocol/agent-protocol.ts";
+import { localEndpointCount, type NodeView, pickRules, serviceElements, type SetName } from "./nft-rules.ts";
+import { ServiceTable } from "./service-table.ts";
 
-function service(part: Partial<ServiceEntry>, endpoints: string[], nodePort?: number): ServiceEntry {
-	const ports = [{ name: "", protocol: "TCP" as const, port: 80, nodePort, endpoints: endpoints.map((ip) => ({ ip, port: 8080 })) }];
+const ZONES: Record<string, string> = { here: "a", near: "a", far: "b" };
+const node: NodeView = { name: "here", zoneOf: (name) => ZONES[name], stickyMark: () => "0x5e700001" };
+const on = (name: string, last: number): EndpointEntry => ({ ip: `10.244.0.${last}`, port: 8080, node: name });
+const ALL = [on("here", 2), on("near", 3), on("far", 4)];
+
+function service(part: Partial<ServiceEntry>, endpoints = ALL, nodePort?: number, draining?: EndpointEntry[]): ServiceEntry {
+	const port = { name: "", protocol: "TCP" as const, port: 80, endpoints, ...(nodePort ? { nodePort } : {}), ...(draining ? { draining } : {}) };
 	return {
 		namespace: "default",
 		name: "web",
@@ -11,45 +17,115 @@ function service(part: Partial<ServiceEntry>, endpoints: string[], nodePort?: nu
 		clusterIP: "10.96.0.20",
 		sessionAffinity: "None",
 		affinityTimeoutSeconds: 10_800,
-		ports,
+		ports: [port],
 		...part,
 	};
 }
 
 const ignore = (): void => undefined;
+const of = (entry: ServiceEntry, set: SetName): string[] =>
+	[...(serviceElements(entry, node, ignore).sets.get(set) ?? [])].map(([key, value]) => (value === "" ? key : `${key} : ${value}`));
+/** The last numbers of the endpoints behind a map. */
+const leads = (entry: ServiceEntry, set: SetName): number[] => of(entry, set).map((element) => Number(/\.(\d+) \. 8080$/.exec(element)?.[1]));
 
-describe("serviceTable", () => {
-	test("a Service without endpoints is refused, one with endpoints is not", () => {
-		expect([...serviceTable([service({}, [])], ignore).rejected.keys()]).toEqual(["10.96.0.20 . tcp . 80"]);
-		const table = serviceTable([service({}, ["10.1.0.2", "10.1.0.3"], 30080)], ignore);
-		expect(table.rejected.size).toBe(0);
-		expect([...table.services]).toEqual([["10.96.0.20 . tcp . 80", "goto pick-2"]]);
-		expect([...table.nodePorts]).toEqual([["tcp . 30080", "goto node-pick-2"]]);
+describe("a Service's elements", () => {
+	test("its address leads to its endpoints; without any it is refused", () => {
+		expect(of(service({}), "services")).toEqual(["10.96.0.20 . tcp . 80 : goto endpoints-pick-3"]);
+		expect(of(service({}), "endpoints")[1]).toBe("10.96.0.20 . tcp . 80 . 1 : 10.244.0.3 . 8080");
+		expect(of(service({}, []), "rejected")).toEqual(["10.96.0.20 . tcp . 80"]);
+		expect(of(service({}, [], 30_080), "rejected-node-ports")).toEqual(["tcp . 30080"]);
+		expect(of(service({ clusterIP: "None" }), "services")).toEqual([]);
 	});
 
-	test("a headless Service has node ports at most", () => {
-		expect(serviceTable([service({ clusterIP: "None" }, ["10.1.0.2"])], ignore).services.size).toBe(0);
+	test("internalTrafficPolicy Local keeps to this node, or says nothing", () => {
+		expect(leads(service({ internalTrafficPolicy: "Local" }), "endpoints")).toEqual([2]);
+		expect(leads(service({ internalTrafficPolicy: "Local" }, [on("far", 4)], undefined, [on("here", 9)]), "endpoints")).toEqual([9]);
+		expect(of(service({ internalTrafficPolicy: "Local" }, [on("far", 4)]), "dropped")).toEqual(["10.96.0.20 . tcp . 80"]);
 	});
 
-	test("what is no address never reaches nft, and is named", () => {
+	test("externalTrafficPolicy Local keeps the outside to this node and its address, not the inside", () => {
+		const local = service({ externalTrafficPolicy: "Local", externalIPs: ["192.0.2.4"] }, ALL, 30_080);
+		expect(leads(local, "node-endpoints")).toEqual([2]);
+		expect(leads(local, "inside-node-endpoints")).toEqual([2, 3, 4]);
+		expect(of(local, "masqueraded-node-ports")).toEqual([]);
+		expect(of(local, "inside-services")).toEqual(["192.0.2.4 . tcp . 80 : goto inside-endpoints-pick-3"]);
+		const none = service({ externalTrafficPolicy: "Local", externalIPs: ["192.0.2.4"] }, [on("far", 4)], 30_080);
+		expect([of(none, "dropped-node-ports"), of(none, "dropped-outside")]).toEqual([["tcp . 30080"], ["192.0.2.4 . tcp . 80"]]);
+		expect(leads(none, "endpoints")).toEqual([4]);
+		const cluster = service({ externalIPs: ["192.0.2.4"] }, ALL, 30_080);
+		expect([of(cluster, "masqueraded-node-ports"), of(cluster, "masqueraded")]).toEqual([["tcp . 30080"], ["192.0.2.4 . tcp . 80"]]);
+		expect([localEndpointCount(local, node), localEndpointCount(none, node)]).toEqual([1, 0]);
+	});
+
+	test("trafficDistribution prefers what is near while there is some", () => {
+		expect(leads(service({ trafficDistribution: "PreferClose" }), "endpoints")).toEqual([2, 3]);
+		expect(leads(service({ trafficDistribution: "PreferSameZone" }, [on("far", 4)]), "endpoints")).toEqual([4]);
+		expect(leads(service({ trafficDistribution: "PreferSameNode" }), "endpoints")).toEqual([2]);
+		expect(leads(service({ trafficDistribution: "PreferSameNode" }, [on("near", 3), on("far", 4)]), "endpoints")).toEqual([3]);
+	});
+
+	test("loadBalancerSourceRanges are who may connect to its outside addresses", () => {
+		const ranged = service({ externalIPs: ["192.0.2.4"], sourceRanges: ["198.51.100.0/24"] });
+		expect(of(ranged, "restricted")).toEqual(["192.0.2.4 . tcp . 80"]);
+		expect(of(ranged, "allowed-sources")).toEqual(["192.0.2.4 . tcp . 80 . 198.51.100.0/24"]);
+	});
+
+	test("ClientIP affinity remembers by a mark of the port's own", () => {
+		const sticky = serviceElements(service({ sessionAffinity: "ClientIP", affinityTimeoutSeconds: 60 }), node, ignore);
+		expect([...sticky.stickiness]).toEqual([["0x5e700001", 60]]);
+		expect([...(sticky.sets.get("sticky-ids") ?? [])]).toEqual([["10.96.0.20 . tcp . 80", "0x5e700001"]]);
+		expect(pickRules({ map: "endpoints", count: 3, sticky: true })[1]).toContain("@affinity");
+	});
+
+	test("what is no address never reaches nft, and is named; an agent's own Service is left alone", () => {
 		const skipped: string[] = [];
-		const table = serviceTable([service({}, ["evil.example"]), service({ name: "ok", clusterIP: "10.96.0.21" }, ["10.1.0.2"])], (message) =>
-			skipped.push(message),
-		);
+		const bad = serviceElements(service({}, [{ ip: "evil.example", port: 80 }]), node, (message) => skipped.push(message));
 		expect(skipped).toEqual([expect.stringContaining("default/web port 80")]);
-		expect([...table.services.keys()]).toEqual(["10.96.0.21 . tcp . 80"]);
+		expect(bad.sets.size).toBe(0);
+		expect(serviceElements(service({}, [{ ip: "10.96.0.20", port: 80 }]), node, ignore).sets.size).toBe(0);
 	});
 });
 
-describe("changeStatements", () => {
-	test("only what changed is said, deletions before additions", () => {
-		const before = serviceTable([service({}, ["10.1.0.2"]), service({ name: "b", clusterIP: "10.96.0.21" }, ["10.1.0.2"])], ignore);
-		const after = serviceTable([service({}, ["10.1.0.3"]), service({ name: "b", clusterIP: "10.96.0.21" }, ["10.1.0.2"])], ignore);
-		expect(changeStatements("ip t", before, after)).toEqual([
+describe("the Service table", () => {
+	const elements = (entry: ServiceEntry) => serviceElements(entry, node, ignore);
+
+	test("says only what changed, deletions before additions", () => {
+		const table = new ServiceTable("t");
+		table.change(
+			new Map([
+				["a", elements(service({}, [on("here", 2)]))],
+				["b", elements(service({ clusterIP: "10.96.0.21" }, [on("here", 2)]))],
+			]),
+		);
+		expect(table.change(new Map([["a", elements(service({}, [on("here", 3)]))]]))).toEqual([
 			"delete element ip t endpoints { 10.96.0.20 . tcp . 80 . 0 }",
-			"add element ip t endpoints { 10.96.0.20 . tcp . 80 . 0 : 10.1.0.3 . 8080 }",
-			"add element ip t hairpins { 10.1.0.3 . 10.1.0.3 }",
+			"add element ip t endpoints { 10.96.0.20 . tcp . 80 . 0 : 10.244.0.3 . 8080 }",
+			"add element ip t hairpins { 10.244.0.3 . 10.244.0.3 }",
 		]);
-		expect(changeStatements("ip t", after, after)).toEqual([]);
+		expect(table.change(new Map([["a", elements(service({}, [on("here", 3)]))]]))).toEqual([]);
+		expect(
+			table
+				.change(
+					new Map([
+						["a", undefined],
+						["b", undefined],
+					]),
+				)
+				.every((statement) => statement.startsWith("delete element")),
+		).toBe(true);
+		expect(table.all()).toEqual([]);
+	});
+
+	test("keeps what two Services share until both are gone", () => {
+		const table = new ServiceTable("t");
+		const [first, second] = [service({ clusterIP: "10.96.0.20" }, [on("here", 2)]), service({ clusterIP: "10.96.0.21" }, [on("here", 2)])];
+		table.change(
+			new Map([
+				["a", elements(first)],
+				["b", elements(second)],
+			]),
+		);
+		expect(table.change(new Map([["a", undefined]])).join()).not.toContain("hairpins");
+		expect(table.change(new Map([["b", undefined]])).join()).toContain("delete element ip t hairpins { 10.244.0.2 . 10.244.0.2 }");
 	});
 });

@@ -3,6 +3,7 @@
  * address for what they send elsewhere, and host ports. One nft table that goes as a whole.
  */
 import { writeFile } from "node:fs/promises";
+import { POD_CIDR } from "../../core/protocol/cluster-addresses.ts";
 import { applyNft, deleteTable, requireAddress, requireNetwork, requirePort, requireProtocol } from "./nft.ts";
 
 export interface HostPortRule {
@@ -46,8 +47,9 @@ ${table} {
 	chain output { type nat hook output priority -99; policy accept; meta l4proto { tcp, udp, sctp } fib daddr type local jump host-port; }
 	chain postrouting {
 		type nat hook postrouting priority 99; policy accept;
-		ip saddr ${this.#podCidr} ip daddr != ${this.#podCidr} fib daddr type != { local, multicast, broadcast } masquerade;
+		ip saddr ${this.#podCidr} ip daddr != ${this.#podCidr} ip daddr != ${POD_CIDR} fib daddr type != { local, multicast, broadcast } masquerade;
 		ip saddr 127.0.0.0/8 ip daddr ${this.#podCidr} masquerade;
+		oifname "ptx-*" ip saddr != ${POD_CIDR} masquerade;
 	}
 }
 `);

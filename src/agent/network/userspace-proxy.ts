@@ -2,11 +2,12 @@
  * Services without root: forwards TCP node ports to endpoints, in turn. There is no way to give a Service's cluster
  * address to a machine without root, so ClusterIPs are not reachable here.
  */
-import { connect, createServer, type Server, type Socket } from "node:net";
-import type { ServiceEntry } from "../../core/protocol/agent-protocol.ts";
+import { createServer, type Server, type Socket } from "node:net";
+import type { NetworkRow, ServiceEntry } from "../../core/protocol/agent-protocol.ts";
+import { connectTcp } from "../tcp-connection.ts";
+import { ServiceMap } from "./service-map.ts";
 import type { ServiceProxy } from "./service-proxy.ts";
 
-const CONNECT_TIMEOUT_MS = 3000;
 /** Clients whose endpoint is remembered for affinity, per port; the oldest are forgotten. */
 const AFFINITY_CLIENTS_MAX = 10_000;
 
@@ -46,19 +47,6 @@ class Balancer {
 	}
 }
 
-function connectEndpoint(endpoint: Endpoint): Promise<Socket> {
-	return new Promise((resolve, reject) => {
-		const socket = connect({ host: endpoint.ip, port: endpoint.port, allowHalfOpen: true, timeout: CONNECT_TIMEOUT_MS });
-		socket.once("timeout", () => socket.destroy(new Error("timed out")));
-		socket.once("error", reject);
-		socket.once("connect", () => {
-			socket.setTimeout(0);
-			socket.off("error", reject);
-			resolve(socket);
-		});
-	});
-}
-
 /** One node port. */
 class Listener {
 	readonly balancer = new Balancer();
@@ -85,7 +73,7 @@ class Listener {
 		client.on("error", () => client.destroy());
 		const address = client.remoteAddress ?? "";
 		for (const endpoint of this.balancer.candidates(address)) {
-			const target = await connectEndpoint(endpoint).catch(() => undefined);
+			const target = await connectTcp(endpoint.ip, endpoint.port).catch(() => undefined);
 			if (target === undefined) continue;
 			this.#track(target);
 			this.balancer.chosen(address, endpoint);
@@ -117,6 +105,7 @@ export class UserspaceProxy implements ServiceProxy {
 	#listeners = new Map<number, Listener>();
 	#retired = new Set<Listener>();
 	#told = new Set<string>();
+	readonly #services = new ServiceMap();
 
 	constructor(options: { log?: (message: string) => void } = {}) {
 		this.#log = options.log ?? (() => undefined);
@@ -132,9 +121,10 @@ export class UserspaceProxy implements ServiceProxy {
 		this.#log(message);
 	}
 
-	async apply(services: readonly ServiceEntry[]): Promise<void> {
+	async apply(rows: readonly NetworkRow[]): Promise<void> {
+		this.#services.apply(rows);
 		const wanted = new Map<number, { service: ServiceEntry; endpoints: Endpoint[] }>();
-		for (const service of services) {
+		for (const service of this.#services.all) {
 			for (const { nodePort, protocol, endpoints } of service.ports) {
 				if (nodePort === undefined || nodePort === 0) continue;
 				if (protocol !== "TCP")

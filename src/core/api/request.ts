@@ -13,8 +13,8 @@ export interface UserInfo {
 
 export type PatchType = "json" | "merge" | "strategic" | "apply";
 
-/** RBAC's verb; `connect` of upstream is "get" or "create" by HTTP method. */
-export type RequestVerb = "get" | "list" | "watch" | "create" | "update" | "patch" | "delete" | "deletecollection";
+/** RBAC's verb; `connect` of upstream is one by HTTP method, "" (which "*" alone allows) for OPTIONS. */
+export type RequestVerb = "" | "get" | "list" | "watch" | "create" | "update" | "patch" | "delete" | "deletecollection";
 
 export interface ApiRequest {
 	verb: RequestVerb;

@@ -37,6 +37,7 @@ import { serviceAllocationController } from "./service-allocation-controller.ts"
 import { serviceTableController } from "./service-table-controller.ts";
 import { staleDisruptionController } from "./stale-disruption-controller.ts";
 import { statefulSetController } from "./statefulset-controller.ts";
+import { systemServiceController } from "./system-service-controller.ts";
 import { ttlAfterFinishedController } from "./ttl-after-finished-controller.ts";
 
 export interface NamespaceDeps extends DaemonSetDeps, CleanupDeps, AccountTokenDeps {
@@ -74,6 +75,7 @@ export function namespaceControllers(deps: NamespaceDeps): Controller[] {
 		bootstrapRoleController(deps),
 		resourceQuotaController(deps),
 		pvcProtectionController,
+		systemServiceController(deps),
 		namespaceDrainController(deps),
 		customResourceCleanupController(deps),
 	];

@@ -9,6 +9,8 @@ import type { PodTemplateSpec } from "../schema/kubernetes.d.ts";
 import type { Schema } from "../schema/types.ts";
 
 export type Verb = "get" | "list" | "watch" | "create" | "update" | "patch" | "delete" | "deletecollection";
+/** The verbs of HTTP methods that a proxy subresource passes on. */
+export const PROXY_VERBS = ["create", "delete", "get", "patch", "update"] as const;
 export const ALL_VERBS: readonly Verb[] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 
 /** What a hook may know of the request. Hooks are pure: time and chance come in here. */
@@ -49,7 +51,7 @@ export interface ScaleSubresource<T> {
 
 /** A subresource that is served by more than the object itself. */
 export interface ConnectSubresource {
-	verbs: readonly ("get" | "create")[];
+	verbs: readonly ("get" | "create" | "update" | "patch" | "delete")[];
 	/** The kind it takes or answers with, for discovery: e.g. { group: "policy", version: "v1", kind: "Eviction" }. */
 	kind?: { group: string; version: string; kind: string };
 }

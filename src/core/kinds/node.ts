@@ -4,7 +4,7 @@ import { cidr } from "../meta/address.ts";
 import { semanticEqual } from "../meta/equality.ts";
 import type { Node } from "../schema/kubernetes.d.ts";
 import { ageColumn } from "./columns.ts";
-import { defineKind, type TableColumn } from "./define-kind.ts";
+import { defineKind, type TableColumn, PROXY_VERBS } from "./define-kind.ts";
 import { bumpGeneration, keepStatus, statusSubresource } from "./strategy.ts";
 import { validateTaints } from "./taint-validation.ts";
 
@@ -92,7 +92,7 @@ export const nodeKind = defineKind<Node>({
 	schema: "core/v1.Node",
 	subresources: {
 		status: statusSubresource,
-		connect: { proxy: { verbs: ["create", "get"], kind: { group: "", version: "v1", kind: "NodeProxyOptions" } } },
+		connect: { proxy: { verbs: PROXY_VERBS, kind: { group: "", version: "v1", kind: "NodeProxyOptions" } } },
 	},
 	defaults(node) {
 		node.spec ??= {};

@@ -1,7 +1,7 @@
 /** Pod: pkg/registry/core/pod and pkg/apis/core. */
 import { semanticEqual } from "../meta/equality.ts";
 import type { Pod } from "../schema/kubernetes.d.ts";
-import { defineKind, type ObjectSubresource } from "./define-kind.ts";
+import { defineKind, type ObjectSubresource, PROXY_VERBS } from "./define-kind.ts";
 import { podColumns, podRowConditions } from "./pod-columns.ts";
 import { DEFAULT_GRACE_SECONDS, defaultPodOnly, defaultPodSpec } from "./pod-spec-defaults.ts";
 import { validateEphemeralContainersUpdate, validatePodResize, validatePodStatusUpdate, validatePodUpdate } from "./pod-update-validation.ts";
@@ -109,7 +109,7 @@ export const podKind = defineKind<Pod>({
 			exec: { verbs: ["create", "get"], kind: { group: "", version: "v1", kind: "PodExecOptions" } },
 			log: { verbs: ["get"], kind: { group: "", version: "v1", kind: "Pod" } },
 			portforward: { verbs: ["create", "get"], kind: { group: "", version: "v1", kind: "PodPortForwardOptions" } },
-			proxy: { verbs: ["create", "get"], kind: { group: "", version: "v1", kind: "PodProxyOptions" } },
+			proxy: { verbs: PROXY_VERBS, kind: { group: "", version: "v1", kind: "PodProxyOptions" } },
 		},
 	},
 	defaults(pod) {

@@ -1,5 +1,6 @@
 /** What a Service holds of the cluster's addresses and ports: pkg/registry/core/service/storage/alloc.go. */
 import { semanticEqual } from "../meta/equality.ts";
+import { RESERVED_ADDRESSES } from "../protocol/cluster-addresses.ts";
 import type { Service, ServicePort } from "../schema/kubernetes.d.ts";
 import type { Allocation, AllocationRequest } from "./define-kind.ts";
 
@@ -30,8 +31,14 @@ function wanted(service: Service): AllocationRequest {
 
 const isFulfilled = (request: AllocationRequest): boolean => request.clusterIP !== "" && request.nodePorts.every((p) => p.nodePort !== 0);
 
+/** A Service of the cluster's own: its address is kept for it without asking. */
+function isReserved({ metadata, spec }: Service): boolean {
+	return spec?.type === "ClusterIP" && RESERVED_ADDRESSES[spec.clusterIP ?? ""] === `${metadata.namespace}/${metadata.name}`;
+}
+
 /** The whole of what the Service is to hold from now on; undefined when it holds just that already. */
 export function allocationRequest(next: Service, old: Service | undefined): AllocationRequest | undefined {
+	if (isReserved(next)) return undefined;
 	const request = wanted(next);
 	if (!old) return request.clusterIP === undefined && request.nodePorts.length === 0 ? undefined : request;
 	return isFulfilled(request) && semanticEqual(request, wanted(old)) ? undefined : request;

@@ -1,6 +1,6 @@
 /** Service: pkg/registry/core/service. The cluster serves IPv4, single stack. */
 import type { Service } from "../schema/kubernetes.d.ts";
-import { defineKind } from "./define-kind.ts";
+import { defineKind, PROXY_VERBS } from "./define-kind.ts";
 import { allocationRequest, applyAllocation, dropForType, HEADLESS, isExternallyAccessible, keepAllocated, needsClusterIp } from "./service-allocation.ts";
 import { serviceColumns } from "./service-columns.ts";
 import { validateService, validateServiceUpdate } from "./service-validation.ts";
@@ -60,7 +60,7 @@ export const serviceKind = defineKind<Service>({
 	nameRule: "dns1035label",
 	subresources: {
 		status: statusSubresource,
-		connect: { proxy: { verbs: ["create", "get"], kind: { group: "", version: "v1", kind: "ServiceProxyOptions" } } },
+		connect: { proxy: { verbs: PROXY_VERBS, kind: { group: "", version: "v1", kind: "ServiceProxyOptions" } } },
 	},
 	defaults,
 	prepareCreate(service) {

@@ -51,6 +51,9 @@ const NAMESPACE: Parameter = {
 	required: true,
 	description: "object name and auth scope, such as for teams and projects",
 };
+/** The subresource behind which any path may follow. */
+const PROXY = "proxy";
+const PROXY_SUBPATH: Parameter = { name: "path", in: "path", type: "string", required: true, description: "path to the resource" };
 const DRY_RUN = query("dryRun", "string", "When present, modifications are not persisted. The one valid value is All: every stage of the write is processed.");
 const FIELD_MANAGER = query("fieldManager", "string", "The name of the actor that makes the change: at most 128 printable characters. Required for apply.");
 const FIELD_VALIDATION = query("fieldValidation", "string", "What to do about unknown or duplicate fields: Ignore, Warn (the default) or Strict.");
@@ -207,18 +210,23 @@ class KindOperations {
 		const type = isOwn && openApi ? schema : typeOf(info.kind);
 		if (!info.connect && type !== undefined) return this.#view(info.verbs, capital(info.name), `${info.name} of the specified ${kind}`, type, info.kind);
 		const options = optionsParameters(kind, info);
-		return info.verbs.map((verb) => this.#connect(info, verb, type, options));
+		return info.verbs.map((verb) => this.#connect(info, verb, type, options, ""));
 	}
 
-	#connect(info: SubresourceInfo, verb: Verb, type: string | undefined, options: readonly Parameter[]): Operation {
+	/** What is behind a proxy. */
+	subpath(info: SubresourceInfo): Operation[] {
+		return info.verbs.map((verb) => this.#connect(info, verb, undefined, optionsParameters(this.#definition.kind, info), "WithPath"));
+	}
+
+	#connect(info: SubresourceInfo, verb: Verb, type: string | undefined, options: readonly Parameter[], ending: string): Operation {
 		const { kind } = this.#definition;
-		const suffix = capital(info.name);
+		const suffix = capital(info.name) + ending;
 		const posts = verb === "create" && type !== undefined && !info.kind.kind.endsWith("Options");
 		if (posts) {
 			const fields = { id: this.#id("create", suffix), description: `create ${info.name} of a ${kind}`, parameters: WRITE_PARAMETERS, gvk: info.kind };
 			return this.#operation({ method: "post", action: "post", ...fields, body: { type, required: true }, response: type, codes: [200, 201, 202] });
 		}
-		const method = verb === "create" ? "post" : "get";
+		const method = CONNECT_METHODS[verb] ?? "get";
 		if (info.kind.kind === kind) {
 			const fields = { id: this.#id("read", suffix), description: `read ${info.name} of the specified ${kind}`, parameters: options };
 			return this.#operation({ method, action: "get", ...fields });
@@ -231,6 +239,8 @@ class KindOperations {
 		return this.#operation({ method, action: "connect", ...fields, gvk: info.kind });
 	}
 }
+
+const CONNECT_METHODS: Partial<Record<Verb, Method>> = { create: "post", update: "put", patch: "patch", delete: "delete" };
 
 /** The query parameters that a connect subresource takes: the fields of its options type. */
 function optionsParameters(kind: string, info: SubresourceInfo): Parameter[] {
@@ -259,6 +269,9 @@ export function pathsOf(definition: KindDefinition): Path[] {
 		{ path: base, parameters: shared, operations: writer.collection() },
 		{ path: `${base}/{name}`, parameters: one, operations: writer.item() },
 		...subresourcesOf(definition).map((info): Path => ({ path: `${base}/{name}/${info.name}`, parameters: one, operations: writer.subresource(info) })),
+		...subresourcesOf(definition)
+			.filter(({ name }) => name === PROXY)
+			.map((info): Path => ({ path: `${base}/{name}/${PROXY}/{path}`, parameters: [...one, PROXY_SUBPATH], operations: writer.subpath(info) })),
 	];
 	if (namespaced && verbs.includes("list")) paths.push({ path: `${root}/${plural}`, parameters: [PRETTY], operations: [writer.list("ForAllNamespaces")] });
 	return paths.filter(({ operations }) => operations.length > 0);

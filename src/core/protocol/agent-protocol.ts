@@ -6,6 +6,8 @@
  *   POST /agent/v1/nodes/{name}/poll       PollRequest  -> PollResponse   (node credential)
  *   POST /agent/v1/nodes/{name}/credential CredentialRequest -> CredentialResponse (node credential)
  *   GET  /agent/v1/sessions/{id}           WebSocket upgrade              (node credential)
+ *   POST /agent/v1/nodes/{name}/certificate  CertificateRequest -> CertificateResponse (node credential)
+ *   GET  /agent/v1/tunnels/{number}        WebSocket upgrade              (node credential); its frames: src/core/tunnel/frame.ts
  *
  * The poll over a WebSocket is held until there is something to say or POLL_HOLD_MS has passed; its first message that
  * is not empty is the answer. The other one carries reports up and is answered as soon as they are stored. An agent keeps
@@ -60,6 +62,19 @@ export interface CredentialResponse {
 	credentialSeconds: number;
 }
 
+/** POST /agent/v1/nodes/{name}/certificate */
+export interface CertificateRequest {
+	version: number;
+	/** SubjectPublicKeyInfo of a P-256 key, in base64. */
+	publicKey: string;
+}
+
+export interface CertificateResponse {
+	version: number;
+	/** PEM: for the names and the address of the Service default/kubernetes, signed by the CA that pods have as ca.crt. */
+	certificate: string;
+}
+
 export interface PollRequest {
 	version: number;
 	instanceId: string;
@@ -69,6 +84,8 @@ export interface PollRequest {
 	cursor: number;
 	/** Likewise of the network table. */
 	networkCursor: number;
+	/** NETWORK_ROWS_VERSION: the network table comes as `networkRows`. Absent: as `network`. */
+	networkVersion?: number;
 	/** Pods whose status changed since the last acknowledged report. */
 	statuses?: { pod: PodRef; status: PodStatus }[];
 	/** Pods marked for deletion that are stopped and cleaned up. */
@@ -89,24 +106,87 @@ export interface PollResponse {
 	removed: PodRef[];
 	configMaps: ConfigMap[];
 	secrets: Secret[];
-	/** Services changed since `networkCursor`, by namespace; a namespace's list replaces the former one. */
+	/** Services changed since `networkCursor`, by namespace; a namespace's list replaces the former one. Empty for who asks for rows. */
 	network: { namespace: string; services: ServiceEntry[] }[];
+	/** Rows of the network table changed since `networkCursor`, for who asks for them. */
+	networkRows?: NetworkRow[];
 	commands: AgentCommand[];
 }
 
-/** One port of one Service with its ready endpoints: what kube-proxy needs. */
+/** The agent that sends this in PollRequest.networkVersion is told single changes of the network table. */
+export const NETWORK_ROWS_VERSION = 2;
+
+/** One row of the network table: what it says of one thing, or null when that is gone. */
+export type NetworkRow =
+	| { kind: "service"; namespace: string; name: string; service: ServiceEntry | null }
+	| { kind: "node"; name: string; node: NodeEntry | null };
+
+export const networkRowKey = (row: NetworkRow): string => (row.kind === "node" ? `node/${row.name}` : `${row.kind}/${row.namespace}/${row.name}`);
+
+export const isRowGone = (row: NetworkRow): boolean => (row.kind === "node" ? row.node : row.service) === null;
+
+/** What the other nodes must know of one. */
+export interface NodeEntry {
+	podCidrs: string[];
+	/** Its InternalIPs. */
+	addresses: string[];
+	/** The label topology.kubernetes.io/zone. */
+	zone?: string;
+}
+
+export interface EndpointEntry {
+	ip: string;
+	port: number;
+	node?: string;
+	/** The name of its own below a headless Service. */
+	hostname?: string;
+}
+
+/** One Service with its endpoints: what kube-proxy and the cluster's DNS need. */
 export interface ServiceEntry {
 	namespace: string;
 	name: string;
-	type: "ClusterIP" | "NodePort" | "LoadBalancer";
+	type: "ClusterIP" | "NodePort" | "LoadBalancer" | "ExternalName";
+	/** "None" for a headless one, "" for an ExternalName. */
 	clusterIP: string;
 	sessionAffinity: "None" | "ClientIP";
 	/** Seconds. */
 	affinityTimeoutSeconds: number;
-	ports: { name: string; protocol: "TCP" | "UDP" | "SCTP"; port: number; nodePort?: number; endpoints: { ip: string; port: number; node?: string }[] }[];
+	ports: PortEntry[];
+	externalName?: string;
+	/** Further addresses from outside: spec.externalIPs, and those of the load balancer. */
+	externalIPs?: string[];
+	/** Whose connections to a load balancer's address are taken; absent for all. */
+	sourceRanges?: string[];
+	/** Absent for Cluster. */
+	externalTrafficPolicy?: "Local";
+	internalTrafficPolicy?: "Local";
+	healthCheckNodePort?: number;
+	trafficDistribution?: string;
+	/** Of a headless Service: who stands behind its name, whatever the ports. */
+	hosts?: { ip: string; hostname?: string }[];
 }
 
-export type AgentCommand = SessionCommand;
+export interface PortEntry {
+	name: string;
+	protocol: "TCP" | "UDP" | "SCTP";
+	port: number;
+	nodePort?: number;
+	/** The ready ones; while there are none, those that are shutting down and still serve. */
+	endpoints: EndpointEntry[];
+	/** Those that are shutting down and still serve while others are ready: for a node that must use its own. */
+	draining?: EndpointEntry[];
+}
+
+export type AgentCommand = SessionCommand | TunnelCommand;
+
+/** Dial `/agent/v1/tunnels/{tunnel}`, unless that tunnel is open already. Delivered once per id. */
+export interface TunnelCommand {
+	type: "tunnel";
+	id: string;
+	/** The tunnel's number on this node. */
+	tunnel: number;
+}
 
 /** Dial `/agent/v1/sessions/{id}` and serve this. Delivered once per id; an agent ignores an id it already serves. */
 export interface SessionCommand {

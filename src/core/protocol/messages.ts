@@ -5,7 +5,7 @@
  */
 import type { ConfigMap, Node, NodeStatus, Pod, PodStatus, Secret, Taint } from "../schema/kubernetes.d.ts";
 import type { KubeObject } from "../meta/object.ts";
-import type { ServiceEntry } from "./agent-protocol.ts";
+import type { NetworkRow } from "./agent-protocol.ts";
 
 export type ObjectAddress = { object: "cluster" } | { object: "namespace"; name: string } | { object: "node"; name: string };
 
@@ -41,8 +41,8 @@ export type MessageBody =
 	| { type: "nodeStatus"; node: string; connected: boolean; status?: NodeStatus; labels?: Record<string, string>; silentMs?: number }
 	/** Cluster -> Node: the node's taints, for eviction; and whether the Node still exists. */
 	| { type: "nodeTaints"; node: string; exists: boolean; taints: Taint[]; nodeUid: string }
-	/** Namespace -> Cluster -> Node: the namespace's Services and endpoints, for kube-proxy's work. */
-	| { type: "services"; namespace: string; services: ServiceEntry[] }
+	/** Namespace -> Cluster: what of the network table changed. */
+	| { type: "networkRows"; rows: NetworkRow[] }
 	/** Cluster -> Namespace: make the namespace ready (default ServiceAccount, root CA). */
 	| { type: "namespaceActive"; namespace: string; uid: string }
 	/** Cluster -> Namespace: delete everything. */
@@ -61,8 +61,8 @@ export type MessageBody =
 	| { type: "releaseAllocation"; namespace: string; name: string }
 	/** Cluster or Node -> Namespace: an Event about a cluster-scoped object (they live in namespace "default"). */
 	| { type: "recordEvent"; source: string; about: KubeObject; eventType: "Normal" | "Warning"; reason: string; message: string }
-	/** Cluster -> Node: a namespace's Services and endpoints; `sequence` orders them. */
-	| { type: "network"; namespace: string; sequence: number; services: ServiceEntry[] }
+	/** Cluster -> Node: rows of the network table; `sequence` orders them. */
+	| { type: "network"; sequence: number; rows: NetworkRow[] }
 	/** Cluster -> Namespace: these nodes are gone: their pods can be collected. */
 	| { type: "nodeGone"; node: string; pods: PodRef[] }
 	/** Cluster -> Namespace, Node: the encryption keys were rotated. Nothing but to be awake: an object that wakes seals anew what older keys sealed. */

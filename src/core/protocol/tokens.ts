@@ -74,8 +74,8 @@ export interface LegacyAccountTokenClaims {
  *   PETREL_CA           PEM of the CA that signed the front door's certificate ("" on an account: a public one is used)
  *   PETREL_CA_KEY       PEM (PKCS #8) of that CA's private key, which signs approved CertificateSigningRequests; absent or "" where nothing is signed
  *   PETREL_ADMISSION    JSON of an AdmissionConfiguration (apiserver.config.k8s.io/v1); absent or "" for kube-apiserver's defaults
- * Durable Object namespaces: CLUSTER, NAMESPACE, NODE, SESSION, REGISTRY (classes ClusterObject, NamespaceObject, NodeObject,
- * SessionObject, RegistryObject, exported by src/worker/index.ts).
+ * Durable Object namespaces: CLUSTER, NAMESPACE, NODE, SESSION, REGISTRY, TUNNEL (classes ClusterObject, NamespaceObject,
+ * NodeObject, SessionObject, RegistryObject, TunnelObject, exported by src/worker/index.ts).
  */
 export interface WorkerEnv {
 	PETREL_SIGNING_KEY: string;
@@ -89,4 +89,5 @@ export interface WorkerEnv {
 	NODE: DurableObjectNamespace;
 	SESSION: DurableObjectNamespace;
 	REGISTRY: DurableObjectNamespace;
+	TUNNEL: DurableObjectNamespace;
 }

@@ -7,6 +7,7 @@ import {
 	POLL_REQUEST_HEADER,
 	type PollRequest,
 	type PollResponse,
+	type SessionCommand,
 	type SessionHello,
 } from "../../../src/core/protocol/agent-protocol.ts";
 import type { PodRef } from "../../../src/core/protocol/messages.ts";
@@ -90,6 +91,13 @@ export class TestAgent {
 	/** Polls until a command comes. */
 	async command(): Promise<AgentCommand> {
 		return eventually(async () => (await (await this.hold()).answer).commands[0]);
+	}
+
+	/** The command of a session. */
+	async session(): Promise<SessionCommand> {
+		const command = await this.command();
+		if (command.type !== "session") throw new Error(`a command of type ${command.type}`);
+		return command;
 	}
 
 	/** Dials a session, says hello and returns the socket. */

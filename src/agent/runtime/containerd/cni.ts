@@ -7,7 +7,7 @@ import type { ContainerdPaths } from "./daemon.ts";
 const CONFIG_NAME = "10-petrel.conflist";
 
 /** containerd watches the directory and takes the file in by itself. */
-export async function writeNetworkConfig(paths: ContainerdPaths, podCidr: string): Promise<void> {
+export async function writeNetworkConfig(paths: ContainerdPaths, podCidr: string, mtu: number): Promise<void> {
 	const config = {
 		cniVersion: "0.4.0",
 		name: `petrel-${paths.instance}`,
@@ -15,6 +15,7 @@ export async function writeNetworkConfig(paths: ContainerdPaths, podCidr: string
 			{
 				type: "ptp",
 				ipMasq: false,
+				mtu,
 				ipam: { type: "host-local", dataDir: paths.cniData, ranges: [[{ subnet: requireNetwork(podCidr) }]], routes: [{ dst: "0.0.0.0/0" }] },
 			},
 		],

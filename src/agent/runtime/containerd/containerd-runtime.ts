@@ -22,6 +22,7 @@ import {
 	type SandboxState,
 } from "../runtime.ts";
 import { type AttachOptions, attachToContainer } from "./attach-stream.ts";
+import { podMtu } from "../../network/link-mtu.ts";
 import { removeCgroup, removeEmptyAncestors } from "./cgroups.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import { writeNetworkConfig } from "./cni.ts";
@@ -141,7 +142,7 @@ export class ContainerdRuntime implements ContainerRuntime {
 
 	/** The node's range of pod addresses, from the control plane; before the first sandbox. Idempotent. */
 	async setPodCidr(podCidr: string): Promise<void> {
-		await writeNetworkConfig(this.#daemon.paths, podCidr);
+		await writeNetworkConfig(this.#daemon.paths, podCidr, await podMtu(podCidr));
 		await this.#network.start(podCidr);
 		await this.#refreshHostPorts();
 		const deadline = Date.now() + NETWORK_READY_TIMEOUT_MS;

@@ -2,30 +2,16 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import { connect } from "node:net";
 import { Duplex } from "node:stream";
+import { connectTcp } from "../../tcp-connection.ts";
 import { RuntimeError } from "../runtime.ts";
 
-const DIAL_TIMEOUT_MS = 5000;
 /** State of a listening socket in /proc/net/tcp. */
 const LISTEN = "0A";
 const LOOPBACK_LITTLE_ENDIAN = "0100007F";
 /** Stands in for nc where there is no busybox: args are host and port. */
 const NODE_RELAY = `const s=require("net").connect({host:process.argv[1],port:+process.argv[2],allowHalfOpen:true});
 s.on("error",()=>process.exit(1));process.stdin.pipe(s);s.pipe(process.stdout);s.on("close",()=>process.exit(0));`;
-
-export function connectTcp(host: string, port: number): Promise<Duplex> {
-	return new Promise((resolve, reject) => {
-		const socket = connect({ host, port, timeout: DIAL_TIMEOUT_MS, allowHalfOpen: true });
-		socket.once("timeout", () => socket.destroy(new Error(`connect ETIMEDOUT ${host}:${port}`)));
-		socket.once("error", reject);
-		socket.once("connect", () => {
-			socket.setTimeout(0);
-			socket.off("error", reject);
-			resolve(socket);
-		});
-	});
-}
 
 /** "127.0.0.1" or "::1" when something listens there in the network namespace of `pid`. */
 async function loopbackListener(pid: number, port: number): Promise<string | undefined> {

@@ -5,7 +5,6 @@
  */
 import { randomBytes } from "node:crypto";
 import { mkdir, readdir, rm } from "node:fs/promises";
-import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import {
@@ -21,13 +20,13 @@ import {
 } from "../runtime.ts";
 import { ContainerProcess, type ContainerRecord } from "./container-process.ts";
 import { buildContainerRoot, containerSearchPath, workingDirectory } from "./container-root.ts";
+import { connectTcp } from "../../tcp-connection.ts";
 import { attachTo, execIn } from "./exec-session.ts";
 import { ImageStore, type StoredImage } from "./image-store.ts";
 import { CONTAINER_ID_VARIABLE } from "./process-table.ts";
 import { SandboxStore, type StoredSandbox } from "./sandbox-store.ts";
 
 const VERSION = "0.1.0";
-const DIAL_TIMEOUT_MS = 5000;
 const SIGNALS = ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGABRT", "SIGALRM"] as const;
 const SIGNALS_BY_NUMBER: Record<string, NodeJS.Signals> = { "1": "SIGHUP", "2": "SIGINT", "3": "SIGQUIT", "9": "SIGKILL", "10": "SIGUSR1", "12": "SIGUSR2" };
 
@@ -39,19 +38,6 @@ function stopSignalOf(text: string | undefined): NodeJS.Signals {
 
 function environmentOf(list: readonly string[]): Record<string, string> {
 	return Object.fromEntries(list.map((entry) => [entry.slice(0, entry.indexOf("=")), entry.slice(entry.indexOf("=") + 1)]));
-}
-
-function connectTo(host: string, port: number): Promise<Socket> {
-	return new Promise((resolve, reject) => {
-		const socket = connect({ host, port, timeout: DIAL_TIMEOUT_MS, allowHalfOpen: true });
-		socket.once("timeout", () => socket.destroy(new Error(`connect ETIMEDOUT ${host}:${port}`)));
-		socket.once("error", reject);
-		socket.once("connect", () => {
-			socket.setTimeout(0);
-			socket.off("error", reject);
-			resolve(socket);
-		});
-	});
 }
 
 export class ProcessRuntime implements ContainerRuntime {
@@ -281,6 +267,6 @@ export class ProcessRuntime implements ContainerRuntime {
 	async dial(sandboxId: string, port: number): Promise<Duplex> {
 		const address = this.#sandboxes.get(sandboxId)?.ips[0];
 		if (address === undefined) throw new RuntimeError("NotFound", `sandbox ${JSON.stringify(sandboxId)} not found`);
-		return connectTo(address, port).catch(() => connectTo("127.0.0.1", port));
+		return connectTcp(address, port).catch(() => connectTcp("127.0.0.1", port));
 	}
 }

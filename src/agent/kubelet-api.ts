@@ -1,0 +1,58 @@
+/** The paths of kubelet's own API that clients ask for through a node's proxy subresource. */
+import type { Pod } from "../core/schema/kubernetes.d.ts";
+import type { RequestHead } from "../core/tunnel/frame.ts";
+import type { TunnelStream } from "./tunnel/tunnel-stream.ts";
+
+export interface KubeletApiOptions {
+	/** The pods of this node, as they were told. */
+	pods(): readonly Pod[];
+}
+
+interface Answer {
+	status: number;
+	type: string;
+	text: string;
+}
+
+const PLAIN = "text/plain; charset=utf-8";
+
+export class KubeletApi {
+	readonly #options: KubeletApiOptions;
+
+	constructor(options: KubeletApiOptions) {
+		this.#options = options;
+	}
+
+	async serve(stream: TunnelStream, head: RequestHead): Promise<void> {
+		const { status, type, text } = this.#answer(head);
+		const body = Buffer.from(text);
+		stream.head({
+			status,
+			statusText: "",
+			headers: [
+				["Content-Type", type],
+				["Content-Length", String(body.length)],
+			],
+		});
+		if (head.method !== "HEAD") await stream.data(body);
+		stream.end();
+	}
+
+	#answer({ method, path }: RequestHead): Answer {
+		const [name = ""] = path.split("?");
+		if (method !== "GET" && method !== "HEAD") return { status: 405, type: PLAIN, text: "405: Method Not Allowed" };
+		switch (name.replace(/(?<=.)\/$/, "")) {
+			case "/healthz":
+			case "/healthz/ping":
+				return { status: 200, type: PLAIN, text: "ok" };
+			case "/pods":
+				return { status: 200, type: "application/json", text: JSON.stringify(this.#podList()) };
+			default:
+				return { status: 404, type: PLAIN, text: "404 page not found\n" };
+		}
+	}
+
+	#podList(): object {
+		return { kind: "PodList", apiVersion: "v1", metadata: {}, items: this.#options.pods() };
+	}
+}

@@ -1,0 +1,77 @@
+/** The cluster's own CA: signs what agents serve under the cluster's names. Its key never leaves the Cluster object. */
+import { certificateToSign, signedCertificate } from "../core/pki/certificate.ts";
+import { badRequest } from "../core/errors/status-error.ts";
+import { API_ADDRESS, CLUSTER_DOMAIN } from "../core/protocol/cluster-addresses.ts";
+
+const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+const NAME = "petrel-cluster-ca";
+const DAY_MS = 86_400_000;
+const CA_DAYS = 3650;
+const SERVING_DAYS = 365;
+/** Certificates begin in the past, for clients whose clock is behind. */
+const BACKDATE_MS = 3_600_000;
+const SERIAL_BYTES = 16;
+const PUBLIC_KEY_BYTES_MAX = 1024;
+/** The names of the Service default/kubernetes, and how a process of the node itself reaches the agent. */
+const API_NAMES = [
+	"kubernetes",
+	"kubernetes.default",
+	"kubernetes.default.svc",
+	`kubernetes.default.svc.${CLUSTER_DOMAIN}`,
+	"localhost",
+	API_ADDRESS,
+	"127.0.0.1",
+];
+
+export interface ClusterCaState {
+	/** PEM. */
+	certificate: string;
+	privateKey: JsonWebKey;
+}
+
+const randomSerial = (): Uint8Array => crypto.getRandomValues(new Uint8Array(SERIAL_BYTES));
+
+async function sign(key: CryptoKey, toSign: Uint8Array): Promise<string> {
+	return signedCertificate(toSign, new Uint8Array(await crypto.subtle.sign(ALGORITHM, key, toSign)));
+}
+
+export async function createClusterCa(nowMs: number): Promise<ClusterCaState> {
+	const { privateKey, publicKey } = (await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"])) as CryptoKeyPair;
+	const toSign = certificateToSign({
+		serial: randomSerial(),
+		issuer: NAME,
+		subject: NAME,
+		notBeforeMs: nowMs - BACKDATE_MS,
+		notAfterMs: nowMs + CA_DAYS * DAY_MS,
+		publicKey: new Uint8Array((await crypto.subtle.exportKey("spki", publicKey)) as ArrayBuffer),
+		names: "authority",
+	});
+	return { certificate: await sign(privateKey, toSign), privateKey: (await crypto.subtle.exportKey("jwk", privateKey)) as JsonWebKey };
+}
+
+/** A certificate for the API's names. @throws StatusError 400 for what is no P-256 key in base64 SubjectPublicKeyInfo. */
+export async function signApiServing(ca: ClusterCaState, publicKey: unknown, nowMs: number): Promise<string> {
+	const spki = await checkedKey(publicKey);
+	const toSign = certificateToSign({
+		serial: randomSerial(),
+		issuer: NAME,
+		subject: "kube-apiserver",
+		notBeforeMs: nowMs - BACKDATE_MS,
+		notAfterMs: nowMs + SERVING_DAYS * DAY_MS,
+		publicKey: spki,
+		names: API_NAMES,
+	});
+	return sign(await crypto.subtle.importKey("jwk", ca.privateKey, ALGORITHM, false, ["sign"]), toSign);
+}
+
+/** As WebCrypto writes it again, so that nothing but a key gets into a certificate. */
+async function checkedKey(publicKey: unknown): Promise<Uint8Array> {
+	try {
+		if (typeof publicKey !== "string" || publicKey.length > PUBLIC_KEY_BYTES_MAX) throw new TypeError("too long");
+		const bytes = Uint8Array.from(atob(publicKey), (c) => c.charCodeAt(0));
+		const key = await crypto.subtle.importKey("spki", bytes, ALGORITHM, true, ["verify"]);
+		return new Uint8Array((await crypto.subtle.exportKey("spki", key)) as ArrayBuffer);
+	} catch {
+		throw badRequest("publicKey must be the SubjectPublicKeyInfo of a P-256 key, in base64");
+	}
+}

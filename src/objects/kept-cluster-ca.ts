@@ -1,0 +1,34 @@
+/** The cluster's own CA as the Cluster object keeps it: sealed, as its key is a secret. */
+import type { Seal } from "../store/seal.ts";
+import type { Sql } from "../store/sql.ts";
+import type { ClusterCaState } from "./cluster-ca.ts";
+
+/** In the meta table. */
+const KEY = "cluster-ca";
+
+export class KeptClusterCa {
+	readonly #sql: Sql;
+	readonly #seal: Seal;
+	#state: ClusterCaState | undefined;
+
+	constructor(sql: Sql, seal: Seal) {
+		this.#sql = sql;
+		this.#seal = seal;
+		const kept = sql.all<{ value: string }>("SELECT value FROM meta WHERE key = ?", KEY)[0];
+		if (kept) this.#state = JSON.parse(seal.open(kept.value, KEY)) as ClusterCaState;
+	}
+
+	/** Undefined until the object has made one. */
+	get state(): ClusterCaState | undefined {
+		return this.#state;
+	}
+
+	set state(state: ClusterCaState) {
+		this.#state = state;
+		this.sealAnew();
+	}
+
+	sealAnew(): void {
+		if (this.#state) this.#sql.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", KEY, this.#seal.seal(JSON.stringify(this.#state), KEY));
+	}
+}

@@ -1,0 +1,53 @@
+/**
+ * Requests of the control plane itself to a Service of the cluster: admission and conversion webhooks, aggregated APIs. The
+ * Namespace object names an endpoint, a tunnel of its node leads there; the caller's RBAC is asked elsewhere.
+ */
+import { StatusError, unavailable } from "../core/errors/status-error.ts";
+import type { WorkerEnv } from "../core/protocol/tokens.ts";
+import type { Header, TunnelPriority, TunnelTls } from "../core/tunnel/frame.ts";
+import { clusterObject, namespaceObject } from "../objects/addresses.ts";
+import { requestThroughTunnel } from "./tunnel/tunnel-request.ts";
+
+export interface ServiceCall {
+	namespace: string;
+	name: string;
+	port: number;
+	method: string;
+	/** With its query. */
+	path: string;
+	headers?: Header[];
+	body?: ReadableStream<Uint8Array> | Uint8Array | null;
+	/** Absent for plain HTTP. Without `serverName` the certificate must name `<name>.<namespace>.svc`. */
+	tls?: TunnelTls;
+	/** Subprotocols to offer, when the request is a WebSocket's: the answer is then a 101 with a webSocket. */
+	webSocket?: string[];
+	priority?: TunnelPriority;
+	/** Ends the request, for example AbortSignal.timeout. */
+	signal?: AbortSignal;
+}
+
+/**
+ * What the Service answers; its body streams.
+ * @throws StatusError 404, 503 when the Service has no endpoint for this port.
+ * @throws TunnelError when there is no answer; its message reads like the error of Go's net/http ("dial tcp ...: connection refused").
+ */
+export async function callService(env: WorkerEnv, cluster: string, call: ServiceCall): Promise<Response> {
+	const endpoint = await namespaceObject(env, cluster, call.namespace).serviceEndpoint(call.name, call.port);
+	if (!endpoint.ok) throw StatusError.from(endpoint.status);
+	const node = endpoint.node || (await clusterObject(env, cluster).connectedNode());
+	if (!node) throw unavailable(`no node is connected that leads to service ${JSON.stringify(call.name)}`);
+	const serverName = `${call.name}.${call.namespace}.svc`;
+	const headers = call.headers ?? [];
+	const hasHost = headers.some(([name]) => name.toLowerCase() === "host");
+	return requestThroughTunnel(env, cluster, node, {
+		target: endpoint.target,
+		method: call.method,
+		path: call.path,
+		headers: hasHost ? headers : [...headers, ["Host", `${serverName}:${call.port}`]],
+		...(call.tls ? { tls: { serverName, ...call.tls } } : {}),
+		...(call.webSocket ? { webSocket: call.webSocket } : {}),
+		priority: call.priority ?? "interactive",
+		body: call.body ?? null,
+		signal: call.signal,
+	});
+}
