@@ -7,6 +7,7 @@ import type { Node } from "../core/schema/kubernetes.d.ts";
 import { agentProcess, cleanNode } from "./agent-process.ts";
 import { ApiClient, type ApiServer } from "./api-client.ts";
 import { CliError } from "./cli-error.ts";
+import type { ControlPlaneSettings } from "./control-plane-settings.ts";
 import { controlPlane, serverUrl, waitUntilReady, writeControlPlane } from "./control-plane.ts";
 import { type Credentials, prepareCredentials } from "./credentials.ts";
 import type { DataDirectory, RunState } from "./data-directory.ts";
@@ -32,8 +33,7 @@ export interface ClusterOptions {
 	port: number | undefined;
 	runtime: RuntimeChoice | undefined;
 	nodeName: string | undefined;
-	/** JSON of an AdmissionConfiguration; "" for kube-apiserver's defaults. */
-	admission: string;
+	settings: ControlPlaneSettings;
 }
 
 export interface ExampleAnswer {
@@ -129,7 +129,7 @@ export class Cluster {
 
 	async #serveOn(port: number, credentials: Credentials): Promise<void> {
 		this.#data.complete(port);
-		await writeControlPlane(this.#data, port, this.#options.listen, this.#options.admission);
+		await writeControlPlane(this.#data, port, this.#options.listen, this.#options.settings);
 		const url = serverUrl(port, this.#options.listen);
 		this.#setState({ server: url, startedAt: new Date().toISOString(), supervisor: identify(process.pid) });
 		this.#throwIfStopping();

@@ -6,6 +6,7 @@ import type { ApiClient } from "./api-client.ts";
 import { ensureWorkerBundle } from "./bundle.ts";
 import { CliError } from "./cli-error.ts";
 import type { DataDirectory } from "./data-directory.ts";
+import type { ControlPlaneSettings } from "./control-plane-settings.ts";
 import { hostAndPort, LOCAL_ADDRESS, localAddress } from "./listen-address.ts";
 import type { ProcessIdentity } from "./process-identity.ts";
 import { SupervisedProcess } from "./supervised-process.ts";
@@ -25,13 +26,12 @@ export interface ControlPlaneHooks {
 
 export const serverUrl = (port: number, listen = LOCAL_ADDRESS): string => `https://${hostAndPort(localAddress(listen), port)}`;
 
-/**
- * Writes workerd's configuration and the bundle into the data directory: what runs does not change under a running cluster.
- * `admission` is the JSON of an AdmissionConfiguration, or "".
- */
-export async function writeControlPlane(data: DataDirectory, port: number, listen = LOCAL_ADDRESS, admission = ""): Promise<void> {
+/** Writes workerd's configuration and the bundle into the data directory: what runs does not change under a running cluster. */
+export async function writeControlPlane(data: DataDirectory, port: number, listen = LOCAL_ADDRESS, settings: ControlPlaneSettings = {}): Promise<void> {
+	data.write("authentication.json", settings.authentication ?? "");
+	data.write("audit-policy.json", settings.auditPolicy ?? "");
+	data.write("admission.json", settings.admission ?? "");
 	copyFileSync(await ensureWorkerBundle(), data.file("worker.js"));
-	data.write("admission.json", admission);
 	const config = workerdConfig({
 		address: hostAndPort(listen, port),
 		worker: "worker.js",
@@ -39,6 +39,8 @@ export async function writeControlPlane(data: DataDirectory, port: number, liste
 		privateKey: "server.key",
 		signingKey: "signing-key.json",
 		encryptionKeys: "encryption-keys.json",
+		authentication: "authentication.json",
+		auditPolicy: "audit-policy.json",
 		ca: "ca.crt",
 		caKey: "ca.key",
 		admission: "admission.json",

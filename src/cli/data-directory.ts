@@ -5,6 +5,7 @@
  *   ca.crt ca.key     the cluster's CA;  server.crt server.key  the front door's certificate, made at each start
  *   signing-key.json  what tokens are signed with;  admin.token  join.token
  *   encryption-keys.json  what Secrets are sealed with at rest
+ *   authentication.json  audit-policy.json  what `petrel up` was told of both
  *   kubeconfig        for kubectl
  *   state/            the Durable Objects' storage
  *   node/             the agent's data;  images/  image files that the agent imports when it starts
@@ -40,6 +41,8 @@ const OWN_ENTRIES: ReadonlySet<string> = new Set([
 	...NEEDED_FILES,
 	"encryption-keys.json",
 	"admission.json",
+	"authentication.json",
+	"audit-policy.json",
 	"server.crt",
 	"server.key",
 	"admin.token",

@@ -65,3 +65,26 @@ export function mergeKubeconfig(server: ApiServer, name = "petrel"): string {
 	chmodSync(path, SECRET_MODE);
 	return path;
 }
+
+interface ReadKubeconfig {
+	"current-context"?: string;
+	contexts?: { name: string; context: { cluster: string; user: string } }[];
+	clusters?: { name: string; cluster: { server: string; "certificate-authority-data"?: string } }[];
+	users?: { name: string; user: { token?: string } }[];
+}
+
+/** The server and token of a kubeconfig's current context. */
+export function readKubeconfig(path: string): ApiServer {
+	let config: ReadKubeconfig;
+	try {
+		config = (parse(readFileSync(path, "utf8")) as ReadKubeconfig | null) ?? {};
+	} catch (error) {
+		throw new CliError(`${path} is no valid kubeconfig.`, "Give another with --kubeconfig.", { cause: error });
+	}
+	const context = config.contexts?.find(({ name }) => name === config["current-context"])?.context;
+	const cluster = config.clusters?.find(({ name }) => name === context?.cluster)?.cluster;
+	const token = config.users?.find(({ name }) => name === context?.user)?.user.token;
+	if (cluster === undefined || token === undefined) throw new CliError(`${path} has no current context with a token.`, "Give another with --kubeconfig.");
+	const ca = cluster["certificate-authority-data"];
+	return { url: cluster.server, token, ...(ca === undefined ? {} : { ca: Buffer.from(ca, "base64").toString() }) };
+}

@@ -8,7 +8,7 @@ import { encryptionCommand } from "./encryption.ts";
 import { hostedClusterCommand } from "./hosted-cluster.ts";
 import { kubeconfigCommand } from "./kubeconfig.ts";
 import { statusCommand } from "./status.ts";
-import { nodeCommand } from "./token.ts";
+import { nodeCommand } from "./node-token.ts";
 import { upCommand } from "./up.ts";
 import { versionCommand } from "./version.ts";
 

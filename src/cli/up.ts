@@ -6,6 +6,7 @@ import { selfArguments } from "./agent-process.ts";
 import { CliError, errorText } from "./cli-error.ts";
 import { Cluster } from "./cluster.ts";
 import { type DataDirectory, dataDirectory } from "./data-directory.ts";
+import { readSettings } from "./control-plane-settings.ts";
 import { kubectlOnPath } from "./kubectl.ts";
 import { LOCAL_ADDRESS, parseListenAddress } from "./listen-address.ts";
 import { mergeKubeconfig } from "./kubeconfig-file.ts";
@@ -25,6 +26,8 @@ interface UpOptions {
 	runtime?: string;
 	nodeName?: string;
 	admissionControlConfigFile?: string;
+	authenticationConfig?: string;
+	auditPolicy?: string;
 	/** Set on the background process of --detach. */
 	supervise?: boolean;
 }
@@ -43,6 +46,8 @@ export function upCommand(program: Command): void {
 		.option("--runtime <name>", "containerd, or process (no isolation); default: containerd where it can run")
 		.option("--node-name <name>", "name of this machine's node (default: the host name)")
 		.option("--admission-control-config-file <file>", "an AdmissionConfiguration: PodSecurity's defaults and exemptions, ResourceQuota's limited resources")
+		.option("--authentication-config <file>", "AuthenticationConfiguration (apiserver.config.k8s.io): issuers whose tokens the cluster takes")
+		.option("--audit-policy <file>", "audit Policy (audit.k8s.io/v1), or `default`: tell of requests in the control plane's log")
 		.option("--detach", "leave the cluster running in the background")
 		.option("--no-example", "do not roll out the example")
 		.option("--merge", "make the cluster the current context of your own kubeconfig as well")
@@ -57,10 +62,11 @@ async function up(options: UpOptions): Promise<void> {
 	const port = options.port === undefined ? undefined : parsePort(options.port);
 	const runtime = parseRuntime(options.runtime);
 	const admission = options.admissionControlConfigFile === undefined ? "" : readAdmissionFile(options.admissionControlConfigFile);
+	const settings = { ...readSettings(options), admission };
 	if (options.detach && !options.supervise) return detach(data);
 	const tell = options.supervise ? tellParent : (): void => {};
 	const progress = options.supervise ? new Progress((line) => tell({ type: "line", line }), false) : new Progress();
-	const cluster = new Cluster(data, { listen, port, runtime, nodeName: options.nodeName, admission }, progress);
+	const cluster = new Cluster(data, { listen, port, runtime, nodeName: options.nodeName, settings }, progress);
 	const interrupted = interruption();
 	try {
 		const started = bringUp(cluster, data, options, progress).then(() => "started" as const);

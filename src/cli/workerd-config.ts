@@ -23,6 +23,9 @@ export interface WorkerdFiles {
 	privateKey: string;
 	signingKey: string;
 	encryptionKeys: string;
+	/** Empty files for what is not set. */
+	authentication: string;
+	auditPolicy: string;
 	ca: string;
 	caKey: string;
 	admission: string;
@@ -60,6 +63,8 @@ const worker :Workerd.Worker = (
   bindings = [
     (name = "PETREL_SIGNING_KEY", text = embed ${text(files.signingKey)}),
     (name = "PETREL_ENCRYPTION_KEYS", text = embed ${text(files.encryptionKeys)}),
+    (name = "PETREL_AUTHENTICATION", text = embed ${text(files.authentication)}),
+    (name = "PETREL_AUDIT_POLICY", text = embed ${text(files.auditPolicy)}),
     (name = "PETREL_CA", text = embed ${text(files.ca)}),
     (name = "PETREL_CA_KEY", text = embed ${text(files.caKey)}),
     (name = "PETREL_ADMISSION", text = embed ${text(files.admission)}),

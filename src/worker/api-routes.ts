@@ -4,6 +4,7 @@ import { pathNotFound } from "../core/errors/status-error.ts";
 import type { KindDefinition } from "../core/kinds/define-kind.ts";
 import { listAllNamespaces } from "./all-namespaces.ts";
 import { answer, type AnswerOptions } from "./answer.ts";
+import { auditOf } from "./audit.ts";
 import { patchTypeOf, readJsonBody, readPatch } from "./body.ts";
 import { kindsFor } from "./cluster-kinds.ts";
 import { serveSession } from "./connect-routes.ts";
@@ -26,6 +27,7 @@ async function apiRequestOf(c: FrontDoor, path: ResourcePath): Promise<ApiReques
 	const patchType = path.verb === "patch" ? patchTypeOf(raw.headers.get("content-type")) : undefined;
 	const query = parseQuery(path.verb, c.get("query"), patchType);
 	const body = patchType ? await readPatch(raw, patchType) : await readJsonBody(raw);
+	auditOf(raw)?.sent(body);
 	return { ...resource, query, user: c.get("user"), body, ...(patchType ? { patchType } : {}), userAgent: userAgentName(raw.headers) };
 }
 

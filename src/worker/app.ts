@@ -5,6 +5,7 @@ import type { WorkerEnv } from "../core/protocol/tokens.ts";
 import { serveAgentSession, serveAgentTunnel, serveCertificate, serveCredential, serveHeldPoll, serveJoin, serveReport } from "./agent-routes.ts";
 import { errorResponse } from "./answer.ts";
 import { serveResource } from "./api-routes.ts";
+import { type AuditRecord, auditOf, beginAudit, endAudit } from "./audit.ts";
 import { authenticate } from "./authenticate.ts";
 import { splitClusterPath } from "./cluster-path.ts";
 import { type FrontDoor, type FrontDoorEnv, isWebSocketUpgrade } from "./front-door.ts";
@@ -29,7 +30,8 @@ function isLong(request: Request, path: string, query: URLSearchParams): boolean
 const authenticated =
 	(handler: (c: FrontDoor) => Response | Promise<Response>): Handler<FrontDoorEnv> =>
 	async (c) => {
-		const { user, cluster } = await authenticate(c.env, c.get("clusterName"), c.req.raw, c.get("path"), Date.now());
+		const { user, cluster, impersonator } = await authenticate(c.env, c.get("clusterName"), c.req.raw, c.get("path"), Date.now());
+		auditOf(c.req.raw)?.authenticated(impersonator ?? user, impersonator && user);
 		c.set("user", user);
 		c.set("cluster", cluster);
 		return handler(c);
@@ -89,18 +91,22 @@ function labelsOf(request: Request, path: string, query: URLSearchParams): Reque
 /** The Worker's fetch handler. Never rejects. */
 export async function serve(request: Request, env: WorkerEnv, ctx: ExecutionContext): Promise<Response> {
 	const startMs = Date.now();
+	const auditId = crypto.randomUUID();
 	const url = new URL(request.url);
 	const path = splitClusterPath(url.pathname)?.path ?? url.pathname;
+	const long = isLong(request, path, url.searchParams);
 	const work = async () => app.fetch(request, env, ctx);
+	let audit: AuditRecord | undefined;
 	let response: Response;
 	try {
-		response = isLong(request, path, url.searchParams) ? await work() : await shedder.run(work);
+		audit = beginAudit(env, request, path, auditId, startMs);
+		response = long ? await work() : await shedder.run(work);
 	} catch (error) {
 		response = errorResponse(error, request);
 	}
 	const { verb, resource } = labelsOf(request, path, url.searchParams);
 	recordRequest(verb, response.status === 404 ? "" : resource, response.status, (Date.now() - startMs) / 1000);
 	// An upgrade's headers are the object's own.
-	if (response.status !== 101) response.headers.set("audit-id", crypto.randomUUID());
-	return response;
+	if (response.status !== 101) response.headers.set("audit-id", auditId);
+	return audit === undefined ? response : endAudit(env, audit, response, long, ctx);
 }

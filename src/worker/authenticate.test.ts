@@ -90,6 +90,7 @@ describe("authenticate", () => {
 		expect(await authenticate(env, "default", requestOf(bearer(allowed, { "impersonate-user": "jane", "impersonate-group": "dev" })), "/api", NOW_MS)).toEqual({
 			cluster: "default",
 			user: { name: "jane", groups: ["dev", "system:authenticated"] },
+			impersonator: { name: "system:node:allowed", groups: ["system:nodes", "system:authenticated"] },
 		});
 		await expect(authenticate(env, "default", requestOf(bearer(refused, { "impersonate-user": "jane" })), "/api", NOW_MS)).rejects.toMatchObject({
 			status: { code: 403 },

@@ -18,6 +18,8 @@ const SERVICE_ACCOUNT_USER = /^system:serviceaccount:([^:]+):[^:]+$/;
 /** Who asks, and of which cluster. */
 export interface Identity {
 	user: UserInfo;
+	/** Who acts as `user`, where it is another. */
+	impersonator?: UserInfo;
 	/** The cluster's id. */
 	cluster: string;
 }
@@ -98,5 +100,5 @@ export async function authenticate(env: WorkerEnv, clusterName: string, request:
 	if (!target) return { user, cluster };
 	const refusal = await clusterObject(env, cluster).authorizeImpersonation(user, target);
 	if (refusal) throw StatusError.from(refusal);
-	return { user: withDefaultGroups(target), cluster };
+	return { user: withDefaultGroups(target), impersonator: user, cluster };
 }

@@ -1,7 +1,9 @@
 /** /healthz, /livez, /readyz: this isolate answers, so it lives. Each check is a path of its own, as upstream has it. */
 import { pathNotFound } from "../core/errors/status-error.ts";
 import { keyringOf } from "../objects/keyring.ts";
+import { auditPolicyOf } from "./audit.ts";
 import { signingKeys } from "./keys.ts";
+import { authenticationOf } from "./oidc-issuers.ts";
 import type { FrontDoor } from "./front-door.ts";
 
 type Check = (c: FrontDoor) => Promise<void>;
@@ -13,6 +15,12 @@ const CHECKS: Readonly<Record<string, Check>> = {
 	},
 	"encryption-keys": async (c) => {
 		keyringOf(c.env.PETREL_ENCRYPTION_KEYS);
+	},
+	authentication: async (c) => {
+		authenticationOf(c.env.PETREL_AUTHENTICATION ?? "");
+	},
+	"audit-policy": async (c) => {
+		auditPolicyOf(c.env.PETREL_AUDIT_POLICY ?? "");
 	},
 };
 

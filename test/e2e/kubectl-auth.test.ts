@@ -97,6 +97,19 @@ describe("kubectl and authorisation", () => {
 		expect(await staging.fails(["get", "configmaps"])).toContain("there is no such cluster");
 	});
 
+	it("makes, lists and revokes the tokens that nodes join with", async () => {
+		const where = ["--kubeconfig", plane.data.file("kubeconfig")];
+		const token = (await runPetrel(["node", "token", "create", "--ttl", "600", "--description", "a rack", ...where])).stdout.trim();
+		expect(token).toMatch(/^[a-z0-9]{6}\.[a-z0-9]{16}$/);
+		expect(await kubectl.run("auth", "whoami", `--token=${token}`)).toMatch(
+			/Username +system:bootstrap:[a-z0-9]{6}\nGroups +\[system:bootstrappers system:bootstrappers:petrel:default-node-token /,
+		);
+		const [id] = token.split(".");
+		expect((await runPetrel(["node", "token", "list", ...where])).stdout).toMatch(new RegExp(`^ID +EXPIRES +DESCRIPTION\n${id} +\\d{4}-[^ ]+ +a rack\n$`));
+		expect((await runPetrel(["node", "token", "delete", token, ...where])).stdout).toBe(`token "${id}" deleted\n`);
+		expect((await runPetrel(["node", "token", "list", ...where])).stdout).not.toContain(id);
+	});
+
 	it("ends a token with its ServiceAccount", async () => {
 		await kubectl.run("create", "serviceaccount", "brief");
 		const brief = (await kubectl.run("create", "token", "brief")).trim();

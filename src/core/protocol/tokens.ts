@@ -71,6 +71,8 @@ export interface LegacyAccountTokenClaims {
  *   PETREL_SIGNING_KEY  JWK (JSON) of an EC P-256 private key with `kid`
  *   PETREL_ENCRYPTION_KEYS  JWK Set (JSON) of AES-256 keys (kty "oct"); the first seals what is kept, the others still open it
  *   PETREL_AUTHENTICATION   AuthenticationConfiguration (JSON) of the cluster "default": others' issuers; none when absent
+ *   PETREL_AUDIT_POLICY     audit.k8s.io/v1 Policy (JSON), or "default"; no audit log when absent
+ *   PETREL_AUDIT_WEBHOOK    URL that takes EventLists of the audit log beside it
  *   PETREL_CA           PEM of the CA that signed the front door's certificate ("" on an account: a public one is used)
  *   PETREL_CA_KEY       PEM (PKCS #8) of that CA's private key, which signs approved CertificateSigningRequests; absent or "" where nothing is signed
  *   PETREL_ADMISSION    JSON of an AdmissionConfiguration (apiserver.config.k8s.io/v1); absent or "" for kube-apiserver's defaults
@@ -81,6 +83,8 @@ export interface WorkerEnv {
 	PETREL_SIGNING_KEY: string;
 	PETREL_ENCRYPTION_KEYS: string;
 	PETREL_AUTHENTICATION?: string;
+	PETREL_AUDIT_POLICY?: string;
+	PETREL_AUDIT_WEBHOOK?: string;
 	PETREL_CA: string;
 	PETREL_CA_KEY?: string;
 	PETREL_ADMISSION?: string;

@@ -1,0 +1,130 @@
+/** The audit log of the front door, by a policy of each level. */
+import { afterEach, describe, expect, it, vi } from "vitest";
+import type { WorkerEnv } from "../../src/core/protocol/tokens.ts";
+import { serve } from "../../src/worker/app.ts";
+import { env } from "./support/bindings.ts";
+import { configMap, configMaps, secret } from "./support/objects.ts";
+import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
+import { TestCluster } from "./support/test-cluster.ts";
+
+interface AuditEvent {
+	[field: string]: unknown;
+	stage: string;
+	level: string;
+	auditID: string;
+}
+
+afterEach(() => vi.restoreAllMocks());
+
+/** Makes a request under a policy; the events that it left in the log, and its answer's Audit-ID. */
+async function audited(cluster: TestCluster, policy: unknown, method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
+	const lines: string[] = [];
+	vi.spyOn(console, "log").mockImplementation((line: string) => void lines.push(line));
+	const settings: WorkerEnv = {
+		...env,
+		PETREL_AUDIT_POLICY:
+			policy === undefined
+				? ""
+				: typeof policy === "string"
+					? policy
+					: JSON.stringify({ kind: "Policy", apiVersion: "audit.k8s.io/v1", ...(policy as object) }),
+	};
+	const request = new Request(`https://petrel/clusters/${cluster.name}${path}`, {
+		method,
+		headers: {
+			authorization: `Bearer ${cluster.adminToken}`,
+			"content-type": "application/json",
+			"user-agent": "test/1",
+			"cf-connecting-ip": "192.0.2.7",
+			...headers,
+		},
+		...(body === undefined ? {} : { body: JSON.stringify(body) }),
+	});
+	const ctx = createExecutionContext();
+	const response = await serve(request, settings, ctx);
+	const id = response.headers.get("audit-id");
+	await response.text();
+	await waitOnExecutionContext(ctx);
+	vi.restoreAllMocks();
+	return { id, status: response.status, events: lines.filter((line) => line.includes("audit.k8s.io")).map((line) => JSON.parse(line) as AuditEvent) };
+}
+
+describe("the audit log", () => {
+	it("has nothing without a policy", async () => {
+		const cluster = await TestCluster.create();
+		expect((await audited(cluster, undefined, "GET", configMaps())).events).toEqual([]);
+	});
+
+	it("tells who asked what of whom, and what came of it", async () => {
+		const cluster = await TestCluster.create();
+		const { events, id } = await audited(cluster, { rules: [{ level: "Metadata" }] }, "POST", configMaps(), configMap("a", { key: "value" }));
+		expect(events.map(({ stage }) => stage)).toEqual(["RequestReceived", "ResponseComplete"]);
+		expect(events[1]).toMatchObject({
+			kind: "Event",
+			level: "Metadata",
+			auditID: id,
+			verb: "create",
+			requestURI: `/clusters/${cluster.name}${configMaps()}`,
+			user: { username: "kubernetes-admin", groups: ["system:masters", "system:authenticated"] },
+			sourceIPs: ["192.0.2.7"],
+			userAgent: "test/1",
+			objectRef: { resource: "configmaps", namespace: "default", apiVersion: "v1" },
+			responseStatus: { code: 201 },
+			requestReceivedTimestamp: expect.stringMatching(/^\d{4}-.*\.\d{6}Z$/),
+			annotations: { "authorization.k8s.io/decision": "allow" },
+		});
+		expect(JSON.stringify(events)).not.toContain("value");
+	});
+
+	it("has objects at the levels that ask for them, without their managed fields when those are left out", async () => {
+		const cluster = await TestCluster.create();
+		const request = await audited(
+			cluster,
+			{ rules: [{ level: "Request", omitStages: ["RequestReceived"] }] },
+			"POST",
+			configMaps(),
+			configMap("a", { key: "value" }),
+		);
+		expect(request.events).toMatchObject([{ requestObject: { metadata: { name: "a" }, data: { key: "value" } } }]);
+		expect(request.events[0]).not.toHaveProperty("responseObject");
+		const both = await audited(
+			cluster,
+			{ omitStages: ["RequestReceived"], rules: [{ level: "RequestResponse", omitManagedFields: true }] },
+			"POST",
+			configMaps(),
+			configMap("b"),
+		);
+		expect(both.events).toMatchObject([{ requestObject: { metadata: { name: "b" } }, responseObject: { metadata: { uid: expect.any(String) } } }]);
+		expect(JSON.stringify(both.events)).not.toContain("managedFields");
+	});
+
+	it("tells of refusals, of impersonation, and of those who were not let in", async () => {
+		const cluster = await TestCluster.create();
+		const policy = { omitStages: ["RequestReceived"], rules: [{ level: "Metadata" }] };
+		const refused = await audited(cluster, policy, "GET", configMaps(), undefined, { "impersonate-user": "jane" });
+		expect(refused.events).toMatchObject([
+			{
+				user: { username: "kubernetes-admin" },
+				impersonatedUser: { username: "jane" },
+				responseStatus: { code: 403, reason: "Forbidden" },
+				annotations: { "authorization.k8s.io/decision": "forbid" },
+			},
+		]);
+		const stranger = await audited(cluster, policy, "GET", configMaps(), undefined, { authorization: "Bearer wrong" });
+		expect(stranger.events).toMatchObject([{ user: {}, responseStatus: { code: 401, reason: "Unauthorized" } }]);
+	});
+
+	it("tells of a watch when it begins and when it ends", async () => {
+		const cluster = await TestCluster.create();
+		const { events } = await audited(cluster, { rules: [{ level: "Metadata" }] }, "GET", `${configMaps()}?watch=true&timeoutSeconds=1`);
+		expect(events.map(({ stage, verb }) => `${verb} ${stage}`)).toEqual(["watch RequestReceived", "watch ResponseStarted", "watch ResponseComplete"]);
+	});
+
+	it("keeps Secrets' content out by the built-in policy, and takes no policy that it cannot read", async () => {
+		const cluster = await TestCluster.create();
+		const { events } = await audited(cluster, "default", "POST", "/api/v1/namespaces/default/secrets", secret("s", { key: "hunter2" }));
+		expect(events).toMatchObject([{ level: "Metadata", objectRef: { resource: "secrets" } }]);
+		expect(JSON.stringify(events)).not.toMatch(/hunter2|aHVudGVyMg/);
+		expect((await audited(cluster, { rules: [{ level: "All" }] }, "GET", configMaps())).status).toBe(500);
+	});
+});
