@@ -1,7 +1,8 @@
 /** Carries out what controllers decide, as the controller's own user, through the same write path as any client. */
+import { gatherCalls } from "../core/admission/outside-call.ts";
 import type { Action } from "../core/controllers/controller.ts";
 import type { UserInfo } from "../core/api/request.ts";
-import { conflict, internalError, notFound, StatusError } from "../core/errors/status-error.ts";
+import { conflict, internalError, isTold, notFound, StatusError } from "../core/errors/status-error.ts";
 import type { KindDefinition } from "../core/kinds/define-kind.ts";
 import { resourceOf } from "../core/kinds/define-kind.ts";
 import type { KubeObject } from "../core/meta/object.ts";
@@ -35,8 +36,9 @@ export class CreationRefused extends Error {
 	}
 }
 
-/** What will be otherwise at the next try, or is none of the object's doing, is no refusal. */
-const isRefusal = (error: unknown): error is StatusError => error instanceof StatusError && error.code >= 400 && error.code < 500 && error.code !== 409;
+/** What will be otherwise at the next try, or is none of the object's doing, is no refusal; a webhook that cannot be asked is one. */
+const isRefusal = (error: unknown): error is StatusError =>
+	error instanceof StatusError && ((error.code >= 400 && error.code < 500 && error.code !== 409) || isTold(error));
 
 export class Actor {
 	readonly #server: ResourceServer;
@@ -47,13 +49,14 @@ export class Actor {
 		this.#outbox = outbox;
 	}
 
-	/** Call inside a transaction: one failing action undoes them all. Events come last: they tell of what was done. */
+	/**
+	 * Call inside a transaction: one failing action undoes them all. Events come last: they tell of what was done. Throws
+	 * CallsNeeded with what webhooks are to be asked about any of them.
+	 */
 	act(controller: string, actions: readonly Action[]): void {
 		let created = 0;
-		for (const action of actions) {
-			if (action.type === "create") this.#creation(controller, action, created++);
-			else if (action.type !== "event") this.#one(controller, action);
-		}
+		const writes = actions.filter((action) => action.type !== "event");
+		gatherCalls(writes.map((action) => () => (action.type === "create" ? this.#creation(controller, action, created++) : this.#one(controller, action))));
 		for (const action of actions) if (action.type === "event") this.#event(controller, action);
 	}
 

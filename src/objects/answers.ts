@@ -1,9 +1,10 @@
 /** From what a core returns or throws to what the front door is answered. */
+import { type Submission, SubmissionNeeded } from "../core/admission/outside-call.ts";
 import type { ApiRequest, ApiResponse } from "../core/api/request.ts";
 import { internalError, type Status, StatusError } from "../core/errors/status-error.ts";
 import { logFault } from "./log.ts";
 import { goneStatus } from "./tenancy.ts";
-import { REQUEST_HEADER, WARNINGS_HEADER } from "./rpc.ts";
+import { CALLS_HEADER, type CallsWanted, REQUEST_HEADER, type Resubmission, SUBMISSION_HEADER, WARNINGS_HEADER } from "./rpc.ts";
 
 const JSON_TYPE = { "content-type": "application/json" };
 
@@ -20,6 +21,10 @@ export function statusOf(error: unknown, what: string): Status {
 }
 
 export function errorAnswer(error: unknown, what: string): Response {
+	if (error instanceof SubmissionNeeded) {
+		const wanted: CallsWanted = { draws: error.draws, calls: error.calls };
+		return new Response(JSON.stringify(wanted), { headers: { ...JSON_TYPE, [CALLS_HEADER]: "1" } });
+	}
 	const status = statusOf(error, what);
 	return new Response(JSON.stringify(status), { status: status.code, headers: JSON_TYPE });
 }
@@ -29,10 +34,13 @@ export function answer({ code, body, warnings }: ApiResponse): Response {
 	return new Response(body, { status: code, headers: warnings.length > 0 ? { ...JSON_TYPE, [WARNINGS_HEADER]: escaped } : JSON_TYPE });
 }
 
-/** The ApiRequest of a fetch from the front door; its HTTP body is the object's JSON. */
-export async function requestOf(http: Request): Promise<ApiRequest> {
+/** The ApiRequest of a fetch from the front door, and what other machines have answered about it. */
+export async function requestOf(http: Request): Promise<{ request: ApiRequest; submission?: Submission }> {
 	const request = JSON.parse(http.headers.get(REQUEST_HEADER) ?? "null") as ApiRequest;
-	return { ...request, body: http.body === null ? "" : await http.text() };
+	const text = http.body === null ? "" : await http.text();
+	if (http.headers.get(SUBMISSION_HEADER) !== "1") return { request: { ...request, body: text } };
+	const { body, submission } = JSON.parse(text) as Resubmission;
+	return { request: { ...request, body }, submission };
 }
 
 export const describe = ({ verb, resource, subresource, namespace, name }: ApiRequest): string =>

@@ -2,6 +2,7 @@
  * The Cluster object, portable: cluster-scoped objects, the namespace registry, the scheduler's ledger, addresses, and the
  * configuration replica that Namespace objects work by.
  */
+import type { Submission } from "../core/admission/outside-call.ts";
 import type { ApiRequest, ApiResponse } from "../core/api/request.ts";
 import { trimmedNode } from "../core/controllers/daemonset/trimmed-node.ts";
 import { applyNamespaceEmptied } from "../core/controllers/namespace-controller.ts";
@@ -26,12 +27,12 @@ import { bootstrapCluster, systemWrite } from "./cluster-bootstrap.ts";
 import { Allocator } from "./allocator.ts";
 import { KeptClusterCa } from "./kept-cluster-ca.ts";
 import { clusterAuthorizer } from "./authorizer.ts";
+import { ClusterWebhooks, WEBHOOK_CONFIGURATIONS } from "./cluster-webhooks.ts";
 import { DefinitionLedger, DefinitionReplica, type DefinitionSet, DEFINITIONS } from "./custom-definitions.ts";
 import { NetworkTable, nodeEntryOf } from "./network-table.ts";
 import type { CorePorts, Delivery } from "./ports.ts";
 import { ResourceCore } from "./resource-core.ts";
-import type { CommittedChange } from "./resource-server.ts";
-import { dispatch } from "./verbs/dispatch.ts";
+import type { CommittedChange, ResourceServerOptions } from "./resource-server.ts";
 import { createObject, updateObject } from "./write.ts";
 
 export interface ClusterPorts extends CorePorts {
@@ -56,6 +57,7 @@ const REPLICATED = [
 	"storage.k8s.io/storageclasses",
 	"networking.k8s.io/ingressclasses",
 	"node.k8s.io/runtimeclasses",
+	...WEBHOOK_CONFIGURATIONS,
 ];
 /** The annotation that says which agent instance a Node's name belongs to. */
 export const INSTANCE_ANNOTATION = "petrel.dev/agent-instance";
@@ -83,6 +85,7 @@ export class ClusterCore {
 	readonly #liveness = new Map<string, Liveness>();
 	/** Namespaces with pods that found no node. */
 	readonly #waiting = new Set<string>();
+	readonly #webhooks = new ClusterWebhooks(() => this.core.server.store);
 
 	constructor(ports: ClusterPorts, kinds: KindRegistry, schema: Schema) {
 		this.#ports = ports;
@@ -107,7 +110,8 @@ export class ClusterCore {
 			connected: (node) => this.#liveness.get(node)?.connected === true,
 			lastSeenMs: (node) => this.#liveness.get(node)?.lastSeenMs,
 		});
-		const admission = {
+		const admission: ResourceServerOptions["admission"] = {
+			webhooks: this.#webhooks.sets,
 			get: () => undefined,
 			list: () => [],
 			namespaceObject: () => null,
@@ -130,10 +134,13 @@ export class ClusterCore {
 		for (const { body } of ports.sql.all<{ body: string }>("SELECT body FROM placements")) this.#ledger.add(JSON.parse(body) as Placement);
 	}
 
-	/** Serves a request for cluster-scoped objects. Throws a StatusError for what the client did wrong. */
-	async serve(request: ApiRequest): Promise<ApiResponse> {
+	/**
+	 * Serves a request for cluster-scoped objects. Throws a StatusError for what the client did wrong, and SubmissionNeeded for
+	 * what must be admitted by other machines first.
+	 */
+	async serve(request: ApiRequest, submission?: Submission): Promise<ApiResponse> {
 		this.authorize(request);
-		const { followUps = [], ...response } = this.core.turn(() => dispatch(this.core.server, request));
+		const { followUps = [], ...response } = this.core.request(request, submission);
 		for (const question of followUps) response.warnings.push(...(await this.#ports.existingPodWarnings(question.namespace, question.enforce)));
 		return response;
 	}
@@ -363,6 +370,7 @@ export class ClusterCore {
 	}
 
 	#observe(changes: readonly CommittedChange[]): void {
+		this.#webhooks.observe(changes);
 		for (const change of changes) {
 			if (change.resource === NODES) this.#nodeChanged(change as CommittedChange & { object?: Node; old?: Node });
 			if (change.resource === NAMESPACES) this.#namespaceChanged(change);

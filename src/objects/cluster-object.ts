@@ -89,14 +89,14 @@ export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRp
 	}
 
 	override async fetch(http: Request): Promise<Response> {
-		const request = await requestOf(http);
+		const { request, submission } = await requestOf(http);
 		try {
 			if (http.url.endsWith("/watch") || request.verb === "list") {
 				this.#core.authorize(request);
 				return request.verb === "list" ? streamList(this.#core.core, http, request) : openWatch(this.ctx, this.#core.core, request);
 			}
 			if (request.verb !== "get") await this.#commitGate.pass();
-			const served = this.#core.serve(request);
+			const served = this.#core.serve(request, submission);
 			this.#settle();
 			return answer(await served);
 		} catch (error) {

@@ -2,11 +2,13 @@
  * Runs the controllers of one Durable Object. Keys are queued by changes and worked off in the turn that queued them; what
  * is left over, fails, or asks for a later look is a row of the queue table, which an alarm brings back.
  */
+import { type CallOutcome, CallsNeeded, type OutsideCall, type Submission } from "../core/admission/outside-call.ts";
 import type { Action, Controller, ObjectChange, ReconcileContext, ReconcileResult, Refusal, View, Watch } from "../core/controllers/controller.ts";
 import type { KubeObject, ResourceName } from "../core/meta/object.ts";
 import type { Sql } from "../store/sql.ts";
 import { StatusError } from "../core/errors/status-error.ts";
 import { CreationRefused } from "./actions.ts";
+import { AskingAttempt } from "./attempt.ts";
 import { countReconcile } from "./reconcile-count.ts";
 import type { ResourceServer } from "./resource-server.ts";
 
@@ -23,6 +25,21 @@ const CHEAP_READS_MAX = 100;
 
 /** A key that fails so often in a row is told of by an Event about its object: once is chance. */
 export const FAILURES_TOLD = 5;
+/** How often one reconcile may have something new to ask of webhooks. */
+const ADMISSION_ROUNDS_MAX = 100;
+/** An alarm looks again at a reconcile that has waited this long for webhooks: longer than any of their timeouts, in milliseconds. */
+const ADMISSION_WAIT_MS = 60_000;
+
+/** A reconcile that waits for webhooks, or goes on with their answers. */
+interface PendingAdmission extends Submission {
+	controller: string;
+	key: string;
+	failures: number;
+	/** What is still to be answered; undefined when all is. */
+	calls: readonly OutsideCall[] | undefined;
+	isTaken: boolean;
+	rounds: number;
+}
 
 export interface ControllerMetrics {
 	reconciles: number;
@@ -45,6 +62,8 @@ export class ControllerRunner {
 	#reads = 0;
 	/** Keys that have a row in the queue table: when they are due, and how often they have failed in a row. */
 	readonly #rows = new Map<string, { dueMs: number; failures: number }>();
+	/** Reconciles whose writes are to be admitted by webhooks first. */
+	readonly #admissions = new Map<string, PendingAdmission>();
 
 	constructor(server: ResourceServer, controllers: readonly Controller[], act: (controller: string, actions: readonly Action[]) => void) {
 		this.#server = server;
@@ -101,6 +120,7 @@ export class ControllerRunner {
 		for (let budget = RECONCILES_PER_TURN_MAX; this.#pending.size > 0; budget--) {
 			const [entry, work] = this.#pending.entries().next().value as [string, { controller: string; key: string; failures: number }];
 			this.#pending.delete(entry);
+			if (this.#admissions.get(entry)?.calls !== undefined) continue;
 			if (budget <= 0) this.#defer(work.controller, work.key, this.#server.ports.nowMs(), work.failures);
 			else if (!this.#pauses(entry, work)) this.#reconcile(work);
 		}
@@ -125,6 +145,36 @@ export class ControllerRunner {
 		return next;
 	}
 
+	/** What reconciles have to ask of webhooks: each is told once, and `answered` goes on with it. */
+	takeCalls(): { entry: string; calls: readonly OutsideCall[] }[] {
+		const taken: { entry: string; calls: readonly OutsideCall[] }[] = [];
+		for (const [entry, pending] of this.#admissions) {
+			if (pending.calls === undefined || pending.isTaken) continue;
+			pending.isTaken = true;
+			taken.push({ entry, calls: pending.calls });
+		}
+		return taken;
+	}
+
+	/** Queues a key again whose questions are answered. */
+	answered(entry: string, outcomes: readonly CallOutcome[]): void {
+		const pending = this.#admissions.get(entry);
+		if (pending === undefined) return;
+		pending.outcomes.push(...outcomes);
+		pending.calls = undefined;
+		this.#pending.set(entry, { controller: pending.controller, key: pending.key, failures: pending.failures });
+	}
+
+	/** Puts a key off until its writes are admitted. Its row brings it back should this object not live to hear the answers. False when it has asked too often. */
+	#awaitCalls(name: string, key: string, failures: number, attempt: AskingAttempt, calls: readonly OutsideCall[]): boolean {
+		const entry = id(name, key);
+		const { outcomes = [], rounds = 0 } = this.#admissions.get(entry) ?? {};
+		if (rounds >= ADMISSION_ROUNDS_MAX) return false;
+		this.#admissions.set(entry, { controller: name, key, failures, draws: attempt.draws(), outcomes, calls, isTaken: false, rounds: rounds + 1 });
+		this.#defer(name, key, this.#server.ports.nowMs() + ADMISSION_WAIT_MS, failures);
+		return true;
+	}
+
 	#reconcile({ controller: name, key, failures }: { controller: string; key: string; failures: number }): void {
 		const controller = this.#controllers.get(name);
 		if (controller === undefined) return this.#forget(name, key);
@@ -133,14 +183,18 @@ export class ControllerRunner {
 		metrics.reconciles++;
 		const mark = this.#server.committedCount();
 		this.#reads = 0;
+		const attempt = new AskingAttempt(this.#server.ports, this.#admissions.get(id(name, key)));
 		try {
-			const { result, refused } = this.#decide(controller, key);
+			const { result, refused } = this.#decide(controller, key, attempt);
+			this.#admissions.delete(id(name, key));
 			if (refused) metrics.failures++;
 			countReconcile(name, refused ? "refused" : "success");
 			if (refused) this.#retry(name, key, failures, result.requeueAfterMs);
 			else if (result.requeueAfterMs === undefined) this.#forget(name, key);
 			else this.#defer(name, key, this.#server.ports.nowMs() + result.requeueAfterMs, 0);
 		} catch (error) {
+			if (error instanceof CallsNeeded && this.#awaitCalls(name, key, failures, attempt, error.calls)) return;
+			this.#admissions.delete(id(name, key));
 			metrics.failures++;
 			countReconcile(name, "error");
 			this.#server.ports.logError(`controller ${name} failed on ${key} (failure ${failures + 1})`, error);
@@ -152,18 +206,22 @@ export class ControllerRunner {
 	}
 
 	/** Reads, decides and writes in one transaction; when a creation is refused, once more by a controller that can live with it. */
-	#decide(controller: Controller, key: string): { result: ReconcileResult; refused: boolean } {
+	#decide(controller: Controller, key: string, attempt: AskingAttempt): { result: ReconcileResult; refused: boolean } {
 		try {
-			return { result: this.#attempt(controller, key), refused: false };
+			return { result: this.#attempt(controller, key, attempt), refused: false };
 		} catch (error) {
 			if (!(error instanceof CreationRefused) || !controller.hearsRefusals) throw error;
-			return { result: this.#attempt(controller, key, { created: error.created, message: error.message }), refused: true };
+			return { result: this.#attempt(controller, key, attempt.again(), { created: error.created, message: error.message }), refused: true };
 		}
 	}
 
-	#attempt(controller: Controller, key: string, refusal?: Refusal): ReconcileResult {
+	#attempt(controller: Controller, key: string, attempt: AskingAttempt, refusal?: Refusal): ReconcileResult {
+		return this.#server.trying(attempt, () => this.#decideAndAct(controller, key, { ...this.#context(attempt), ...(refusal ? { refusal } : {}) }));
+	}
+
+	#decideAndAct(controller: Controller, key: string, context: ReconcileContext): ReconcileResult {
 		return this.#server.transaction(() => {
-			const found = controller.reconcile(key, this.#view, { ...this.#context(), ...(refusal ? { refusal } : {}) });
+			const found = controller.reconcile(key, this.#view, context);
 			this.#act(controller.name, found.actions);
 			return found;
 		});
@@ -206,9 +264,9 @@ export class ControllerRunner {
 		return true;
 	}
 
-	#context(): ReconcileContext {
-		const { ports, namespace } = this.#server;
-		return { nowMs: ports.nowMs(), namespace, random: () => ports.random(), suffix: (length) => this.#server.suffix(length) };
+	#context(attempt: AskingAttempt): ReconcileContext {
+		const { namespace } = this.#server;
+		return { nowMs: attempt.nowMs(), namespace, random: () => attempt.random(), suffix: (length) => this.#server.suffix(length) };
 	}
 
 	#defer(controller: string, key: string, dueMs: number, failures: number): void {

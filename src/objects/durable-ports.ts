@@ -7,6 +7,7 @@ import { DurableSql } from "./durable-sql.ts";
 import { Envelope } from "./envelope.ts";
 import { keyringOf } from "./keyring.ts";
 import { logFault } from "./log.ts";
+import { makeCalls } from "./outside/make-calls.ts";
 import type { CorePorts, Delivery } from "./ports.ts";
 
 /** The internal method through which the objects of a cluster reach each other. */
@@ -35,6 +36,7 @@ export function durablePorts(ctx: DurableObjectState, env: WorkerEnv, cluster: s
 		random: () => crypto.getRandomValues(new Uint32Array(1))[0]! / 2 ** 32,
 		uuid: () => crypto.randomUUID(),
 		deliver: (to, delivery) => receiverOf(env, cluster, to).deliver(delivery),
+		callOutside: (calls) => makeCalls(env, cluster, calls),
 		setAlarm: (atMs) => {
 			ctx.waitUntil(ctx.storage.setAlarm(atMs));
 		},

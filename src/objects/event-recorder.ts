@@ -36,6 +36,8 @@ export function recordEvent(server: ResourceServer, told: RecordedEvent): void {
 		subresource: "",
 		dryRun: false,
 		addWarning: () => {},
+		// An Event tells of what has happened: nobody is asked whether it may.
+		webhooksAsked: true,
 	};
 	const old = server.store.get<Event>(EVENTS, name);
 	if (old === undefined) createObject(server, kind, newEvent(server, name, recorded), options);

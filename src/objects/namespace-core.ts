@@ -1,12 +1,13 @@
 /** The Namespace object, portable: every namespaced object of one namespace, and the loops over them. */
-import type { AdmissionView } from "../core/admission/admission.ts";
+import type { Submission } from "../core/admission/outside-call.ts";
+import { MUTATING_CONFIGURATIONS, VALIDATING_CONFIGURATIONS, webhookSource } from "../core/admission/webhooks/webhook-set.ts";
 import type { ApiRequest, ApiResponse } from "../core/api/request.ts";
 import type { Allocation, AllocationRequest, KindRegistry } from "../core/kinds/define-kind.ts";
 import type { KubeObject } from "../core/meta/object.ts";
 import type { AdmissionConfiguration } from "../core/admission/configuration.ts";
 import { existingPodWarnings } from "../core/admission/pod-security/existing-pods.ts";
 import type { LevelVersion } from "../core/admission/pod-security/policy.ts";
-import type { Namespace, Pod, PriorityClass } from "../core/schema/kubernetes.d.ts";
+import type { MutatingWebhookConfiguration, Namespace, Pod, PriorityClass, ValidatingWebhookConfiguration } from "../core/schema/kubernetes.d.ts";
 import type { Schema } from "../core/schema/types.ts";
 import { namespaceControllers } from "../core/controllers/registry.ts";
 import { systemServiceIn } from "../core/controllers/system-service-controller.ts";
@@ -23,8 +24,7 @@ import { NodeReplicaStore } from "./node-replica.ts";
 import { DefinitionReplica, type DefinitionSet } from "./custom-definitions.ts";
 import type { CorePorts, Delivery } from "./ports.ts";
 import { ResourceCore } from "./resource-core.ts";
-import { AllocationNeeded } from "./resource-server.ts";
-import { dispatch } from "./verbs/dispatch.ts";
+import { AllocationNeeded, type ResourceServerOptions } from "./resource-server.ts";
 
 export interface NamespacePorts extends CorePorts {
 	admission: AdmissionConfiguration;
@@ -98,16 +98,18 @@ export class NamespaceCore {
 		await this.#fetching;
 	}
 
-	/** Serves a request. Throws a StatusError for what the client did wrong. Call `settle` afterwards. */
-	async serve(request: ApiRequest, authorized: boolean): Promise<ApiResponse> {
+	/**
+	 * Serves a request. Throws a StatusError for what the client did wrong, and SubmissionNeeded for what must be admitted by
+	 * other machines first. Call `settle` afterwards.
+	 */
+	async serve(request: ApiRequest, authorized: boolean, submission?: Submission): Promise<ApiResponse> {
 		await this.ready();
 		if (!authorized) this.authorize(request);
-		if (request.verb === "get") return dispatch(this.core.server, request);
 		let allocation: Allocation | undefined;
 		for (let tries = 1; ; tries++) {
 			try {
 				this.core.server.allocation = allocation;
-				const { followUps: _, ...response } = this.core.turn(() => dispatch(this.core.server, request));
+				const { followUps: _, ...response } = this.core.request(request, submission);
 				return response;
 			} catch (error) {
 				if (!(error instanceof AllocationNeeded) || tries >= ALLOCATION_TRIES) throw error;
@@ -256,8 +258,13 @@ export class NamespaceCore {
 		return namespace === undefined ? undefined : namespace.metadata.deletionTimestamp ? "Terminating" : "Active";
 	}
 
-	#admissionView(): AdmissionView {
+	#admissionView(): ResourceServerOptions["admission"] {
 		return {
+			webhooks: webhookSource(
+				() => this.#config?.version,
+				() => (this.#config?.objects[MUTATING_CONFIGURATIONS] ?? []) as MutatingWebhookConfiguration[],
+				() => (this.#config?.objects[VALIDATING_CONFIGURATIONS] ?? []) as ValidatingWebhookConfiguration[],
+			),
 			get: (resource, name) => this.core.server.store.get(resource, name),
 			list: (resource) => this.core.server.store.list(resource),
 			namespaceObject: () => this.#namespaceObject() ?? null,

@@ -73,7 +73,7 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 	}
 
 	override async fetch(http: Request): Promise<Response> {
-		const request = await requestOf(http);
+		const { request, submission } = await requestOf(http);
 		const authorized = http.headers.get(AUTHORIZED_HEADER) === "1";
 		try {
 			await this.#core.ready();
@@ -81,9 +81,9 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 				if (!authorized) this.#core.authorize(request);
 				return request.verb === "list" ? streamList(this.#core.core, http, request) : openWatch(this.ctx, this.#core.core, request);
 			}
-			if (request.verb === "get") return answer(await this.#core.serve(request, authorized));
+			if (request.verb === "get") return answer(await this.#core.serve(request, authorized, submission));
 			await this.#commitGate.pass();
-			const response = await this.#core.serve(request, authorized);
+			const response = await this.#core.serve(request, authorized, submission);
 			this.#settle();
 			return answer(response);
 		} catch (error) {

@@ -27,6 +27,7 @@ function newNode() {
 		random: () => 0,
 		uuid: () => "",
 		deliver: async (_to: unknown, { messages }: { messages: MessageBody[] }) => void sent.push(...messages),
+		callOutside: async () => [],
 		setAlarm: () => {},
 		logError: () => {},
 	};

@@ -1,4 +1,5 @@
 /** What the portable cores of the Durable Objects stand on: a Durable Object gives the real things, the simulator its own. */
+import type { CallOutcome, OutsideCall } from "../core/admission/outside-call.ts";
 import type { MessageBody, ObjectAddress } from "../core/protocol/messages.ts";
 import type { Seal } from "../store/seal.ts";
 import type { Sql } from "../store/sql.ts";
@@ -21,6 +22,8 @@ export interface CorePorts {
 	uuid(): string;
 	/** Resolves once the receiver has it durably. */
 	deliver(to: ObjectAddress, delivery: Delivery): Promise<void>;
+	/** Asks webhooks. Never rejects. */
+	callOutside(calls: readonly OutsideCall[]): Promise<CallOutcome[]>;
 	/** Wakes the object no later than `atMs`. */
 	setAlarm(atMs: number): void;
 	/** An internal fault, with its cause. */

@@ -2,17 +2,21 @@
  * What the Namespace and the Cluster object have in common: an API server over a store, controllers that run in the turn
  * of each write, an outbox, watches and one alarm. Portable; the Durable Object classes are thin shells around it.
  */
+import { CallsNeeded, type OutsideCall, type Submission, SubmissionNeeded } from "../core/admission/outside-call.ts";
+import type { ApiRequest } from "../core/api/request.ts";
 import type { Action, Controller } from "../core/controllers/controller.ts";
 import type { ObjectAddress } from "../core/protocol/messages.ts";
 import { COMPACTION_SLACK_MS, LOG_ENTRIES_MAX, LOG_RETENTION_MS } from "../store/change-log.ts";
 import { momentOf } from "../store/revision-clock.ts";
 import { Alarm } from "./alarm.ts";
 import { Actor } from "./actions.ts";
+import { AskingAttempt } from "./attempt.ts";
 import { ControllerRunner } from "./controller-runner.ts";
 import { EVENT_TTL_MS } from "./event-recorder.ts";
 import { Outbox } from "./outbox.ts";
 import type { CorePorts } from "./ports.ts";
 import { type CommittedChange, ResourceServer, type ResourceServerOptions } from "./resource-server.ts";
+import { dispatch, type DispatchedResponse } from "./verbs/dispatch.ts";
 import { WatchHub } from "./watch-hub.ts";
 
 /** Events removed in one turn at most. */
@@ -57,6 +61,17 @@ export class ResourceCore {
 		if (this.server.store.needsResealing) this.#resealDueMs = this.#ports.nowMs();
 	}
 
+	/** Serves one authorised request. Throws SubmissionNeeded when other machines are to be asked first. */
+	request(request: ApiRequest, submission?: Submission): DispatchedResponse {
+		const attempt = new AskingAttempt(this.#ports, submission);
+		try {
+			const serve = () => this.server.trying(attempt, () => dispatch(this.server, request));
+			return request.verb === "get" ? serve() : this.turn(serve);
+		} catch (error) {
+			throw error instanceof CallsNeeded ? new SubmissionNeeded(error.calls, attempt.draws()) : error;
+		}
+	}
+
 	/** Does `work` and all that follows from it: reconciles, watch events. Messages leave by `settle`. */
 	turn<T>(work: () => T): T {
 		try {
@@ -71,11 +86,18 @@ export class ResourceCore {
 		this.turn(() => this.actor.act(controller, actions));
 	}
 
-	/** Sends what waits in the outbox and sets the alarm for what is due later. Call after each turn. */
+	/** Sends what waits in the outbox, asks what webhooks are to be asked, and sets the alarm for what is due later. Call after each turn. */
 	async settle(): Promise<void> {
 		this.arm();
-		await this.outbox.flush();
+		await Promise.all([this.outbox.flush(), ...this.runner.takeCalls().map(({ entry, calls }) => this.#admit(entry, calls))]);
 		this.arm();
+	}
+
+	/** Asks webhooks about what a controller wants to write, and goes on with their answers. */
+	async #admit(entry: string, calls: readonly OutsideCall[]): Promise<void> {
+		const outcomes = await this.#ports.callOutside(calls);
+		this.turn(() => this.runner.answered(entry, outcomes));
+		await this.settle();
 	}
 
 	/** The alarm's work. */

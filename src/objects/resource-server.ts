@@ -6,13 +6,14 @@ import type { AdmissionView } from "../core/admission/admission.ts";
 import type { UserInfo } from "../core/api/request.ts";
 import type { ObjectChange } from "../core/controllers/controller.ts";
 import type { Allocation, AllocationRequest, HookContext, KindDefinition, KindRegistry } from "../core/kinds/define-kind.ts";
-import { resourceOf } from "../core/kinds/define-kind.ts";
+import { apiVersionOf, resourceOf } from "../core/kinds/define-kind.ts";
 import type { KubeObject, ResourceName } from "../core/meta/object.ts";
 import { suffixFrom } from "../core/meta/names.ts";
 import type { Schema } from "../core/schema/types.ts";
 import { Store, type Summary } from "../store/store.ts";
 import type { Authorizer } from "./authorizer.ts";
 import { EventCorrelator } from "./event-correlator.ts";
+import { Attempt } from "./attempt.ts";
 import type { CorePorts } from "./ports.ts";
 
 /** A committed change, with what watches and controllers need of it. */
@@ -51,7 +52,8 @@ export interface ResourceServerOptions {
 	schema: Schema;
 	/** "" in the Cluster object. */
 	namespace: string;
-	admission: AdmissionView;
+	/** What admission reads of this object; the rest of its view is the server's own. */
+	admission: Omit<AdmissionView, "ask" | "kinds" | "schema" | "convert">;
 	authorizer: Authorizer;
 	/** Runs after every commit, inside its transaction, and may commit more. */
 	afterCommit?(server: ResourceServer, kind: KindDefinition, old: KubeObject | undefined, next: KubeObject | undefined): void;
@@ -72,6 +74,8 @@ export class ResourceServer {
 	/** Got for the write that is being tried again. */
 	allocation: Allocation | undefined;
 	readonly #afterCommit: NonNullable<ResourceServerOptions["afterCommit"]>;
+	/** The write that is under way. */
+	attempt: Attempt;
 	#committed: CommittedChange[] = [];
 
 	constructor(options: ResourceServerOptions) {
@@ -79,7 +83,15 @@ export class ResourceServer {
 		this.kinds = options.kinds;
 		this.schema = options.schema;
 		this.namespace = options.namespace;
-		this.admission = options.admission;
+		this.attempt = new Attempt(options.ports);
+		this.admission = {
+			...options.admission,
+			webhooks: () => (this.attempt.asksWebhooks ? options.admission.webhooks() : undefined),
+			ask: (questions) => this.attempt.ask(questions),
+			kinds: options.kinds,
+			schema: options.schema,
+			convert: (object, to) => (to.present ? to.present(object) : { ...object, apiVersion: apiVersionOf(to) }),
+		};
 		this.authorizer = options.authorizer;
 		this.replicas = options.replicas ?? {};
 		const sealed = options.kinds.all().filter((kind) => kind.encrypted);
@@ -104,15 +116,26 @@ export class ResourceServer {
 	}
 
 	hookContext(user: UserInfo): HookContext {
-		return { nowMs: this.ports.nowMs(), suffix: (length) => this.suffix(length), user };
+		return { nowMs: this.attempt.nowMs(), suffix: (length) => this.suffix(length), user };
 	}
 
 	suffix(length: number): string {
-		return suffixFrom(() => this.ports.random())(length);
+		return suffixFrom(() => this.attempt.random())(length);
 	}
 
 	nowIso(): string {
-		return `${new Date(this.ports.nowMs()).toISOString().slice(0, 19)}Z`;
+		return `${new Date(this.attempt.nowMs()).toISOString().slice(0, 19)}Z`;
+	}
+
+	/** Runs `work` as one try of a write: it draws, and asks, through `attempt`. */
+	trying<T>(attempt: Attempt, work: () => T): T {
+		const outer = this.attempt;
+		this.attempt = attempt;
+		try {
+			return work();
+		} finally {
+			this.attempt = outer;
+		}
 	}
 
 	/** Runs `work` so that it leaves everything or nothing. */

@@ -3,6 +3,8 @@
  *
  *   POST https://object/api     one API request: REQUEST_HEADER holds the ApiRequest without its body, the HTTP body is the
  *                               object's JSON. Answers JSON (a streamed one for lists); warnings in WARNINGS_HEADER.
+ *                               With CALLS_HEADER the answer is a CallsWanted instead: the front door makes the calls and
+ *                               sends the request again with SUBMISSION_HEADER, its HTTP body now a Resubmission.
  *   GET  https://object/watch   Upgrade: websocket, REQUEST_HEADER. 101, or a Status. Each text message holds one or more
  *                               lines, each a watch event `{"type":...,"object":{...}}`. Close code WATCH_EXPIRED_CODE: 410.
  *                               The first message comes at once: the initial state or what was missed; a bare newline for
@@ -11,6 +13,7 @@
  *
  * Every fetch carries CLUSTER_HEADER.
  */
+import type { Draws, OutsideCall, Submission } from "../core/admission/outside-call.ts";
 import type { ApiRequest, UserInfo } from "../core/api/request.ts";
 import type { Status } from "../core/errors/status-error.ts";
 import type { AgentCommand, JoinRequest, PollRequest, PollResponse } from "../core/protocol/agent-protocol.ts";
@@ -29,6 +32,10 @@ export const AUTHORIZED_HEADER = "x-petrel-authorized";
 export const AT_LEAST_HEADER = "x-petrel-at-least";
 /** With AT_LEAST_HEADER: answer 304 when nothing of the collection changed since this version. */
 export const IF_CHANGED_SINCE_HEADER = "x-petrel-if-changed-since";
+/** "1" in an answer: other machines are to be asked first. */
+export const CALLS_HEADER = "x-petrel-calls";
+/** "1": the HTTP body is a Resubmission. */
+export const SUBMISSION_HEADER = "x-petrel-submission";
 /** In an answer: a JSON array of warning texts, non-ASCII escaped. */
 export const WARNINGS_HEADER = "x-petrel-warnings";
 /** A PollRequest as JSON, non-ASCII escaped. */
@@ -47,6 +54,19 @@ export const WATCH_EXPIRED_CODE = 4410;
 export const CLIENT_GONE_CODE = 1001;
 /** The front door closes a held poll's socket with this when the agent has said nothing for POLL_SILENCE_MS. */
 export const AGENT_SILENT_CODE = 4408;
+
+/** What must be asked of other machines before a request can be served. */
+export interface CallsWanted {
+	draws: Draws;
+	calls: readonly OutsideCall[];
+}
+
+/** A request again, with what was answered. */
+export interface Resubmission {
+	/** The request's own body. */
+	body: string;
+	submission: Submission;
+}
 
 export type Refusal = { ok: false; status: Status };
 

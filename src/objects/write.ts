@@ -1,5 +1,5 @@
 /** The write path that verbs and controllers share: what rest.BeforeCreate, BeforeUpdate and BeforeDelete do upstream, then the commit. */
-import { admit, type FollowUp } from "../core/admission/admission.ts";
+import { type AdmissionOperation, type AdmissionRequest, admitMutating, admitValidating, type FollowUp, newReinvocation } from "../core/admission/admission.ts";
 import { recordUpdate } from "../core/apply/managed-fields.ts";
 import type { UserInfo } from "../core/api/request.ts";
 import type { FieldError } from "../core/errors/field-error.ts";
@@ -26,6 +26,8 @@ export interface WriteOptions {
 	followUp?(question: FollowUp): void;
 	/** Server-side apply has set managedFields already. */
 	applied?: boolean;
+	/** The webhooks have been asked about the request that this write belongs to. */
+	webhooksAsked?: boolean;
 }
 
 const groupResourceOf = (kind: KindDefinition) => ({ group: kind.group, resource: kind.plural });
@@ -42,17 +44,60 @@ function allocate(server: ResourceServer, kind: KindDefinition, object: KubeObje
 	kind.applyAllocation?.(object, server.allocation);
 }
 
-function fillSystemFields(server: ResourceServer, kind: KindDefinition, object: KubeObject): void {
+/** What a webhook is told of a write: the object, and who does what with which options. */
+function admissionOf(
+	server: ResourceServer,
+	kind: KindDefinition,
+	operation: AdmissionOperation,
+	{ object, old }: { object: KubeObject; old: KubeObject | undefined },
+	options: WriteOptions | RemovalOptions,
+): AdmissionRequest {
+	const { user, dryRun } = options;
+	const isWrite = "manager" in options;
+	return {
+		operation,
+		kind,
+		subresource: isWrite ? options.subresource : "",
+		object,
+		old,
+		name: object.metadata.name ?? "",
+		namespace: server.namespace,
+		user,
+		dryRun,
+		addWarning: options.addWarning ?? (() => {}),
+		followUp: (question) => ("followUp" in options ? options.followUp?.(question) : undefined),
+		ctx: server.hookContext(user),
+		reinvocation: newReinvocation(),
+		options: optionsObject(operation, options),
+		...(options.webhooksAsked ? { webhooksAsked: true } : {}),
+	};
+}
+
+const OPTION_KINDS: Readonly<Record<string, string>> = { CREATE: "CreateOptions", UPDATE: "UpdateOptions", DELETE: "DeleteOptions" };
+
+/** The request's options as the object that upstream makes of them. */
+function optionsObject(operation: AdmissionOperation, options: WriteOptions | RemovalOptions): Record<string, unknown> {
+	const given =
+		"manager" in options
+			? { fieldManager: options.manager }
+			: { gracePeriodSeconds: options.gracePeriodSeconds, preconditions: options.preconditions, propagationPolicy: options.propagation };
+	return { kind: OPTION_KINDS[operation], apiVersion: "meta.k8s.io/v1", ...given, ...(options.dryRun ? { dryRun: ["All"] } : {}) };
+}
+
+/** What only the server says of a new object. */
+function clearSystemFields(server: ResourceServer, kind: KindDefinition, object: KubeObject): void {
 	const meta = object.metadata;
-	if (meta.resourceVersion) throw badRequest("resourceVersion should not be set on objects to be created");
 	if (kind.scope === "Namespaced") meta.namespace = server.namespace;
+	for (const field of ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"] as const) delete meta[field];
+}
+
+/** Once no plugin changes the object any more. */
+function fillSystemFields(server: ResourceServer, kind: KindDefinition, object: KubeObject): void {
+	clearSystemFields(server, kind, object);
+	const meta = object.metadata;
 	if (!meta.name && meta.generateName) meta.name = freeName(server, kind, meta.generateName);
-	meta.uid = server.ports.uuid();
+	meta.uid = server.attempt.uuid();
 	meta.creationTimestamp = server.nowIso();
-	delete meta.deletionTimestamp;
-	delete meta.deletionGracePeriodSeconds;
-	delete meta.selfLink;
-	delete meta.generation;
 }
 
 function freeName(server: ResourceServer, kind: KindDefinition, prefix: string): string {
@@ -62,35 +107,24 @@ function freeName(server: ResourceServer, kind: KindDefinition, prefix: string):
 	}
 }
 
-/** Creates `object` (decoded, with schema defaults; it is changed in place) and returns it as stored. */
-export function createObject(server: ResourceServer, kind: KindDefinition, object: KubeObject, options: WriteOptions): KubeObject {
-	const ctx = server.hookContext(options.user);
-	fillSystemFields(server, kind, object);
-	kind.defaults?.(object);
+/** Creates `given` (decoded, with schema defaults; it is changed in place) and returns it as stored. */
+export function createObject(server: ResourceServer, kind: KindDefinition, given: KubeObject, options: WriteOptions): KubeObject {
+	if (given.metadata.resourceVersion) throw badRequest("resourceVersion should not be set on objects to be created");
+	clearSystemFields(server, kind, given);
+	kind.defaults?.(given);
 	// As upstream: what admission and the server fill in from here on (tokens' volumes, status, addresses) is nobody's field.
-	if (!options.applied) trackFields(server, kind, undefined, object, options);
-	admit(
-		{
-			operation: "CREATE",
-			kind,
-			subresource: "",
-			object,
-			old: undefined,
-			namespace: server.namespace,
-			user: options.user,
-			dryRun: options.dryRun,
-			addWarning: options.addWarning,
-			followUp: (question) => options.followUp?.(question),
-			ctx,
-		},
-		server.admission,
-	);
+	if (!options.applied) trackFields(server, kind, undefined, given, options);
+	const admission = admissionOf(server, kind, "CREATE", { object: given, old: undefined }, { ...options, subresource: "" });
+	admitMutating(admission, server.admission);
+	const { object, ctx } = admission;
+	fillSystemFields(server, kind, object);
 	kind.prepareCreate?.(object, ctx);
 	kind.defaults?.(object);
 	refuseInvalid(kind, object, [
 		...validateObjectMeta(object.metadata, { namespaced: kind.scope === "Namespaced", nameRule: kind.nameRule ?? "subdomain" }),
 		...kind.validate(object),
 	]);
+	admitValidating(admission, server.admission);
 	server.authorizer.checkGrant(options.user, resourceOf(kind), object);
 	if (server.store.getText(resourceOf(kind), object.metadata.name ?? "") !== undefined) throw alreadyExists(groupResourceOf(kind), object.metadata.name ?? "");
 	allocate(server, kind, object, undefined, options.dryRun);
@@ -155,37 +189,28 @@ function unchanged(next: KubeObject, old: KubeObject): boolean {
 const isFree = (kind: KindDefinition, object: KubeObject): boolean => (object.metadata.finalizers ?? []).length === 0 && !kind.holdsDeletion?.(object);
 
 /**
- * Replaces `old` by `next` (decoded; it is changed in place) and returns the object as stored. An update that changes
+ * Replaces `old` by `given` (decoded; it is changed in place) and returns the object as stored. An update that changes
  * nothing writes nothing; one that takes the last finalizer of an object being deleted removes it.
  */
-export function updateObject(server: ResourceServer, kind: KindDefinition, next: KubeObject, old: KubeObject, options: WriteOptions): KubeObject {
-	checkPreconditions(kind, next, old);
-	keepSystemFields(next, old);
-	kind.defaults?.(next);
-	const ctx = server.hookContext(options.user);
-	const errors = prepareUpdate(server, kind, next, old, options);
-	admit(
-		{
-			operation: "UPDATE",
-			kind,
-			subresource: options.subresource,
-			object: next,
-			old,
-			namespace: server.namespace,
-			user: options.user,
-			dryRun: options.dryRun,
-			addWarning: options.addWarning,
-			followUp: (question) => options.followUp?.(question),
-			ctx,
-		},
-		server.admission,
-	);
+export function updateObject(server: ResourceServer, kind: KindDefinition, given: KubeObject, old: KubeObject, options: WriteOptions): KubeObject {
+	checkPreconditions(kind, given, old);
+	keepSystemFields(given, old);
+	kind.defaults?.(given);
+	let errors = prepareUpdate(server, kind, given, old, options);
+	if (!options.applied) trackFields(server, kind, old, given, options);
+	const admission = admissionOf(server, kind, "UPDATE", { object: given, old }, options);
+	admitMutating(admission, server.admission);
+	const { object: next } = admission;
+	if (next !== given) {
+		keepSystemFields(next, old);
+		errors = prepareUpdate(server, kind, next, old, options);
+	}
 	errors.push(...validateObjectMetaUpdate(next.metadata, old.metadata));
 	if (options.subresource === "" || options.subresource === "scale") errors.push(...kind.validate(next, old), ...(kind.validateUpdate?.(next, old) ?? []));
 	refuseInvalid(kind, next, errors);
+	admitValidating(admission, server.admission);
 	if (options.subresource === "") server.authorizer.checkGrant(options.user, resourceOf(kind), next, old);
 	if (options.subresource === "") allocate(server, kind, next, old, options.dryRun);
-	if (!options.applied) trackFields(server, kind, old, next, options);
 	for (const warning of kind.warnings?.(next, old) ?? []) options.addWarning(warning);
 	if (unchanged(next, old)) return old;
 	if (options.dryRun) return next;
@@ -200,6 +225,9 @@ export interface RemovalOptions {
 	gracePeriodSeconds?: number;
 	propagation?: "Foreground" | "Background" | "Orphan";
 	preconditions?: { uid?: string; resourceVersion?: string };
+	addWarning?(text: string): void;
+	/** The webhooks have been asked about the request that this deletion belongs to. */
+	webhooksAsked?: boolean;
 }
 
 function deletionFinalizers(kind: KindDefinition, object: KubeObject, propagation: RemovalOptions["propagation"]): string[] {
@@ -230,22 +258,9 @@ export function deleteObject(
 	options: RemovalOptions,
 ): { object: KubeObject; removed: boolean } {
 	checkDeletePreconditions(kind, object, options.preconditions);
-	admit(
-		{
-			operation: "DELETE",
-			kind,
-			subresource: "",
-			object,
-			old: object,
-			namespace: server.namespace,
-			user: options.user,
-			dryRun: options.dryRun,
-			addWarning: () => {},
-			followUp: () => {},
-			ctx: server.hookContext(options.user),
-		},
-		server.admission,
-	);
+	const admission = admissionOf(server, kind, "DELETE", { object, old: object }, options);
+	admitMutating(admission, server.admission);
+	admitValidating(admission, server.admission);
 	const next = markDeleted(server, kind, object, options);
 	if ((next.metadata.deletionGracePeriodSeconds ?? 0) === 0 && isFree(kind, next))
 		return { object: options.dryRun ? next : server.remove(kind, next), removed: true };

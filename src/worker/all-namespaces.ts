@@ -12,7 +12,7 @@ import { RESUME_OVERLAP_MS, revisionAt } from "../store/revision-clock.ts";
 import { AT_LEAST_HEADER, AUTHORIZED_HEADER, IF_CHANGED_SINCE_HEADER } from "../objects/rpc.ts";
 import { type ListPart, mergeParts, parseListPart } from "./list-part.ts";
 import { callObject } from "./object-call.ts";
-import { inParallel } from "./parallel.ts";
+import { inParallel } from "../objects/parallel.ts";
 
 /** Namespace objects asked at the same time. */
 const FAN_OUT = 32;

@@ -10,7 +10,7 @@ import { kindsFor } from "./cluster-kinds.ts";
 import { serveSession } from "./connect-routes.ts";
 import { type FrontDoor, userAgentName } from "./front-door.ts";
 import { negotiate, wantsPretty } from "./negotiate.ts";
-import { callObject, ownerOf } from "./object-call.ts";
+import { callAdmitted } from "./object-call.ts";
 import { serveProxy } from "./proxy-routes.ts";
 import { parseQuery } from "./query.ts";
 import { includeObjectOf } from "./represent.ts";
@@ -45,7 +45,7 @@ async function serveObject(c: FrontDoor, path: ResourcePath, kind: KindDefinitio
 	const across = kind?.scope === "Namespaced" && request.namespace === "";
 	if (kind && request.verb === "watch") return serveWatch(c, request, options, across);
 	const cluster = c.get("cluster");
-	const response = across ? await listAllNamespaces(c.env, cluster, request, kind) : await callObject(ownerOf(c.env, cluster, request), cluster, request);
+	const response = across ? await listAllNamespaces(c.env, cluster, request, kind) : await callAdmitted(c.env, cluster, request);
 	return answer(response, options);
 }
 

@@ -1,13 +1,17 @@
 /** One API request to the Durable Object that owns its object. */
+import type { CallOutcome } from "../core/admission/outside-call.ts";
 import type { ApiRequest } from "../core/api/request.ts";
-import { tooManyRequests } from "../core/errors/status-error.ts";
+import { internalFailure, tooManyRequests } from "../core/errors/status-error.ts";
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
 import { clusterObject, namespaceObject, type ObjectStub } from "../objects/addresses.ts";
-import { CLUSTER_HEADER, REQUEST_HEADER } from "../objects/rpc.ts";
+import { makeCalls } from "../objects/outside/make-calls.ts";
+import { CALLS_HEADER, type CallsWanted, CLUSTER_HEADER, REQUEST_HEADER, type Resubmission, SUBMISSION_HEADER } from "../objects/rpc.ts";
 import { jsonHeader } from "./header-text.ts";
 
 const READS: ReadonlySet<string> = new Set(["get", "list", "watch"]);
 const RETRY_AFTER_SECONDS = 1;
+/** How often a request may have something new to ask of webhooks: a round for each mutating one and one for all validating ones, twice. */
+export const ADMISSION_ROUNDS_MAX = 100;
 
 /** The object that owns what the request names. */
 export const ownerOf = (env: WorkerEnv, cluster: string, request: Pick<ApiRequest, "namespace">): ObjectStub =>
@@ -43,4 +47,19 @@ export function callObject(stub: ObjectStub, cluster: string, request: ApiReques
 	const init: RequestInit = { method: "POST", headers: { ...requestHeaders(cluster, request), ...headers } };
 	if (request.body !== "") init.body = request.body;
 	return withRetry(request.verb, () => stub.fetch("https://object/api", init as RequestInit & { cf?: never }) as Promise<Response>);
+}
+
+/** Calls, asks the webhooks that the object wants asked first, and calls again with their answers until there is nothing more to ask. */
+export async function callAdmitted(env: WorkerEnv, cluster: string, request: ApiRequest): Promise<Response> {
+	const stub = ownerOf(env, cluster, request);
+	const outcomes = new Map<string, CallOutcome>();
+	let response = await callObject(stub, cluster, request);
+	for (let round = 1; response.headers.get(CALLS_HEADER) === "1"; round++) {
+		if (round > ADMISSION_ROUNDS_MAX) throw internalFailure("the request changes each time that its webhooks are asked about it");
+		const { draws, calls } = (await response.json()) as CallsWanted;
+		for (const outcome of await makeCalls(env, cluster, calls)) outcomes.set(outcome.key, outcome);
+		const resubmission: Resubmission = { body: request.body, submission: { draws, outcomes: [...outcomes.values()] } };
+		response = await callObject(stub, cluster, { ...request, body: JSON.stringify(resubmission) }, { [SUBMISSION_HEADER]: "1" });
+	}
+	return response;
 }

@@ -13,7 +13,7 @@ import { GROUP_MASTERS, type WorkerEnv } from "../core/protocol/tokens.ts";
 import { clusterObject, namespaceObject } from "../objects/addresses.ts";
 import { AUTHORIZED_HEADER, WATCH_EXPIRED_CODE } from "../objects/rpc.ts";
 import { RESUME_OVERLAP_MS, REVISIONS_PER_MS, revisionAt } from "../store/revision-clock.ts";
-import { inParallel } from "./parallel.ts";
+import { inParallel } from "../objects/parallel.ts";
 import type { Heartbeat } from "./watch.ts";
 import { bookmarkEvent, type EventEncoder, expiredEvent, INITIAL_EVENTS_END, isInitialEnd, parseEvents, versionOf, type WatchEvent } from "./watch-event.ts";
 import { openFeed } from "./watch-feed.ts";

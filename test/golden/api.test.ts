@@ -1,18 +1,21 @@
 /**
  * Requests and answers, as scripts: each file of test/golden/api is a list of steps against a fresh cluster. A step names a
  * request (`do`, kubectl-like: "create pods", "patch deployments/web", "status pods/a"), who asks, what is sent, and what is
- * expected of the answer: the parts that stand there must match; `null` means the field must be absent.
+ * expected of the answer: the parts that stand there must match; `null` means the field must be absent. `webhooks` says what
+ * webhooks answer from this step on, by URL; `asked` which of them the step asks, in order, and parts of what they were sent.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import type { ApiRequest, PatchType } from "../../src/core/api/request.ts";
+import { type CallOutcome, type Submission, SubmissionNeeded } from "../../src/core/admission/outside-call.ts";
+import type { ApiRequest, ApiResponse, PatchType } from "../../src/core/api/request.ts";
 import { StatusError } from "../../src/core/errors/status-error.ts";
 import { builtinKinds } from "../../src/core/kinds/registry.ts";
 import { createCa } from "../../src/cli/certificates.ts";
 import { certificateAuthority } from "../../src/objects/certificate-authority.ts";
 import { START_MS, World } from "../sim/world.ts";
+import { type WebhookAnswer, WebhookAnswers } from "../support/webhook-answers.ts";
 
 interface Step {
 	do: string;
@@ -23,6 +26,8 @@ interface Step {
 	patch?: PatchType;
 	user?: { name: string; groups?: string[] };
 	namespace?: string;
+	webhooks?: Record<string, WebhookAnswer>;
+	asked?: Record<string, unknown>[];
 	expect: { code: number; warnings?: string[]; body?: unknown };
 }
 
@@ -60,11 +65,25 @@ function requestOf(step: Step): ApiRequest {
 	};
 }
 
+/** As the front door: asks webhooks until there is nothing more to ask. */
+async function admitted(world: World, request: ApiRequest): Promise<ApiResponse> {
+	const outcomes: CallOutcome[] = [];
+	for (let submission: Submission | undefined; ; ) {
+		try {
+			if (request.namespace === "") return await world.cluster().serve(request, submission);
+			return await world.namespace(request.namespace).serve(request, false, submission);
+		} catch (error) {
+			if (!(error instanceof SubmissionNeeded)) throw error;
+			outcomes.push(...error.calls.map((call) => world.answerCall(call)));
+			submission = { draws: error.draws, outcomes };
+		}
+	}
+}
+
 async function answerOf(world: World, step: Step): Promise<{ code: number; warnings: string[]; body: unknown }> {
 	const request = requestOf(step);
 	try {
-		const { code, body, warnings } =
-			request.namespace === "" ? await world.cluster().serve(request) : await world.namespace(request.namespace).serve(request, false);
+		const { code, body, warnings } = await admitted(world, request);
 		return { code, warnings, body: JSON.parse(body) };
 	} catch (error) {
 		if (!(error instanceof StatusError)) throw error;
@@ -93,9 +112,14 @@ describe("the API, by scripts", () => {
 			world.cluster();
 			await world.settle({ object: "cluster" });
 			await world.run(1_000);
+			const webhooks = new WebhookAnswers();
+			world.answerCall = webhooks.answer;
 			for (const [i, step] of (parse(readFileSync(join(DIRECTORY, file), "utf8"), { merge: true }) as Step[]).entries()) {
+				for (const [url, said] of Object.entries(step.webhooks ?? {})) webhooks.answers.set(url, said);
+				webhooks.asked.length = 0;
 				const answer = await answerOf(world, step);
 				expect(partOf(answer, step.expect), `step ${i + 1}: ${step.do}`).toEqual(step.expect);
+				if (step.asked) expect(partOf(webhooks.asked, step.asked), `step ${i + 1}: ${step.do}`).toEqual(step.asked);
 			}
 			expect(world.logged).toEqual([]);
 		});

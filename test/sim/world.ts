@@ -4,6 +4,7 @@
  */
 import { type AdmissionConfiguration, DEFAULT_CONFIGURATION } from "../../src/core/admission/configuration.ts";
 import type { CertificateAuthority } from "../../src/core/certificates/certificate.ts";
+import type { CallOutcome, OutsideCall } from "../../src/core/admission/outside-call.ts";
 import type { ApiRequest } from "../../src/core/api/request.ts";
 import { builtinKinds } from "../../src/core/kinds/registry.ts";
 import type { KubeObject } from "../../src/core/meta/object.ts";
@@ -53,6 +54,8 @@ export class World {
 	/** Set before the Cluster object is woken. */
 	authority: CertificateAuthority | undefined;
 	faults: Faults = NO_FAULTS;
+	/** The other machines that webhooks are on. */
+	answerCall: (call: OutsideCall) => CallOutcome = ({ key, uid }) => ({ key, uid, failure: "dial tcp: connection refused" });
 	/** Told when a Node object is thrown out of memory: its agent's poll breaks. */
 	onNodeCrash: (name: string) => void = () => {};
 	readonly #slots = new Map<string, Slot<ClusterCore | NamespaceCore | NodeCore>>();
@@ -182,6 +185,7 @@ export class World {
 			random: () => this.random.next(),
 			uuid: () => `00000000-0000-4000-8000-${String(++this.#uids).padStart(12, "0")}`,
 			deliver: (to, delivery) => this.#deliver(to, delivery, () => slot.generation === generation),
+			callOutside: async (calls) => calls.map((call) => this.answerCall(call)),
 			setAlarm: (atMs) => {
 				slot.alarmMs = atMs;
 				this.timeline.at(atMs, () => this.#ring(address, slot, atMs));

@@ -1,10 +1,12 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { StatusError } from "../errors/status-error.ts";
 import { defineKind, type KindDefinition } from "../kinds/define-kind.ts";
+import { builtinKinds } from "../kinds/registry.ts";
 import type { KubeObject } from "../meta/object.ts";
+import { builtinSchema } from "../schema/builtin-schema.ts";
 import type { LimitRange, LimitRangeItem, Namespace, Pod, PodSpec, PriorityClass, ServiceAccount } from "../schema/kubernetes.d.ts";
 import { DEFAULT_CONFIGURATION } from "./configuration.ts";
-import { type AdmissionOperation, type AdmissionRequest, admit } from "./admission.ts";
+import { type AdmissionOperation, type AdmissionRequest, type AdmissionView, admitMutating, admitValidating, newReinvocation } from "./admission.ts";
 
 const kindOf = (kind: string, plural: string, scope: "Namespaced" | "Cluster" = "Namespaced", group = ""): KindDefinition =>
 	defineKind({ group, version: "v1", kind, plural, singular: kind.toLowerCase(), scope, schema: `core/v1.${kind}`, validate: () => [], columns: [] });
@@ -47,9 +49,11 @@ function run(operation: AdmissionOperation, kind: KindDefinition, object: KubeOb
 		addWarning: () => {},
 		followUp: () => {},
 		ctx: { nowMs: 0, suffix: (length) => "bcdfghjklm".slice(0, length), user },
+		name: object.metadata.name ?? "",
+		reinvocation: newReinvocation(),
 		...more,
 	};
-	admit(request, {
+	const view: AdmissionView = {
 		get: <T extends KubeObject>(resource: string, name: string) => world.objects[resource]?.find((o) => o.metadata.name === name) as T | undefined,
 		list: <T extends KubeObject>(resource: string) => (world.objects[resource] ?? []) as T[],
 		namespaceObject: () => world.namespace,
@@ -57,7 +61,14 @@ function run(operation: AdmissionOperation, kind: KindDefinition, object: KubeOb
 		clusterList: <T extends KubeObject>(resource: string) => (world.objects[resource] ?? []) as T[],
 		allows: (user, { verb, name }) => user.name === "approver" && verb === "approve" && name === "example.com/*",
 		configuration: DEFAULT_CONFIGURATION,
-	});
+		webhooks: () => undefined,
+		ask: () => [],
+		kinds: builtinKinds,
+		schema: builtinSchema,
+		convert: (converted) => converted,
+	};
+	admitMutating(request, view);
+	admitValidating(request, view);
 }
 
 function refusal(action: () => void): StatusError {

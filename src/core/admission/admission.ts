@@ -1,6 +1,6 @@
-/** Runs the admission plugins over a write, in upstream's order: first every change, then every check. */
+/** Runs the admission plugins over a write, in upstream's order: every change before the object is validated, every check after. */
 import { resourceOf } from "../kinds/define-kind.ts";
-import type { AdmissionPlugin, AdmissionRequest, AdmissionView } from "./plugin.ts";
+import type { AdmissionPlugin, AdmissionRequest, AdmissionView, Reinvocation } from "./plugin.ts";
 import { certificateApproval } from "./plugins/certificate-approval.ts";
 import { certificateSigning } from "./plugins/certificate-signing.ts";
 import { certificateSubjectRestriction } from "./plugins/certificate-subject-restriction.ts";
@@ -8,6 +8,7 @@ import { defaultIngressClass } from "./plugins/default-ingress-class.ts";
 import { defaultStorageClass } from "./plugins/default-storage-class.ts";
 import { defaultTolerationSeconds } from "./plugins/default-toleration-seconds.ts";
 import { limitRanger } from "./plugins/limit-ranger.ts";
+import { mutatingAdmissionWebhook } from "./plugins/mutating-admission-webhook.ts";
 import { namespaceLifecycle } from "./plugins/namespace-lifecycle.ts";
 import { nodeRestriction } from "./plugins/node-restriction.ts";
 import { persistentVolumeClaimResize } from "./plugins/persistent-volume-claim-resize.ts";
@@ -18,8 +19,9 @@ import { runtimeClass } from "./plugins/runtime-class.ts";
 import { serviceAccount } from "./plugins/service-account.ts";
 import { storageObjectInUseProtection } from "./plugins/storage-object-in-use-protection.ts";
 import { taintNodesByCondition } from "./plugins/taint-nodes-by-condition.ts";
+import { validatingAdmissionWebhook } from "./plugins/validating-admission-webhook.ts";
 
-export type { AdmissionOperation, AdmissionPlugin, AdmissionRequest, AdmissionView, FollowUp } from "./plugin.ts";
+export type { AdmissionOperation, AdmissionPlugin, AdmissionRequest, AdmissionView, FollowUp, Reinvocation } from "./plugin.ts";
 
 /** The order of kube-apiserver's AllOrderedPlugins, of those that are on by default. */
 const PLUGINS: readonly AdmissionPlugin[] = [
@@ -39,6 +41,8 @@ const PLUGINS: readonly AdmissionPlugin[] = [
 	certificateSigning,
 	certificateSubjectRestriction,
 	defaultIngressClass,
+	mutatingAdmissionWebhook,
+	validatingAdmissionWebhook,
 	resourceQuota,
 ];
 
@@ -49,9 +53,23 @@ function concerns(plugin: AdmissionPlugin, request: AdmissionRequest): boolean {
 	return plugin.resources === "*" || plugin.resources.includes(resourceOf(request.kind));
 }
 
-/** Changes request.object as the plugins ask. Throws the StatusError of the first that refuses. */
-export function admit(request: AdmissionRequest, view: AdmissionView): void {
-	const plugins = PLUGINS.filter((plugin) => concerns(plugin, request));
+const concerned = (request: AdmissionRequest): AdmissionPlugin[] => PLUGINS.filter((plugin) => concerns(plugin, request));
+
+/**
+ * Changes request.object as the plugins ask. All are asked a second time when one that is outside of the server changed it.
+ * Throws the StatusError of the first that refuses.
+ */
+export function admitMutating(request: AdmissionRequest, view: AdmissionView): void {
+	const plugins = concerned(request);
 	for (const plugin of plugins) plugin.mutate?.(request, view);
-	for (const plugin of plugins) plugin.validate?.(request, view);
+	if (!request.reinvocation.isWanted) return;
+	request.reinvocation.isReinvoke = true;
+	for (const plugin of plugins) plugin.mutate?.(request, view);
 }
+
+/** The checks, once all changes are made and the object is valid. Throws the StatusError of the first that refuses. */
+export function admitValidating(request: AdmissionRequest, view: AdmissionView): void {
+	for (const plugin of concerned(request)) plugin.validate?.(request, view);
+}
+
+export const newReinvocation = (): Reinvocation => ({ isReinvoke: false, isWanted: false, values: new Map() });

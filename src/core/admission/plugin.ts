@@ -1,10 +1,14 @@
 /** What an admission plugin is, what it is given, and how it refuses. */
 import type { ResourceAttributes } from "../authz/attributes.ts";
 import { forbiddenError, type StatusError } from "../errors/status-error.ts";
-import type { HookContext, KindDefinition } from "../kinds/define-kind.ts";
+import type { UserInfo } from "../api/request.ts";
+import type { HookContext, KindDefinition, KindRegistry } from "../kinds/define-kind.ts";
 import type { KubeObject, ResourceName } from "../meta/object.ts";
 import type { AdmissionConfiguration } from "./configuration.ts";
 import type { LevelVersion } from "./pod-security/policy.ts";
+import type { Schema } from "../schema/types.ts";
+import type { CallOutcome, Question } from "./outside-call.ts";
+import type { WebhookSets } from "./webhooks/webhook-set.ts";
 import type { Namespace, PriorityClass } from "../schema/kubernetes.d.ts";
 
 /** The pods of a namespace, against its new enforce level. */
@@ -12,23 +16,41 @@ export type FollowUp = { type: "existingPods"; namespace: string; enforce: Level
 
 export type AdmissionOperation = "CREATE" | "UPDATE" | "DELETE" | "CONNECT";
 
+/** What a second round of changes knows of the first (admission.ReinvocationContext): it comes when an outside plugin changed the object. */
+export interface Reinvocation {
+	isReinvoke: boolean;
+	/** Set by a plugin whose change calls for another round. */
+	isWanted: boolean;
+	/** What plugins keep between the rounds, by their name. */
+	readonly values: Map<string, unknown>;
+}
+
 export interface AdmissionRequest {
 	operation: AdmissionOperation;
 	kind: KindDefinition;
 	/** "" for the object itself. */
 	subresource: string;
-	/** As it is about to be stored, with defaults; mutating plugins change it in place. */
+	/** As it is about to be stored, with defaults; mutating plugins change it in place, or put another in its place. */
 	object: KubeObject;
+	/** The type of `object` where it is not the kind's own: an Eviction, a Binding, PodExecOptions. */
+	subject?: { group: string; version: string; kind: string };
+	/** The name that the request gave: none where one is to be generated. */
+	name: string;
+	/** CreateOptions and the like, as the request had them. */
+	options?: Record<string, unknown>;
 	/** Absent on CREATE. */
 	old: KubeObject | undefined;
 	/** "" for cluster-scoped objects. */
 	namespace: string;
-	user: { name: string; groups: readonly string[] };
+	user: UserInfo;
 	dryRun: boolean;
 	addWarning(text: string): void;
 	/** Asks what only another object can answer, once the write is done; the answer comes as warnings. */
 	followUp(question: FollowUp): void;
 	ctx: HookContext;
+	reinvocation: Reinvocation;
+	/** This write is part of a request that the webhooks have been asked about. */
+	webhooksAsked?: boolean;
 }
 
 /** What plugins may read: the namespace's own objects and a replica of the cluster's configuration. Nothing of it may be changed. */
@@ -45,6 +67,15 @@ export interface AdmissionView {
 	/** What the authorizer says of a user. */
 	allows(user: AdmissionRequest["user"], attributes: ResourceAttributes): boolean;
 	configuration: AdmissionConfiguration;
+	/** The webhooks; undefined where none is to be called. */
+	webhooks(): WebhookSets | undefined;
+	/** What other machines answer. Throws CallsNeeded until they have. */
+	ask(questions: readonly Question[]): CallOutcome[];
+	kinds: KindRegistry;
+	/** Where the types of the built-in kinds are found. */
+	schema: Schema;
+	/** An object of one version of a kind as another shows it. */
+	convert(object: KubeObject, to: KindDefinition): KubeObject;
 }
 
 export interface AdmissionPlugin {

@@ -100,6 +100,13 @@ export const internalError = (cause: unknown): StatusError =>
 		{ cause },
 	);
 
+/** 500 of NewInternalError: a failure that is not ours, and that the client is told of. */
+export const internalFailure = (message: string): StatusError =>
+	new StatusError(500, "InternalError", `Internal error occurred: ${message}`, { causes: [{ message }] });
+
+/** Whether it is a failure of internalFailure's: not our own fault. */
+export const isTold = (error: StatusError): boolean => error.code === 500 && error.reason === "InternalError" && error.cause === undefined;
+
 /** 422 with one cause per broken rule. */
 export function invalidObject(group: string, kind: string, name: string, errors: readonly FieldError[]): StatusError {
 	const texts = [...new Set(errors.map(fieldErrorText))];

@@ -1,17 +1,18 @@
 /** DELETE of a collection: every object that the selectors match. */
+import { gatherCalls } from "../../core/admission/outside-call.ts";
 import { apiVersionOf, resourceOf } from "../../core/kinds/define-kind.ts";
 import { matcherOf } from "../selection.ts";
 import { deleteObject } from "../write.ts";
 import { removalOptions } from "./delete.ts";
 import { shown, storedKind } from "./version.ts";
-import type { VerbCall, VerbResult } from "./verb.ts";
+import { type VerbCall, type VerbResult, writeOptions } from "./verb.ts";
 
-export function deleteCollection({ server, kind, request }: VerbCall): VerbResult {
+export function deleteCollection(call: VerbCall): VerbResult {
+	const { server, kind, request } = call;
 	const matcher = matcherOf(kind, request.query, server.namespace);
-	const options = removalOptions(request);
-	const items = server.store
-		.list(resourceOf(kind), matcher ? { matcher } : {})
-		.map((object) => shown(kind, deleteObject(server, storedKind(kind), object, options).object));
+	const options = removalOptions(request, writeOptions(call).addWarning);
+	const found = server.store.list(resourceOf(kind), matcher ? { matcher } : {});
+	const items = gatherCalls(found.map((object) => () => shown(kind, deleteObject(server, storedKind(kind), object, options).object)));
 	return {
 		code: 200,
 		object: {

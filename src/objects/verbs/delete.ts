@@ -7,12 +7,12 @@ import type { DeleteOptions } from "../../core/schema/kubernetes.d.ts";
 import { deleteObject, type RemovalOptions } from "../write.ts";
 import { parseJson } from "./body.ts";
 import { existingStored, shown, storedKind } from "./version.ts";
-import type { VerbCall, VerbResult } from "./verb.ts";
+import { type VerbCall, type VerbResult, writeOptions } from "./verb.ts";
 
 const PROPAGATIONS = ["Foreground", "Background", "Orphan"] as const;
 
 /** The query's options, overridden by the body's. */
-export function removalOptions(request: ApiRequest): RemovalOptions {
+export function removalOptions(request: ApiRequest, addWarning: (text: string) => void): RemovalOptions {
 	const body = (request.body === "" ? {} : parseJson(request.body, "v1.DeleteOptions")) as Partial<DeleteOptions>;
 	const policy = body.propagationPolicy ?? request.query.propagationPolicy;
 	const orphan = body.orphanDependents ?? request.query.orphanDependents;
@@ -23,6 +23,7 @@ export function removalOptions(request: ApiRequest): RemovalOptions {
 	const propagation = (policy as RemovalOptions["propagation"]) ?? (orphan === undefined ? undefined : orphan ? "Orphan" : "Background");
 	return {
 		user: request.user,
+		addWarning,
 		dryRun: request.query.dryRun === true || (body.dryRun ?? []).includes("All"),
 		...(grace === undefined ? {} : { gracePeriodSeconds: grace }),
 		...(propagation === undefined ? {} : { propagation }),
@@ -37,6 +38,7 @@ function removedStatus(kind: KindDefinition, object: KubeObject): unknown {
 }
 
 export function deleteOne(call: VerbCall): VerbResult {
-	const { object, removed } = deleteObject(call.server, storedKind(call.kind), existingStored(call), removalOptions(call.request));
+	const options = removalOptions(call.request, writeOptions(call).addWarning);
+	const { object, removed } = deleteObject(call.server, storedKind(call.kind), existingStored(call), options);
 	return { code: 200, object: removed && !call.kind.gracePeriodSeconds ? removedStatus(call.kind, object) : shown(call.kind, object) };
 }

@@ -24,7 +24,7 @@ export function evict(call: VerbCall): VerbResult {
 	const eviction = parseJson(request.body, "v1.Eviction") as unknown as Eviction;
 	if (eviction.metadata?.name && eviction.metadata.name !== request.name) throw badRequest("name in URL does not match name in Eviction object");
 	const pod = existing(call) as Pod;
-	const options = removalOptions({ ...request, body: JSON.stringify(eviction.deleteOptions ?? {}) });
+	const options = removalOptions({ ...request, body: JSON.stringify(eviction.deleteOptions ?? {}) }, writeOptions(call).addWarning);
 	if (!isDisruptedAlready(pod)) askBudget(call, pod, options.dryRun);
 	remove(call, pod, options);
 	return { code: 201, object: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 } };

@@ -1,0 +1,138 @@
+/** MutatingAdmissionWebhook: asks the mutating webhooks one after the other, each of what the one before it made of the object. */
+import { internalFailure } from "../../errors/status-error.ts";
+import { applyScale } from "../../kinds/scale.ts";
+import { semanticEqual } from "../../meta/equality.ts";
+import type { Json, JsonObject, KubeObject } from "../../meta/object.ts";
+import { applyJsonPatch } from "../../patch/json-patch.ts";
+import type { Scale } from "../../schema/kubernetes.d.ts";
+import { decodeObject } from "../../schema/decode.ts";
+import type { AdmissionPlugin, AdmissionRequest, AdmissionView } from "../plugin.ts";
+import { CallFailed, dryRunUnsupported, failedCalling, rejection, reviewBody, reviewVersionOf, verdict, type Verdict } from "../webhooks/admission-review.ts";
+import { candidatesOf, type Invocation, invocationOf, questionOf } from "../webhooks/webhook-matching.ts";
+
+const NAME = "MutatingAdmissionWebhook";
+const WITHOUT_SIDE_EFFECTS = ["None", "NoneOnDryRun"];
+
+/** What the second round needs of the first (webhookReinvokeContext). */
+class Rounds {
+	/** Webhooks that may be asked again. */
+	#previous = new Set<string>();
+	readonly #again = new Set<string>();
+	#output: KubeObject | undefined;
+
+	static of({ reinvocation }: AdmissionRequest): Rounds {
+		const known = reinvocation.values.get(NAME) as Rounds | undefined;
+		const rounds = known ?? new Rounds();
+		reinvocation.values.set(NAME, rounds);
+		return rounds;
+	}
+
+	/** Something has changed the object: those that have seen it before must see it again. */
+	requireAgain(): void {
+		for (const id of this.#previous) this.#again.add(id);
+		this.#previous = new Set();
+	}
+
+	mayBeAskedAgain(id: string): void {
+		this.#previous.add(id);
+	}
+
+	isAskedAgain(id: string): boolean {
+		return this.#again.has(id);
+	}
+
+	changedSince(object: KubeObject): boolean {
+		return this.#output !== undefined && !semanticEqual(this.#output, object);
+	}
+
+	left(object: KubeObject): void {
+		this.#output = structuredClone(object);
+	}
+}
+
+/** The object that the patch makes, decoded and with its defaults. Throws CallFailed, or what upstream answers for a patch that does not apply. */
+function patchedObject(request: AdmissionRequest, { webhook, kind, seen }: Invocation, patch: string, view: AdmissionView): KubeObject | undefined {
+	const name = webhook.hook.name;
+	let operations: Json;
+	try {
+		operations = JSON.parse(patch) as Json;
+		if (!Array.isArray(operations)) throw new Error("json: cannot unmarshal object into Go value of type jsonpatch.Patch");
+	} catch (error) {
+		throw failedCalling(name, `received undecodable patch in webhook response: ${(error as Error).message}`);
+	}
+	if (operations.length === 0) return undefined;
+	if (seen.object === undefined)
+		throw internalFailure(`admission webhook ${JSON.stringify(name)} attempted to modify the object, which is not supported for this operation`);
+	const document = applied(seen.object, operations);
+	if (request.subject !== undefined) return document as unknown as KubeObject;
+	if (request.subresource === "scale") return scaled(request, document as unknown as Scale);
+	const decoded = (kind.decode ? kind.decode(document) : decodeObject(view.schema, kind.schema, document)).object as unknown as KubeObject;
+	const object = kind === request.kind ? decoded : view.convert(decoded, request.kind);
+	request.kind.defaults?.(object);
+	return object;
+}
+
+function applied(object: KubeObject, operations: Json[]): JsonObject {
+	try {
+		return applyJsonPatch(structuredClone(object) as unknown as JsonObject, operations) as JsonObject;
+	} catch (error) {
+		throw internalFailure((error as Error).message);
+	}
+}
+
+function scaled({ kind, object }: AdmissionRequest, scale: Scale): KubeObject {
+	const next = structuredClone(object);
+	applyScale(kind, next, scale);
+	return next;
+}
+
+/** Asks one webhook. Returns whether it changed the object. */
+function ask(request: AdmissionRequest, invocation: Invocation, view: AdmissionView): boolean {
+	const { hook } = invocation.webhook;
+	if (request.dryRun && !WITHOUT_SIDE_EFFECTS.includes(hook.sideEffects)) throw dryRunUnsupported(hook.name);
+	const version = reviewVersionOf(hook);
+	const [outcome] = view.ask([questionOf(invocation, reviewBody(request, invocation.seen, version))]);
+	if (outcome === undefined) return false;
+	const said: Verdict = verdict(hook, outcome, version, true);
+	for (const warning of said.warnings) request.addWarning(warning);
+	if (!said.allowed) throw rejection(hook.name, said.status);
+	const next = said.patch === "" ? undefined : patchedObject(request, invocation, said.patch, view);
+	if (next === undefined || semanticEqual(next, request.object)) return false;
+	request.object = next;
+	return true;
+}
+
+function askAll(request: AdmissionRequest, view: AdmissionView, rounds: Rounds): void {
+	const set = view.webhooks()?.mutating;
+	if (set === undefined) return;
+	const { versions, webhooks } = candidatesOf(set, request, view);
+	for (const webhook of webhooks) {
+		const invocation = invocationOf(webhook, request, versions, view);
+		if (invocation === undefined || (request.reinvocation.isReinvoke && !rounds.isAskedAgain(webhook.id))) continue;
+		const { failurePolicy, reinvocationPolicy } = webhook.hook;
+		try {
+			if (ask(request, invocation, view)) {
+				rounds.requireAgain();
+				request.reinvocation.isWanted = true;
+			}
+		} catch (error) {
+			if (!(error instanceof CallFailed)) throw error;
+			if (failurePolicy !== "Ignore") throw error.refusal();
+		}
+		if (reinvocationPolicy === "IfNeeded") rounds.mayBeAskedAgain(webhook.id);
+	}
+}
+
+export const mutatingAdmissionWebhook: AdmissionPlugin = {
+	name: NAME,
+	resources: "*",
+	operations: ["CREATE", "UPDATE", "DELETE", "CONNECT"],
+	subresources: "*",
+	mutate(request, view) {
+		if (request.webhooksAsked || view.webhooks()?.mutating.isEmpty !== false) return;
+		const rounds = Rounds.of(request);
+		if (request.reinvocation.isReinvoke && rounds.changedSince(request.object)) rounds.requireAgain();
+		askAll(request, view, rounds);
+		rounds.left(request.object);
+	},
+};
