@@ -1,4 +1,5 @@
 /** Kubernetes' environment for expressions (k8s.io/apiserver/pkg/cel/environment/base.go): its language, its functions, its limits. */
+import { type Checked, check } from "./checker.ts";
 import type { Expr } from "./expression.ts";
 import { FunctionTable, type Overload } from "./functions.ts";
 import { ADDRESSES } from "./library/addresses.ts";
@@ -9,12 +10,33 @@ import { QUANTITIES } from "./library/quantities.ts";
 import { SEMVER } from "./library/semver.ts";
 import { STRINGS } from "./library/strings.ts";
 import { URLS } from "./library/urls.ts";
+import { literalProblems } from "./literals.ts";
 import { OPERATORS } from "./operators.ts";
 import { parse } from "./parser.ts";
 import { Frame, plan, type Step, type StructMaker, type Variables } from "./planner.ts";
+import { CelSourceError } from "./source-error.ts";
 import { STANDARD_FUNCTIONS } from "./standard-functions.ts";
 import { TIMESTAMPS } from "./timestamps.ts";
-import type { CelType } from "./types.ts";
+import {
+	BOOL,
+	BYTES,
+	type CelType,
+	DOUBLE,
+	DURATION,
+	DYN,
+	INT,
+	listOf,
+	mapOf,
+	NULL,
+	type ObjectType,
+	opaque,
+	optionalOf,
+	STRING,
+	TIMESTAMP,
+	typeOf,
+	typeText,
+	UINT,
+} from "./types.ts";
 import { type CelError, type CelValue, TypeValue } from "./values.ts";
 
 /** What one evaluation of one expression may cost. */
@@ -34,29 +56,16 @@ const LIBRARIES: readonly (readonly Overload[])[] = [
 	AUTHORIZER,
 ];
 
-const TYPE_NAMES: ReadonlySet<string> = new Set([
-	"bool",
-	"int",
-	"uint",
-	"double",
-	"string",
-	"bytes",
-	"list",
-	"map",
-	"null_type",
-	"type",
-	"optional_type",
-	"google.protobuf.Duration",
-	"google.protobuf.Timestamp",
-	"kubernetes.Quantity",
-	"kubernetes.URL",
-	"kubernetes.Semver",
-	"kubernetes.NamedFormat",
-	"net.IP",
-	"net.CIDR",
+const TYPES: ReadonlyMap<string, CelType> = new Map<string, CelType>([
+	...[BOOL, INT, UINT, DOUBLE, STRING, BYTES, NULL, DURATION, TIMESTAMP].map((type) => [typeText(type), type] as const),
+	["list", listOf(DYN)],
+	["map", mapOf(DYN, DYN)],
+	["type", typeOf(DYN)],
+	["optional_type", optionalOf(DYN)],
+	...["kubernetes.Quantity", "kubernetes.URL", "kubernetes.Semver", "kubernetes.NamedFormat", "net.IP", "net.CIDR"].map(
+		(name) => [name, opaque(name)] as const,
+	),
 ]);
-
-const typeNamed = (name: string): CelValue | undefined => (TYPE_NAMES.has(name) ? new TypeValue(name) : undefined);
 
 /** One evaluation's result, and what it cost. */
 export interface Evaluated {
@@ -68,11 +77,13 @@ export interface Evaluated {
 export class Program {
 	readonly source: string;
 	readonly expr: Expr;
+	readonly checked: Checked;
 	readonly #step: Step;
 
-	constructor(source: string, expr: Expr, step: Step) {
+	constructor(source: string, expr: Expr, checked: Checked, step: Step) {
 		this.source = source;
 		this.expr = expr;
+		this.checked = checked;
 		this.#step = step;
 	}
 
@@ -89,6 +100,8 @@ export interface EnvironmentOptions {
 	variables: Readonly<Record<string, CelType>>;
 	/** Beside Kubernetes' own. */
 	functions?: readonly Overload[];
+	/** Types that expressions can make values of, and how. */
+	structType?(name: string): ObjectType | undefined;
 	makeStruct?: StructMaker;
 }
 
@@ -109,12 +122,26 @@ export class Environment {
 	compile(source: string): Program {
 		const expr = parse(source);
 		const { variables, makeStruct } = this.#options;
+		const checked = this.check(expr);
+		const problems = [...checked.problems, ...literalProblems(expr)];
+		if (problems.length > 0) throw new CelSourceError(source, problems);
 		const step = plan(expr, {
 			functions: this.#functions,
 			isVariable: (name) => Object.hasOwn(variables, name),
-			typeNamed,
+			typeNamed: (name) => (TYPES.has(name) ? new TypeValue(name) : undefined),
 			...(makeStruct ? { makeStruct } : {}),
 		});
-		return new Program(source, expr, step);
+		return new Program(source, expr, checked, step);
+	}
+
+	/** The types of a parsed expression. */
+	check(expr: Expr): Checked {
+		const { variables, structType } = this.#options;
+		return check(expr, {
+			functions: this.#functions,
+			variableType: (name) => (Object.hasOwn(variables, name) ? variables[name] : undefined),
+			typeNamed: (name) => TYPES.get(name),
+			structType: (name) => structType?.(name),
+		});
 	}
 }

@@ -115,4 +115,24 @@ const MEMBERSHIP: Overload[] = [
 	fn("@in(A, map<A, B>) -> bool", (wanted: CelValue, map: CelMap) => map.get(wanted) !== undefined),
 ];
 
-export const OPERATORS: readonly Overload[] = [...ARITHMETIC, ...CONCATENATION, ...TIMES, ...COMPARISONS, ...EQUALITY, ...MEMBERSHIP];
+const unreachable = (): never => {
+	throw new Error("the planner sees to this operator itself");
+};
+
+/** What the planner does in its own way: here are the types alone. */
+const SPECIAL: Overload[] = [
+	"_&&_(bool, bool) -> bool",
+	"_||_(bool, bool) -> bool",
+	"_?_:_(bool, A, A) -> A",
+	"@not_strictly_false(bool) -> bool",
+	"_[_](list<A>, int) -> A",
+	"_[_](map<A, B>, A) -> B",
+	"_[_](optional<list<A>>, int) -> optional<A>",
+	"_[_](optional<map<A, B>>, A) -> optional<B>",
+	"_[?_](list<A>, int) -> optional<A>",
+	"_[?_](map<A, B>, A) -> optional<B>",
+	"_[?_](optional<list<A>>, int) -> optional<A>",
+	"_[?_](optional<map<A, B>>, A) -> optional<B>",
+].map((signature) => fn(signature, unreachable));
+
+export const OPERATORS: readonly Overload[] = [...SPECIAL, ...ARITHMETIC, ...CONCATENATION, ...TIMES, ...COMPARISONS, ...EQUALITY, ...MEMBERSHIP];
