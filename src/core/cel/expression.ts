@@ -67,3 +67,27 @@ export function qualifiedName(expr: Expr): string | undefined {
 	const head = qualifiedName(expr.operand);
 	return head === undefined ? undefined : `${head}.${expr.field}`;
 }
+
+/** The expressions right below one. */
+export function partsOf(expr: Expr): readonly Expr[] {
+	switch (expr.kind) {
+		case "select":
+			return [expr.operand];
+		case "call":
+			return expr.target ? [expr.target, ...expr.args] : expr.args;
+		case "list":
+			return expr.elements.map(({ value }) => value);
+		case "map":
+			return expr.entries.flatMap(({ key, value }) => [key, value]);
+		case "struct":
+			return expr.fields.map(({ value }) => value);
+		case "comprehension":
+			return [expr.range, expr.init, expr.condition, expr.step, expr.result];
+		default:
+			return [];
+	}
+}
+
+/** Whether the expression speaks of the variable. */
+export const mentions = (expr: Expr, name: string): boolean =>
+	(expr.kind === "identifier" && expr.name === name) || partsOf(expr).some((part) => mentions(part, name));

@@ -1,6 +1,6 @@
 /** Literals that can be told to be wrong before they are evaluated (cel-go's validators of durations, instants and patterns). */
 import { parseDuration } from "../schema/duration-text.ts";
-import type { Expr } from "./expression.ts";
+import { type Expr, partsOf } from "./expression.ts";
 import { compilePattern } from "../regex/pattern.ts";
 import type { SourceProblem } from "./source-error.ts";
 import { parseTimestamp } from "./timestamps.ts";
@@ -21,27 +21,8 @@ const CHECKS: Readonly<Record<string, { argument: number; what: string; isValid:
 	matches: { argument: 1, what: "matches", isValid: isPattern },
 };
 
-function below(expr: Expr): readonly Expr[] {
-	switch (expr.kind) {
-		case "select":
-			return [expr.operand];
-		case "call":
-			return expr.target ? [expr.target, ...expr.args] : expr.args;
-		case "list":
-			return expr.elements.map(({ value }) => value);
-		case "map":
-			return expr.entries.flatMap(({ key, value }) => [key, value]);
-		case "struct":
-			return expr.fields.map(({ value }) => value);
-		case "comprehension":
-			return [expr.range, expr.init, expr.condition, expr.step, expr.result];
-		default:
-			return [];
-	}
-}
-
 export function literalProblems(expr: Expr): SourceProblem[] {
-	const problems = below(expr).flatMap(literalProblems);
+	const problems = partsOf(expr).flatMap(literalProblems);
 	if (expr.kind !== "call" || !Object.hasOwn(CHECKS, expr.name)) return problems;
 	const { argument, what, isValid } = CHECKS[expr.name] as (typeof CHECKS)[string];
 	const literal = (expr.target ? [expr.target, ...expr.args] : expr.args)[argument];

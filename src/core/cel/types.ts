@@ -9,11 +9,15 @@ export interface ObjectType {
 }
 
 export type CelType =
-	| { readonly kind: "dyn" | "null" | "bool" | "int" | "uint" | "double" | "string" | "bytes" | "duration" | "timestamp" | "error" }
+	| {
+			readonly kind: "dyn" | "null" | "bool" | "int" | "uint" | "double" | "string" | "bytes" | "duration" | "timestamp" | "error";
+			/** Most characters or bytes that a value can have, where that is known. */
+			readonly max?: number;
+	  }
 	/** `type` of a value: what `type(x)` and a type's name give. */
 	| { readonly kind: "type"; readonly of: CelType }
-	| { readonly kind: "list"; readonly element: CelType; readonly maxItems?: number }
-	| { readonly kind: "map"; readonly key: CelType; readonly value: CelType }
+	| { readonly kind: "list"; readonly element: CelType; readonly max?: number }
+	| { readonly kind: "map"; readonly key: CelType; readonly value: CelType; readonly max?: number }
 	| { readonly kind: "optional"; readonly value: CelType }
 	/** A type whose values only functions look into: kubernetes.Quantity. */
 	| { readonly kind: "opaque"; readonly name: string }

@@ -7,7 +7,7 @@ import { semanticEqual } from "../meta/equality.ts";
 import type { Json, JsonObject, KubeObject } from "../meta/object.ts";
 import type { CustomResourceDefinition, CustomResourceDefinitionVersion, CustomResourceSubresourceScale } from "../schema/kubernetes.d.ts";
 import { decodeObject } from "../schema/decode.ts";
-import { brokenRules, compileRules, type RuleTree } from "./cel-rules.ts";
+import { brokenRules, compileRules, type RuleTree } from "./rules.ts";
 import { customColumns } from "./custom-columns.ts";
 import { customSchema, headSchema } from "./custom-schema.ts";
 import { applyDefaults } from "./defaulting.ts";

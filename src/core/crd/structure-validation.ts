@@ -2,7 +2,6 @@
 import { type FieldError, fieldErrorText, forbidden, invalid, notSupported, required } from "../errors/field-error.ts";
 import type { Json } from "../meta/object.ts";
 import { jsonEqual } from "../patch/json-equal.ts";
-import { expressionProblem, isTransitionRule } from "./cel-rules.ts";
 import {
 	EMBEDDED_RESOURCE,
 	INT_OR_STRING,
@@ -17,12 +16,13 @@ import {
 } from "./json-schema.ts";
 import { compilePattern } from "../regex/pattern.ts";
 import { pruned } from "./pruning.ts";
+import { cardinality } from "./rule-types.ts";
+import { RuleCheck } from "./rule-validation.ts";
 import { checkValue } from "./value-validation.ts";
 
 /** Schemas nested in each other. */
 const DEPTH_MAX = 100;
 const TYPES = ["array", "boolean", "integer", "number", "object", "string"];
-const REASONS = ["FieldValueRequired", "FieldValueForbidden", "FieldValueInvalid", "FieldValueDuplicate"];
 const UNSUPPORTED = ["$ref", "id", "$schema", "definitions", "dependencies", "patternProperties", "additionalItems"];
 /** What a junctor's schemas may not say: it is said outside of them. */
 const NOT_IN_JUNCTORS = [
@@ -50,10 +50,14 @@ interface Place {
 	depth: number;
 	/** Values of one list may be another's tomorrow: rules cannot speak of their old value. */
 	uncorrelatable: boolean;
+	/** How many values there may be. */
+	cardinality: number;
 }
 
 class StructureCheck {
 	readonly errors: FieldError[] = [];
+	/** Rules can only be looked into when the schema is one. */
+	readonly places: { schema: JsonSchema; place: Place }[] = [];
 
 	schema(schema: JsonSchema, place: Place): void {
 		if (place.depth > DEPTH_MAX) {
@@ -66,7 +70,7 @@ class StructureCheck {
 		this.#values(schema, place.path);
 		this.#default(schema, place);
 		this.#junctors(schema, place.path);
-		this.#rules(schema, place);
+		if (schema[VALIDATIONS]) this.places.push({ schema, place });
 		this.#below(schema, place);
 	}
 
@@ -221,34 +225,9 @@ class StructureCheck {
 		}
 	}
 
-	#rules(schema: JsonSchema, place: Place): void {
-		for (const [index, rule] of (schema[VALIDATIONS] ?? []).entries()) {
-			const at = `${place.path}.${VALIDATIONS}[${index}]`;
-			const text = rule.rule?.trim() ?? "";
-			if (text === "") {
-				this.errors.push(required(`${at}.rule`, "rule is not specified"));
-				continue;
-			}
-			if (rule.message !== undefined && rule.message !== "" && rule.message.trim() === "")
-				this.errors.push(invalid(`${at}.message`, rule.message, "message must be non-empty if specified"));
-			else if (rule.message?.trim().includes("\n")) this.errors.push(invalid(`${at}.message`, rule.message, "message must not contain line breaks"));
-			else if (text.includes("\n") && !rule.message) this.errors.push(required(`${at}.message`, "message must be specified if rule contains line breaks"));
-			if (rule.reason && !REASONS.includes(rule.reason)) this.errors.push(notSupported(`${at}.reason`, rule.reason, REASONS));
-			const problem = expressionProblem(text, schema, place.isResource);
-			if (problem !== undefined) this.errors.push(invalid(`${at}.rule`, rule.rule, problem));
-			else if (isTransitionRule(text) && place.uncorrelatable)
-				this.errors.push(invalid(`${at}.rule`, rule.rule, "oldSelf cannot be used on the uncorrelatable portion of the schema within " + `${place.path}`));
-			const messageProblem = rule.messageExpression ? expressionProblem(rule.messageExpression, schema, place.isResource) : undefined;
-			if (messageProblem !== undefined)
-				this.errors.push(
-					invalid(`${at}.messageExpression`, rule.messageExpression, messageProblem.replace("compilation failed", "messageExpression compilation failed")),
-				);
-		}
-	}
-
 	#below(schema: JsonSchema, place: Place): void {
 		const { path, depth, uncorrelatable } = place;
-		const next = { isResource: false, depth: depth + 1, uncorrelatable };
+		const next = { isResource: false, depth: depth + 1, uncorrelatable, cardinality: place.cardinality * cardinality(schema) };
 		for (const [name, property] of Object.entries(schema.properties ?? {})) {
 			if (place.isResource && name === "metadata") this.#metadata(property, `${path}.properties[metadata]`);
 			else this.schema(property, { ...next, path: `${path}.properties[${name}]`, as: "field", isResource: property[EMBEDDED_RESOURCE] === true });
@@ -284,6 +263,9 @@ function allowsIntOrString(schema: JsonSchema, name: "allOf" | "anyOf" | "oneOf"
 /** What is wrong with a version's schema. */
 export function validateStructure(schema: JsonSchema, path: string): FieldError[] {
 	const check = new StructureCheck();
-	check.schema(schema, { path, as: "root", isResource: true, depth: 0, uncorrelatable: false });
-	return check.errors;
+	check.schema(schema, { path, as: "root", isResource: true, depth: 0, uncorrelatable: false, cardinality: 1 });
+	if (check.errors.length > 0) return check.errors;
+	const rules = new RuleCheck();
+	for (const each of check.places) rules.schema(each.schema, each.place);
+	return [...rules.errors, ...rules.total(path)];
 }
