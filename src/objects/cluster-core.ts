@@ -27,10 +27,11 @@ import { bootstrapCluster, systemWrite } from "./cluster-bootstrap.ts";
 import { Allocator } from "./allocator.ts";
 import { KeptClusterCa } from "./kept-cluster-ca.ts";
 import { clusterAuthorizer } from "./authorizer.ts";
-import { ClusterWebhooks, WEBHOOK_CONFIGURATIONS } from "./cluster-webhooks.ts";
+import { ClusterWebhooks } from "./cluster-webhooks.ts";
 import { DefinitionLedger, DefinitionReplica, type DefinitionSet, DEFINITIONS } from "./custom-definitions.ts";
 import { NetworkTable, nodeEntryOf } from "./network-table.ts";
 import type { CorePorts, Delivery } from "./ports.ts";
+import { ReplicatedCollections } from "./replicated-collections.ts";
 import { ResourceCore } from "./resource-core.ts";
 import type { CommittedChange, ResourceServerOptions } from "./resource-server.ts";
 import { createObject, updateObject } from "./write.ts";
@@ -49,16 +50,6 @@ export interface ClusterPorts extends CorePorts {
 export const CONFIG_LEASE_MS = 60_000;
 /** The Cluster object keeps pushing this much longer than the Namespace object believes, in milliseconds. */
 const CONFIG_LEASE_MARGIN_MS = 10_000;
-/** Collections that Namespace objects hold a replica of. */
-const REPLICATED = [
-	"rbac.authorization.k8s.io/clusterroles",
-	"rbac.authorization.k8s.io/clusterrolebindings",
-	"scheduling.k8s.io/priorityclasses",
-	"storage.k8s.io/storageclasses",
-	"networking.k8s.io/ingressclasses",
-	"node.k8s.io/runtimeclasses",
-	...WEBHOOK_CONFIGURATIONS,
-];
 /** The annotation that says which agent instance a Node's name belongs to. */
 export const INSTANCE_ANNOTATION = "petrel.dev/agent-instance";
 const NAMESPACES = "namespaces";
@@ -86,6 +77,7 @@ export class ClusterCore {
 	/** Namespaces with pods that found no node. */
 	readonly #waiting = new Set<string>();
 	readonly #webhooks = new ClusterWebhooks(() => this.core.server.store);
+	readonly #replicated: ReplicatedCollections;
 
 	constructor(ports: ClusterPorts, kinds: KindRegistry, schema: Schema) {
 		this.#ports = ports;
@@ -103,6 +95,7 @@ export class ClusterCore {
 		const authorizer = clusterAuthorizer(() => this.core.server.store);
 		const controllers = clusterControllers({
 			registry: this.#definitions.registry,
+			schema,
 			builtin: kinds,
 			authority: ports.authority,
 			allows: (user, attributes) => authorizer.decide(user, attributes).allowed,
@@ -110,8 +103,10 @@ export class ClusterCore {
 			connected: (node) => this.#liveness.get(node)?.connected === true,
 			lastSeenMs: (node) => this.#liveness.get(node)?.lastSeenMs,
 		});
+		this.#replicated = new ReplicatedCollections(() => this.core.server.store, this.#definitions.registry);
 		const admission: ResourceServerOptions["admission"] = {
 			webhooks: this.#webhooks.sets,
+			policies: this.#replicated.policies,
 			get: () => undefined,
 			list: () => [],
 			namespaceObject: () => null,
@@ -165,7 +160,7 @@ export class ClusterCore {
 		const untilMs = this.#ports.nowMs() + CONFIG_LEASE_MS + CONFIG_LEASE_MARGIN_MS;
 		if (store.getText(NAMESPACES, namespace) !== undefined)
 			this.#ports.sql.run("INSERT OR REPLACE INTO config_leases (namespace, until_ms) VALUES (?, ?)", namespace, untilMs);
-		const isOld = haveVersion === 0 || [...REPLICATED, NAMESPACES, DEFINITIONS].some((resource) => store.log.changedSince(resource, haveVersion));
+		const isOld = haveVersion === 0 || [...this.#replicated.list(), NAMESPACES, DEFINITIONS].some((resource) => store.log.changedSince(resource, haveVersion));
 		return isOld ? this.#configFor(namespace) : null;
 	}
 
@@ -361,7 +356,7 @@ export class ClusterCore {
 		const { store } = this.core.server;
 		return {
 			version: store.clock.cut(),
-			objects: Object.fromEntries(REPLICATED.map((resource) => [resource, store.list(resource)])),
+			objects: Object.fromEntries(this.#replicated.list().map((resource) => [resource, store.list(resource)])),
 			definitionsVersion: this.#definitionLedger.version(),
 			namespace: store.get(NAMESPACES, namespace) ?? null,
 			rootCa: `${this.#ports.frontDoorCa}${this.ca.state?.certificate ?? ""}`,
@@ -371,6 +366,7 @@ export class ClusterCore {
 
 	#observe(changes: readonly CommittedChange[]): void {
 		this.#webhooks.observe(changes);
+		for (const { resource } of changes) this.#replicated.changed(resource);
 		for (const change of changes) {
 			if (change.resource === NODES) this.#nodeChanged(change as CommittedChange & { object?: Node; old?: Node });
 			if (change.resource === NAMESPACES) this.#namespaceChanged(change);
@@ -378,7 +374,7 @@ export class ClusterCore {
 		}
 		const definition = changes.findLast((change) => change.resource === DEFINITIONS);
 		if (definition !== undefined) this.#definitionsChanged(definition.revision);
-		if (definition === undefined && changes.some((change) => REPLICATED.includes(change.resource))) this.#pushConfig(undefined);
+		if (definition === undefined && changes.some((change) => this.#replicated.list().includes(change.resource))) this.#pushConfig(undefined);
 	}
 
 	/** All that serve the kinds hear of it: this object at once, the Namespace objects by their configuration. */

@@ -1,5 +1,6 @@
 /** The Namespace object, portable: every namespaced object of one namespace, and the loops over them. */
 import type { Submission } from "../core/admission/outside-call.ts";
+import { policySource } from "../core/admission/policies/policy-sets.ts";
 import { MUTATING_CONFIGURATIONS, VALIDATING_CONFIGURATIONS, webhookSource } from "../core/admission/webhooks/webhook-set.ts";
 import type { ApiRequest, ApiResponse } from "../core/api/request.ts";
 import type { Allocation, AllocationRequest, KindRegistry } from "../core/kinds/define-kind.ts";
@@ -264,6 +265,10 @@ export class NamespaceCore {
 				() => this.#config?.version,
 				() => (this.#config?.objects[MUTATING_CONFIGURATIONS] ?? []) as MutatingWebhookConfiguration[],
 				() => (this.#config?.objects[VALIDATING_CONFIGURATIONS] ?? []) as ValidatingWebhookConfiguration[],
+			),
+			policies: policySource(
+				() => this.#config?.version,
+				<T extends KubeObject>(resource: string) => (this.#config?.objects[resource] ?? []) as T[],
 			),
 			get: (resource, name) => this.core.server.store.get(resource, name),
 			list: (resource) => this.core.server.store.list(resource),

@@ -4,6 +4,7 @@ import type { ApiRequest, UserInfo } from "../core/api/request.ts";
 import { StatusError } from "../core/errors/status-error.ts";
 import type { Allocation, AllocationRequest } from "../core/kinds/define-kind.ts";
 import { builtinKinds } from "../core/kinds/registry.ts";
+import type { KubeObject } from "../core/meta/object.ts";
 import type { ClusterConfig, PodRef } from "../core/protocol/messages.ts";
 import type { LegacyAccountTokenClaims, ServiceAccountTokenClaims, WorkerEnv } from "../core/protocol/tokens.ts";
 import { builtinSchema } from "../core/schema/builtin-schema.ts";
@@ -16,6 +17,7 @@ import { CommitGate } from "./commit-gate.ts";
 import type { DefinitionSet } from "./custom-definitions.ts";
 import { durablePorts } from "./durable-ports.ts";
 import { NamespaceCore } from "./namespace-core.ts";
+import type { CollectionReader } from "./outside/channel.ts";
 import type { Delivery } from "./ports.ts";
 import { openWatch, resumeWatches, streamList } from "./resource-object.ts";
 import { AUTHORIZED_HEADER, type NamespaceRpc, type ProxyTarget, type Refusal, type ServiceAccountGrant, type ServiceEndpoint } from "./rpc.ts";
@@ -33,7 +35,7 @@ interface ClusterInternals {
 	allocate(holder: string, request: AllocationRequest, dryRun: boolean): Promise<{ ok: true; allocation: Allocation } | Refusal>;
 }
 
-export class NamespaceObject extends DurableObject<WorkerEnv> implements NamespaceRpc {
+export class NamespaceObject extends DurableObject<WorkerEnv> implements NamespaceRpc, CollectionReader {
 	#made: NamespaceCore | undefined;
 	readonly #commitGate: CommitGate;
 
@@ -110,6 +112,11 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 
 	async serviceAccountForToken(request: ApiRequest): Promise<ServiceAccountGrant | Refusal> {
 		return this.#answerRpc(request, () => serviceAccountGrant(this.#core.core.server, request));
+	}
+
+	async collection(resource: string): Promise<KubeObject[]> {
+		await this.#core.ready();
+		return this.#core.core.server.store.list(resource);
 	}
 
 	async existingPodWarnings(enforce: LevelVersion): Promise<string[]> {

@@ -53,7 +53,7 @@ export interface ResourceServerOptions {
 	/** "" in the Cluster object. */
 	namespace: string;
 	/** What admission reads of this object; the rest of its view is the server's own. */
-	admission: Omit<AdmissionView, "ask" | "kinds" | "schema" | "convert">;
+	admission: Omit<AdmissionView, "ask" | "kinds" | "schema" | "convert" | "decide">;
 	authorizer: Authorizer;
 	/** Runs after every commit, inside its transaction, and may commit more. */
 	afterCommit?(server: ResourceServer, kind: KindDefinition, old: KubeObject | undefined, next: KubeObject | undefined): void;
@@ -88,6 +88,7 @@ export class ResourceServer {
 			...options.admission,
 			webhooks: () => (this.attempt.asksWebhooks ? options.admission.webhooks() : undefined),
 			ask: (questions) => this.attempt.ask(questions),
+			decide: (user, attributes) => this.authorizer.decide(user, attributes),
 			kinds: options.kinds,
 			schema: options.schema,
 			convert: (object, to) => (to.present ? to.present(object) : { ...object, apiVersion: apiVersionOf(to) }),

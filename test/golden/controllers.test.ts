@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
 import { namespaceControllers, clusterControllers } from "../../src/core/controllers/registry.ts";
+import { builtinSchema } from "../../src/core/schema/builtin-schema.ts";
 import type { Refusal } from "../../src/core/controllers/controller.ts";
 import type { KubeObject } from "../../src/core/meta/object.ts";
 import { resourceName } from "../../src/core/meta/object.ts";
@@ -40,6 +41,7 @@ function controllersFor({ object, phase = "Active", lastSeen = {}, connected = [
 			lastSeenMs: seen,
 			connected: (node) => connected.includes(node),
 			builtin: registry,
+			schema: builtinSchema,
 			emptied: () => new Set(),
 			authority: undefined,
 			allows: (user) => user.groups.includes("system:bootstrappers"),

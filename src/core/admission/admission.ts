@@ -8,6 +8,7 @@ import { defaultIngressClass } from "./plugins/default-ingress-class.ts";
 import { defaultStorageClass } from "./plugins/default-storage-class.ts";
 import { defaultTolerationSeconds } from "./plugins/default-toleration-seconds.ts";
 import { limitRanger } from "./plugins/limit-ranger.ts";
+import { mutatingAdmissionPolicy } from "./plugins/mutating-admission-policy.ts";
 import { mutatingAdmissionWebhook } from "./plugins/mutating-admission-webhook.ts";
 import { namespaceLifecycle } from "./plugins/namespace-lifecycle.ts";
 import { nodeRestriction } from "./plugins/node-restriction.ts";
@@ -19,6 +20,7 @@ import { runtimeClass } from "./plugins/runtime-class.ts";
 import { serviceAccount } from "./plugins/service-account.ts";
 import { storageObjectInUseProtection } from "./plugins/storage-object-in-use-protection.ts";
 import { taintNodesByCondition } from "./plugins/taint-nodes-by-condition.ts";
+import { validatingAdmissionPolicy } from "./plugins/validating-admission-policy.ts";
 import { validatingAdmissionWebhook } from "./plugins/validating-admission-webhook.ts";
 
 export type { AdmissionOperation, AdmissionPlugin, AdmissionRequest, AdmissionView, FollowUp, Reinvocation } from "./plugin.ts";
@@ -41,7 +43,9 @@ const PLUGINS: readonly AdmissionPlugin[] = [
 	certificateSigning,
 	certificateSubjectRestriction,
 	defaultIngressClass,
+	mutatingAdmissionPolicy,
 	mutatingAdmissionWebhook,
+	validatingAdmissionPolicy,
 	validatingAdmissionWebhook,
 	resourceQuota,
 ];

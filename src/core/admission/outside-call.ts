@@ -4,10 +4,12 @@
  * committed has been admitted exactly as it stands, however the object changed in between.
  */
 
-/** Where a webhook is: one of the two. */
+/** Who is asked: a webhook, where it is (one of the two), or another namespace for its objects. */
 export interface CallTarget {
 	url?: string;
 	service?: { namespace: string; name: string; port: number; path: string };
+	/** Of this cluster; the answer is a JSON list. */
+	collection?: { namespace: string; resource: string };
 	/** PEM, in base64 as the API has it; absent where the platform's own trust decides. */
 	caBundle?: string;
 }

@@ -2,12 +2,15 @@
 import type { ResourceAttributes } from "../authz/attributes.ts";
 import { forbiddenError, type StatusError } from "../errors/status-error.ts";
 import type { UserInfo } from "../api/request.ts";
+import type { Attributes } from "../authz/attributes.ts";
+import type { AuthorizerDecision } from "../cel/library/authorizer.ts";
 import type { HookContext, KindDefinition, KindRegistry } from "../kinds/define-kind.ts";
 import type { KubeObject, ResourceName } from "../meta/object.ts";
 import type { AdmissionConfiguration } from "./configuration.ts";
 import type { LevelVersion } from "./pod-security/policy.ts";
 import type { Schema } from "../schema/types.ts";
 import type { CallOutcome, Question } from "./outside-call.ts";
+import type { PolicySets } from "./policies/policy-sets.ts";
 import type { WebhookSets } from "./webhooks/webhook-set.ts";
 import type { Namespace, PriorityClass } from "../schema/kubernetes.d.ts";
 
@@ -47,6 +50,8 @@ export interface AdmissionRequest {
 	addWarning(text: string): void;
 	/** Asks what only another object can answer, once the write is done; the answer comes as warnings. */
 	followUp(question: FollowUp): void;
+	/** Adds to the entry of the audit log; where there is none, nobody hears of it. */
+	annotate?(key: string, value: string): void;
 	ctx: HookContext;
 	reinvocation: Reinvocation;
 	/** This write is part of a request that the webhooks have been asked about. */
@@ -69,6 +74,10 @@ export interface AdmissionView {
 	configuration: AdmissionConfiguration;
 	/** The webhooks; undefined where none is to be called. */
 	webhooks(): WebhookSets | undefined;
+	/** The policies in CEL. */
+	policies(): PolicySets;
+	/** What the authorizer says of a user. */
+	decide(user: UserInfo, attributes: Attributes): AuthorizerDecision;
 	/** What other machines answer. Throws CallsNeeded until they have. */
 	ask(questions: readonly Question[]): CallOutcome[];
 	kinds: KindRegistry;

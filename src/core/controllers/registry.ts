@@ -39,6 +39,8 @@ import { staleDisruptionController } from "./stale-disruption-controller.ts";
 import { statefulSetController } from "./statefulset-controller.ts";
 import { systemServiceController } from "./system-service-controller.ts";
 import { ttlAfterFinishedController } from "./ttl-after-finished-controller.ts";
+import { validatingAdmissionPolicyStatusController } from "./validating-admission-policy-status-controller.ts";
+import type { Schema } from "../schema/types.ts";
 
 export interface NamespaceDeps extends DaemonSetDeps, CleanupDeps, AccountTokenDeps {
 	registry: KindRegistry;
@@ -97,6 +99,8 @@ export interface ClusterDeps extends NodeLiveness, DefinitionDeps, ApprovalDeps 
 	/** Undefined where the control plane has no CA of its own. */
 	authority: CertificateAuthority | undefined;
 	registry: KindRegistry;
+	/** Where the types of the built-in kinds are found. */
+	schema: Schema;
 }
 
 export function clusterControllers(deps: ClusterDeps): Controller[] {
@@ -111,5 +115,6 @@ export function clusterControllers(deps: ClusterDeps): Controller[] {
 		certificateSigningRequestCleanerController,
 		garbageCollector(deps.registry),
 		customResourceDefinitionController(deps),
+		validatingAdmissionPolicyStatusController({ kinds: deps.registry, schema: deps.schema }),
 	];
 }

@@ -94,7 +94,7 @@ describe("a policy", () => {
 		const mutating = (mutation: object, operation = "CREATE") => ({
 			spec: { reinvocationPolicy: "Never", matchConstraints: { resourceRules: [{ ...rule, operations: [operation] }] }, mutations: [mutation] },
 		});
-		const patch = { patchType: "JSONPatch", jsonPatch: { expression: "[]" } };
+		const patch = { patchType: "JSONPatch", jsonPatch: { expression: "[JSONPatch{op: 'remove', path: '/a'}]" } };
 		expect(refusals("MutatingAdmissionPolicy", mutating(patch))).toEqual([]);
 		expect(refusals("MutatingAdmissionPolicy", mutating({ ...patch, patchType: "ApplyConfiguration" }))).toEqual([
 			"spec.mutations[0].applyConfiguration: Required value: must be specified when patchType is ApplyConfiguration",

@@ -1,10 +1,12 @@
 /** MutatingAdmissionPolicy: pkg/registry/admissionregistration/mutatingadmissionpolicy, pkg/apis/admissionregistration/validation. */
 import { type FieldError, invalid, notSupported, required } from "../errors/field-error.ts";
+import { semanticEqual } from "../meta/equality.ts";
 import type { MutatingAdmissionPolicy, Mutation } from "../schema/kubernetes.d.ts";
 import { PARAM_KIND_DESCRIPTION, shownParamKind, validateMutatedOperations, validatePolicyCommon } from "./admission-policy-rules.ts";
 import { ADMISSION_GROUP, defaultMatchResources, REINVOCATION_POLICIES } from "./admission-rules.ts";
 import { ageColumn } from "./columns.ts";
 import { defineKind } from "./define-kind.ts";
+import { mutatingExpressionErrors } from "./policy-expressions.ts";
 import { prepareSpecUpdate } from "./strategy.ts";
 
 /** Each sort of patch, the field that has it, and the other one's. */
@@ -26,15 +28,17 @@ function validateMutation(mutation: Mutation, path: string): FieldError[] {
 	return errors;
 }
 
-function validate({ spec = {} }: MutatingAdmissionPolicy): FieldError[] {
+function validate(policy: MutatingAdmissionPolicy, old?: MutatingAdmissionPolicy): FieldError[] {
+	const { spec = {} } = policy;
 	const errors = [...validatePolicyCommon(spec), ...validateMutatedOperations(spec.matchConstraints, "spec.matchConstraints")];
 	const mutations = spec.mutations ?? [];
 	if (mutations.length === 0) errors.push(required("spec.mutations", "mutations must contain at least one item"));
 	errors.push(...mutations.flatMap((mutation, index) => validateMutation(mutation, `spec.mutations[${index}]`)));
-	const policy = spec.reinvocationPolicy;
-	if (!policy) errors.push(required("spec.reinvocationPolicy"));
-	else if (!REINVOCATION_POLICIES.includes(policy)) errors.push(notSupported("spec.reinvocationPolicy", policy, REINVOCATION_POLICIES));
-	return errors;
+	const again = spec.reinvocationPolicy;
+	if (!again) errors.push(required("spec.reinvocationPolicy"));
+	else if (!REINVOCATION_POLICIES.includes(again)) errors.push(notSupported("spec.reinvocationPolicy", again, REINVOCATION_POLICIES));
+	// What is stored has compiled, or was let be when it was written.
+	return old !== undefined && semanticEqual(spec, old.spec) ? errors : [...errors, ...mutatingExpressionErrors(policy)];
 }
 
 export const mutatingAdmissionPolicyKind = defineKind<MutatingAdmissionPolicy>({

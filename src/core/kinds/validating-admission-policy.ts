@@ -1,5 +1,6 @@
 /** ValidatingAdmissionPolicy: pkg/registry/admissionregistration/validatingadmissionpolicy, pkg/apis/admissionregistration/validation. */
 import { duplicate, type FieldError, invalid, notSupported, required } from "../errors/field-error.ts";
+import { semanticEqual } from "../meta/equality.ts";
 import { byteLength, qualifiedName } from "../meta/name-rules.ts";
 import type { AuditAnnotation, ValidatingAdmissionPolicy, Validation } from "../schema/kubernetes.d.ts";
 import { PARAM_KIND_DESCRIPTION, shownParamKind, validatePolicyCommon } from "./admission-policy-rules.ts";
@@ -7,6 +8,7 @@ import { ADMISSION_GROUP, defaultMatchResources } from "./admission-rules.ts";
 import { ageColumn } from "./columns.ts";
 import { validateConditions } from "./condition-validation.ts";
 import { defineKind } from "./define-kind.ts";
+import { validatingExpressionErrors } from "./policy-expressions.ts";
 import { prepareSpecUpdate, statusSubresource } from "./strategy.ts";
 
 const ANNOTATIONS_MAX = 20;
@@ -49,14 +51,17 @@ function validateAnnotations(annotations: readonly AuditAnnotation[], policyName
 	return errors;
 }
 
-function validate({ metadata, spec = {} }: ValidatingAdmissionPolicy): FieldError[] {
+function validate(policy: ValidatingAdmissionPolicy, old?: ValidatingAdmissionPolicy): FieldError[] {
+	const { metadata, spec = {} } = policy;
 	const { validations = [], auditAnnotations = [] } = spec;
 	const errors = validatePolicyCommon(spec);
 	if (validations.length === 0 && auditAnnotations.length === 0) {
 		return [...errors, required("spec.validations", ONE_ITEM), required("spec.auditAnnotations", ONE_ITEM)];
 	}
 	errors.push(...validations.flatMap((validation, index) => validateValidation(validation, `spec.validations[${index}]`)));
-	return [...errors, ...validateAnnotations(auditAnnotations, metadata.name ?? "")];
+	errors.push(...validateAnnotations(auditAnnotations, metadata.name ?? ""));
+	// What is stored has compiled, or was let be when it was written.
+	return old !== undefined && semanticEqual(spec, old.spec) ? errors : [...errors, ...validatingExpressionErrors(policy)];
 }
 
 function validateStatus({ status }: ValidatingAdmissionPolicy): FieldError[] {

@@ -11,6 +11,7 @@ import {
 	validateMatchPolicy,
 	validateRule,
 } from "./admission-rules.ts";
+import { conditionExpressionErrors } from "./policy-expressions.ts";
 import { validateLabelSelector } from "./label-selector-validation.ts";
 
 const TIMEOUT_SECONDS = 10;
@@ -117,6 +118,7 @@ const validateWebhook = (hook: ValidatingWebhook | MutatingWebhook, path: string
 	...validateLabelSelector(hook.objectSelector, `${path}.objectSelector`),
 	...validateClient(hook.clientConfig ?? {}, `${path}.clientConfig`),
 	...validateMatchConditions(hook.matchConditions, `${path}.matchConditions`),
+	...conditionExpressionErrors(hook.matchConditions, `${path}.matchConditions`),
 	...validateReviewVersions(hook.admissionReviewVersions, `${path}.admissionReviewVersions`),
 ];
 

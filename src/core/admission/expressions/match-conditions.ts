@@ -2,6 +2,7 @@
 import { CelSourceError } from "../../cel/source-error.ts";
 import type { Program } from "../../cel/environment.ts";
 import { CostLimitExceeded, type Variables } from "../../cel/planner.ts";
+import { typeText } from "../../cel/types.ts";
 import { CelError } from "../../cel/values.ts";
 import type { MatchCondition } from "../../schema/kubernetes.d.ts";
 import { matchConditionEnvironment } from "./admission-environment.ts";
@@ -45,7 +46,10 @@ class Matcher implements MatchConditions {
 			const { value, cost } = outcome(program, variables, left);
 			left -= cost;
 			if (value === false) return { matches: false, failedCondition: name };
-			if (value instanceof CelError) errors.push(`expression '${program instanceof CelError ? "" : program.source}' resulted in error: ${value.message}`);
+			if (value instanceof CelError)
+				errors.push(
+					program instanceof CelError ? `compilation error: ${program.message}` : `expression '${program.source}' resulted in error: ${value.message}`,
+				);
 		}
 		return errors.length === 0 ? { matches: true } : this.#failed(aggregate(errors));
 	}
@@ -67,16 +71,31 @@ function outcome(program: Program | CelError, variables: Variables, left: number
 	}
 }
 
-function compile({ name, expression }: MatchCondition): Condition {
+/** Of conditions that are compiled already. `failurePolicy` "Ignore" takes what fails for a no. */
+export function compileConditions(
+	conditions: readonly { name: string; compiled: { source: string; program: Program } | { source: string; problem: string } }[],
+	failurePolicy: string | undefined,
+): MatchConditions {
+	const all = conditions.map(({ name, compiled }) => ({ name, program: "program" in compiled ? compiled.program : new CelError(compiled.problem) }));
+	return new Matcher(all, failurePolicy ?? "Fail");
+}
+
+/** One condition, or why it is none. */
+export function compileMatchCondition(expression: string): { source: string; program: Program } | { source: string; problem: string } {
 	try {
-		return { name, program: matchConditionEnvironment.compile(expression.trim()) };
+		const program = matchConditionEnvironment.compile(expression);
+		if (program.checked.type.kind === "bool") return { source: expression, program };
+		return { source: expression, problem: `must evaluate to bool but got ${typeText(program.checked.type)}` };
 	} catch (error) {
-		if (error instanceof CelSourceError) return { name, program: new CelError(`compilation failed: ${error.message}`) };
+		if (error instanceof CelSourceError) return { source: expression, problem: `compilation failed: ${error.message}` };
 		throw error;
 	}
 }
 
-/** Compile once for each stored configuration, match often. `failurePolicy` "Ignore" takes what fails for a no. */
+/** Compile once for each stored configuration, match often. */
 export function compileMatchConditions(conditions: readonly MatchCondition[] | undefined, failurePolicy: string | undefined): MatchConditions {
-	return new Matcher((conditions ?? []).map(compile), failurePolicy ?? "Fail");
+	return compileConditions(
+		(conditions ?? []).map(({ name, expression }) => ({ name, compiled: compileMatchCondition(expression) })),
+		failurePolicy,
+	);
 }

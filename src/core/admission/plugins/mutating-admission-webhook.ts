@@ -5,50 +5,14 @@ import { semanticEqual } from "../../meta/equality.ts";
 import type { Json, JsonObject, KubeObject } from "../../meta/object.ts";
 import { applyJsonPatch } from "../../patch/json-patch.ts";
 import type { Scale } from "../../schema/kubernetes.d.ts";
-import { decodeObject } from "../../schema/decode.ts";
+import { objectOf } from "../patched-object.ts";
+import { Rounds } from "../rounds.ts";
 import type { AdmissionPlugin, AdmissionRequest, AdmissionView } from "../plugin.ts";
 import { CallFailed, dryRunUnsupported, failedCalling, rejection, reviewBody, reviewVersionOf, verdict, type Verdict } from "../webhooks/admission-review.ts";
 import { candidatesOf, type Invocation, invocationOf, questionOf } from "../webhooks/webhook-matching.ts";
 
 const NAME = "MutatingAdmissionWebhook";
 const WITHOUT_SIDE_EFFECTS = ["None", "NoneOnDryRun"];
-
-/** What the second round needs of the first (webhookReinvokeContext). */
-class Rounds {
-	/** Webhooks that may be asked again. */
-	#previous = new Set<string>();
-	readonly #again = new Set<string>();
-	#output: KubeObject | undefined;
-
-	static of({ reinvocation }: AdmissionRequest): Rounds {
-		const known = reinvocation.values.get(NAME) as Rounds | undefined;
-		const rounds = known ?? new Rounds();
-		reinvocation.values.set(NAME, rounds);
-		return rounds;
-	}
-
-	/** Something has changed the object: those that have seen it before must see it again. */
-	requireAgain(): void {
-		for (const id of this.#previous) this.#again.add(id);
-		this.#previous = new Set();
-	}
-
-	mayBeAskedAgain(id: string): void {
-		this.#previous.add(id);
-	}
-
-	isAskedAgain(id: string): boolean {
-		return this.#again.has(id);
-	}
-
-	changedSince(object: KubeObject): boolean {
-		return this.#output !== undefined && !semanticEqual(this.#output, object);
-	}
-
-	left(object: KubeObject): void {
-		this.#output = structuredClone(object);
-	}
-}
 
 /** The object that the patch makes, decoded and with its defaults. Throws CallFailed, or what upstream answers for a patch that does not apply. */
 function patchedObject(request: AdmissionRequest, { webhook, kind, seen }: Invocation, patch: string, view: AdmissionView): KubeObject | undefined {
@@ -66,10 +30,7 @@ function patchedObject(request: AdmissionRequest, { webhook, kind, seen }: Invoc
 	const document = applied(seen.object, operations);
 	if (request.subject !== undefined) return document as unknown as KubeObject;
 	if (request.subresource === "scale") return scaled(request, document as unknown as Scale);
-	const decoded = (kind.decode ? kind.decode(document) : decodeObject(view.schema, kind.schema, document)).object as unknown as KubeObject;
-	const object = kind === request.kind ? decoded : view.convert(decoded, request.kind);
-	request.kind.defaults?.(object);
-	return object;
+	return objectOf(request, kind, document, view);
 }
 
 function applied(object: KubeObject, operations: Json[]): JsonObject {
@@ -130,7 +91,7 @@ export const mutatingAdmissionWebhook: AdmissionPlugin = {
 	subresources: "*",
 	mutate(request, view) {
 		if (request.webhooksAsked || view.webhooks()?.mutating.isEmpty !== false) return;
-		const rounds = Rounds.of(request);
+		const rounds = Rounds.of(request, NAME);
 		if (request.reinvocation.isReinvoke && rounds.changedSince(request.object)) rounds.requireAgain();
 		askAll(request, view, rounds);
 		rounds.left(request.object);

@@ -29,12 +29,12 @@ export const isExempt = ({ kind }: AdmissionRequest): boolean => kind.group === 
 const SCALE = { group: "autoscaling", version: "v1", kind: "Scale" };
 
 /** The versions of the request's resource, its own first. */
-function versionsOf({ kind }: AdmissionRequest, view: AdmissionView): KindDefinition[] {
+export function versionsOf({ kind }: AdmissionRequest, view: AdmissionView): KindDefinition[] {
 	const others = view.kinds.all().filter((other) => other.plural === kind.plural && other.group === kind.group && other.version !== kind.version);
 	return [kind, ...others];
 }
 
-function attributesOf(request: AdmissionRequest, { group, version, plural }: KindDefinition): RuleAttributes {
+export function attributesOf(request: AdmissionRequest, { group, version, plural }: KindDefinition): RuleAttributes {
 	const { subresource, operation, namespace } = request;
 	return { group, version, resource: plural, subresource, operation, isNamespaced: namespace !== "" };
 }
@@ -45,14 +45,15 @@ function namespaceLabels(request: AdmissionRequest, view: AdmissionView): Record
 	return request.namespace === "" ? undefined : (view.namespaceObject()?.metadata.labels ?? {});
 }
 
-function selects(webhook: Webhook, request: AdmissionRequest, view: AdmissionView): boolean {
-	if (webhook.namespaceSelector.requirements.length > 0) {
+/** Whether the labels of the request's namespace and objects are what is selected. */
+export function selects(selectors: Pick<Webhook, "namespaceSelector" | "objectSelector">, request: AdmissionRequest, view: AdmissionView): boolean {
+	if (selectors.namespaceSelector.requirements.length > 0) {
 		const labels = namespaceLabels(request, view);
-		if (labels !== undefined && !webhook.namespaceSelector.matches(labels)) return false;
+		if (labels !== undefined && !selectors.namespaceSelector.matches(labels)) return false;
 	}
-	if (webhook.objectSelector.requirements.length === 0) return true;
+	if (selectors.objectSelector.requirements.length === 0) return true;
 	const labelled = [request.operation === "DELETE" ? undefined : request.object, request.old];
-	return labelled.some((object) => object?.metadata !== undefined && webhook.objectSelector.matches(object.metadata.labels));
+	return labelled.some((object) => object?.metadata !== undefined && selectors.objectSelector.matches(object.metadata.labels));
 }
 
 /** The first version of the resource that the webhook's rules name; with matchPolicy Exact only the request's own. */
