@@ -121,17 +121,21 @@ export class Environment {
 	/** @throws CelSourceError of an expression that does not compile */
 	compile(source: string): Program {
 		const expr = parse(source);
-		const { variables, makeStruct } = this.#options;
 		const checked = this.check(expr);
 		const problems = [...checked.problems, ...literalProblems(expr)];
 		if (problems.length > 0) throw new CelSourceError(source, problems);
-		const step = plan(expr, {
+		return new Program(source, expr, checked, this.plan(expr));
+	}
+
+	/** How to evaluate a parsed expression, whatever its types are. */
+	plan(expr: Expr): Step {
+		const { variables, makeStruct } = this.#options;
+		return plan(expr, {
 			functions: this.#functions,
 			isVariable: (name) => Object.hasOwn(variables, name),
 			typeNamed: (name) => (TYPES.has(name) ? new TypeValue(name) : undefined),
 			...(makeStruct ? { makeStruct } : {}),
 		});
-		return new Program(source, expr, checked, step);
 	}
 
 	/** The types of a parsed expression. */

@@ -243,10 +243,16 @@ function objectTypeName(value: Exclude<CelValue, string | number | bigint | bool
 
 const isNumber = (value: CelValue): value is bigint | number | Uint => typeof value === "bigint" || typeof value === "number" || value instanceof Uint;
 
+/** As cel-go has it: beside a double within its range an integer is one too, with what that loses. */
+function besideDouble(value: bigint | number, other: bigint | number, min: bigint, max: bigint): bigint | number {
+	return typeof value === "bigint" && typeof other === "number" && other >= Number(min) && other <= Number(max) ? Number(value) : value;
+}
+
 /** Negative, zero or positive across the types of numbers; NaN where one of them is. */
 export function compareNumbers(a: bigint | number | Uint, b: bigint | number | Uint): number {
-	const left = a instanceof Uint ? a.value : a;
-	const right = b instanceof Uint ? b.value : b;
+	const [one, other] = [a instanceof Uint ? a.value : a, b instanceof Uint ? b.value : b];
+	const left = a instanceof Uint ? besideDouble(one, other, 0n, UINT_MAX) : besideDouble(one, other, INT_MIN, INT_MAX);
+	const right = b instanceof Uint ? besideDouble(other, one, 0n, UINT_MAX) : besideDouble(other, one, INT_MIN, INT_MAX);
 	if (left < right) return -1;
 	if (left > right) return 1;
 	return Number.isNaN(left) || Number.isNaN(right) ? Number.NaN : 0;

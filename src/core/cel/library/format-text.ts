@@ -45,10 +45,19 @@ function decimal(value: CelValue): string {
 	throw new CelFailure(`decimal clause can only be used on integers, was given ${typeName(value)}`);
 }
 
+/** Digits behind the point, ties to even as Go has it. */
+function fixedText(number: number, precision: number): string {
+	const text = number.toFixed(precision);
+	const exact = number.toFixed(Math.min(100, precision + 60));
+	const rest = exact.slice(exact.indexOf(".") + 1 + precision);
+	if (!/^50*$/.test(rest) || Number(text.at(-1)) % 2 === 0) return text;
+	return exact.slice(0, exact.length - rest.length).replace(/\.$/, "");
+}
+
 function fixed(value: CelValue, precision: number): string {
 	const number = numberOf(value);
 	if (number === undefined) throw new CelFailure(`fixed-point clause can only be used on doubles, was given ${typeName(value)}`);
-	return special(Number(number)) ?? Number(number).toFixed(precision);
+	return special(Number(number)) ?? fixedText(Number(number), precision);
 }
 
 function scientific(value: CelValue, precision: number): string {
