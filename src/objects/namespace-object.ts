@@ -1,6 +1,8 @@
 /** The Durable Object of one namespace: a shell around NamespaceCore. */
 import { DurableObject } from "cloudflare:workers";
 import type { ApiRequest, UserInfo } from "../core/api/request.ts";
+import type { ResourceAttributes } from "../core/authz/attributes.ts";
+import type { AuthorizerDecision } from "../core/cel/library/authorizer.ts";
 import { StatusError } from "../core/errors/status-error.ts";
 import type { Allocation, AllocationRequest } from "../core/kinds/define-kind.ts";
 import { builtinKinds } from "../core/kinds/registry.ts";
@@ -17,7 +19,7 @@ import { CommitGate } from "./commit-gate.ts";
 import type { DefinitionSet } from "./custom-definitions.ts";
 import { durablePorts } from "./durable-ports.ts";
 import { NamespaceCore } from "./namespace-core.ts";
-import type { CollectionReader } from "./outside/channel.ts";
+import type { NamespaceInside } from "./outside/channel.ts";
 import type { Delivery } from "./ports.ts";
 import { openWatch, resumeWatches, streamList } from "./resource-object.ts";
 import { AUTHORIZED_HEADER, type NamespaceRpc, type ProxyTarget, type Refusal, type ServiceAccountGrant, type ServiceEndpoint } from "./rpc.ts";
@@ -35,7 +37,7 @@ interface ClusterInternals {
 	allocate(holder: string, request: AllocationRequest, dryRun: boolean): Promise<{ ok: true; allocation: Allocation } | Refusal>;
 }
 
-export class NamespaceObject extends DurableObject<WorkerEnv> implements NamespaceRpc, CollectionReader {
+export class NamespaceObject extends DurableObject<WorkerEnv> implements NamespaceRpc, NamespaceInside {
 	#made: NamespaceCore | undefined;
 	readonly #commitGate: CommitGate;
 
@@ -117,6 +119,11 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 	async collection(resource: string): Promise<KubeObject[]> {
 		await this.#core.ready();
 		return this.#core.core.server.store.list(resource);
+	}
+
+	async decision(user: UserInfo, attributes: ResourceAttributes): Promise<AuthorizerDecision> {
+		await this.#core.ready();
+		return this.#core.core.server.authorizer.decide(user, attributes);
 	}
 
 	async existingPodWarnings(enforce: LevelVersion): Promise<string[]> {

@@ -4,6 +4,8 @@
  */
 import type { AdmissionView } from "../core/admission/admission.ts";
 import type { UserInfo } from "../core/api/request.ts";
+import { type Attributes, isPathRequest } from "../core/authz/attributes.ts";
+import type { AuthorizerDecision } from "../core/cel/library/authorizer.ts";
 import type { ObjectChange } from "../core/controllers/controller.ts";
 import type { Allocation, AllocationRequest, HookContext, KindDefinition, KindRegistry } from "../core/kinds/define-kind.ts";
 import { apiVersionOf, resourceOf } from "../core/kinds/define-kind.ts";
@@ -15,6 +17,9 @@ import type { Authorizer } from "./authorizer.ts";
 import { EventCorrelator } from "./event-correlator.ts";
 import { Attempt } from "./attempt.ts";
 import type { CorePorts } from "./ports.ts";
+
+/** How long another namespace may take to decide, in seconds. */
+const DECISION_SECONDS = 10;
 
 /** A committed change, with what watches and controllers need of it. */
 export interface CommittedChange extends ObjectChange {
@@ -53,7 +58,7 @@ export interface ResourceServerOptions {
 	/** "" in the Cluster object. */
 	namespace: string;
 	/** What admission reads of this object; the rest of its view is the server's own. */
-	admission: Omit<AdmissionView, "ask" | "kinds" | "schema" | "convert" | "decide">;
+	admission: Omit<AdmissionView, "ask" | "canAsk" | "kinds" | "schema" | "convert" | "decide">;
 	authorizer: Authorizer;
 	/** Runs after every commit, inside its transaction, and may commit more. */
 	afterCommit?(server: ResourceServer, kind: KindDefinition, old: KubeObject | undefined, next: KubeObject | undefined): void;
@@ -88,7 +93,8 @@ export class ResourceServer {
 			...options.admission,
 			webhooks: () => (this.attempt.asksWebhooks ? options.admission.webhooks() : undefined),
 			ask: (questions) => this.attempt.ask(questions),
-			decide: (user, attributes) => this.authorizer.decide(user, attributes),
+			canAsk: () => this.attempt.asksWebhooks,
+			decide: (user, attributes) => this.#decide(user, attributes),
 			kinds: options.kinds,
 			schema: options.schema,
 			convert: (object, to) => (to.present ? to.present(object) : { ...object, apiVersion: apiVersionOf(to) }),
@@ -98,6 +104,16 @@ export class ResourceServer {
 		const sealed = options.kinds.all().filter((kind) => kind.encrypted);
 		this.store = new Store(options.ports.sql, { seal: options.ports.seal, resources: new Set(sealed.map(resourceOf)) });
 		this.#afterCommit = options.afterCommit ?? (() => {});
+	}
+
+	/** What another namespace's roles allow only its own object knows. */
+	#decide(user: UserInfo, attributes: Attributes): AuthorizerDecision {
+		const decision = this.authorizer.decide(user, attributes);
+		if (decision.allowed || isPathRequest(attributes) || attributes.namespace === "" || attributes.namespace === this.namespace) return decision;
+		if (!this.attempt.asksWebhooks) return { ...decision, error: `the roles of namespace ${attributes.namespace} are not known here` };
+		const [outcome] = this.attempt.ask([{ target: { decision: { user, attributes } }, timeoutSeconds: DECISION_SECONDS, body: () => "" }]);
+		if (outcome !== undefined && "status" in outcome && outcome.status === 200) return JSON.parse(outcome.body) as AuthorizerDecision;
+		return { ...decision, error: outcome && "failure" in outcome ? outcome.failure : `namespace ${attributes.namespace} did not answer` };
 	}
 
 	/** Where the types of a kind are found. */

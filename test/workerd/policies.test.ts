@@ -51,3 +51,39 @@ describe("a policy's parameters", () => {
 		expect((await cluster.refused("POST", configMaps("shop"), configMap("none"))).message).toContain("no params found for policy binding");
 	});
 });
+
+describe("an expression", () => {
+	it("may ask what a user may do in another namespace", async () => {
+		const cluster = await TestCluster.create();
+		await cluster.call("POST", "/api/v1/namespaces", namespace("other"));
+		await cluster.call("POST", "/apis/rbac.authorization.k8s.io/v1/namespaces/other/rolebindings", {
+			apiVersion: "rbac.authorization.k8s.io/v1",
+			kind: "RoleBinding",
+			metadata: { name: "worker" },
+			roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "edit" },
+			subjects: [{ kind: "ServiceAccount", name: "worker", namespace: "default" }],
+		});
+		await cluster.call("POST", `${group}/validatingadmissionpolicies`, {
+			apiVersion: "admissionregistration.k8s.io/v1",
+			kind: "ValidatingAdmissionPolicy",
+			metadata: { name: "owner.example.com" },
+			spec: {
+				matchConstraints: { resourceRules: [{ apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["configmaps"] }] },
+				variables: [{ name: "worker", expression: "authorizer.serviceAccount('default', object.metadata.name)" }],
+				validations: [{ expression: "variables.worker.group('').resource('pods').namespace('other').check('create').allowed()" }],
+			},
+		});
+		await cluster.call("POST", `${group}/validatingadmissionpolicybindings`, {
+			apiVersion: "admissionregistration.k8s.io/v1",
+			kind: "ValidatingAdmissionPolicyBinding",
+			metadata: { name: "owner" },
+			spec: {
+				policyName: "owner.example.com",
+				validationActions: ["Deny"],
+				matchResources: { namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "default" } } },
+			},
+		});
+		await eventually(async () => ((await cluster.fetch("POST", `${configMaps("default")}?dryRun=All`, configMap("stranger"))).ok ? undefined : true));
+		expect((await cluster.fetch("POST", configMaps("default"), configMap("worker"))).status).toBe(201);
+	});
+});

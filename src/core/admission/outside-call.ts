@@ -4,12 +4,17 @@
  * committed has been admitted exactly as it stands, however the object changed in between.
  */
 
-/** Who is asked: a webhook, where it is (one of the two), or another namespace for its objects. */
+import type { UserInfo } from "../api/request.ts";
+import type { ResourceAttributes } from "../authz/attributes.ts";
+
+/** Who is asked: a webhook, where it is (one of the two), or another namespace, for its objects or for what its roles allow. */
 export interface CallTarget {
 	url?: string;
 	service?: { namespace: string; name: string; port: number; path: string };
 	/** Of this cluster; the answer is a JSON list. */
 	collection?: { namespace: string; resource: string };
+	/** The answer is an AuthorizerDecision. */
+	decision?: { user: UserInfo; attributes: ResourceAttributes };
 	/** PEM, in base64 as the API has it; absent where the platform's own trust decides. */
 	caBundle?: string;
 }

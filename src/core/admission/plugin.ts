@@ -78,6 +78,8 @@ export interface AdmissionView {
 	policies(): PolicySets;
 	/** What the authorizer says of a user. */
 	decide(user: UserInfo, attributes: Attributes): AuthorizerDecision;
+	/** Whether this write can wait for other machines and objects: what the server itself writes cannot. */
+	canAsk(): boolean;
 	/** What other machines answer. Throws CallsNeeded until they have. */
 	ask(questions: readonly Question[]): CallOutcome[];
 	kinds: KindRegistry;

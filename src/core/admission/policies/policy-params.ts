@@ -59,6 +59,8 @@ export function collectParams(
 	const namespace = given === "" ? request.namespace : given;
 	if (kind.scope === "Namespaced" && namespace === "")
 		throw bindingError("cannot use namespaced paramRef in policy binding that matches cluster-scoped resources");
+	// What the server writes itself (an agent's reports) cannot wait: a policy that would make it wait does not concern it.
+	if (kind.scope === "Namespaced" && namespace !== request.namespace && !view.canAsk()) return [];
 	const found = name
 		? [named(name, kind, namespace, request, view)]
 		: stored(kind, namespace, request, view).filter(({ metadata }) => labelSelectorOf(selector).matches(metadata.labels));
