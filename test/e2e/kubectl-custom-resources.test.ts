@@ -1,6 +1,7 @@
 /** A kind of one's own: declared, explained, used and taken away with real kubectl. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { useControlPlane } from "./support/cluster.ts";
+import { eventually } from "./support/petrel.ts";
 
 const DEFINITION = JSON.stringify({
 	apiVersion: "apiextensions.k8s.io/v1",
@@ -38,6 +39,28 @@ const DEFINITION = JSON.stringify({
 		],
 	},
 });
+/** No Deployment has more replicas than its namespace's Widget "limit". */
+const POLICY = JSON.stringify({
+	apiVersion: "admissionregistration.k8s.io/v1",
+	kind: "ValidatingAdmissionPolicy",
+	metadata: { name: "few.example.com" },
+	spec: {
+		paramKind: { apiVersion: "example.com/v1", kind: "Widget" },
+		matchConstraints: { resourceRules: [{ apiGroups: ["apps"], apiVersions: ["v1"], operations: ["CREATE", "UPDATE"], resources: ["deployments"] }] },
+		validations: [
+			{
+				expression: "object.spec.replicas <= params.spec.replicas",
+				messageExpression: "'%d replicas are more than %s has'.format([dyn(object.spec.replicas), params.metadata.name])",
+			},
+		],
+	},
+});
+const BINDING = JSON.stringify({
+	apiVersion: "admissionregistration.k8s.io/v1",
+	kind: "ValidatingAdmissionPolicyBinding",
+	metadata: { name: "few" },
+	spec: { policyName: "few.example.com", validationActions: ["Deny"], paramRef: { name: "limit", parameterNotFoundAction: "Deny" } },
+});
 const widget = (name: string, spec: object): string => JSON.stringify({ apiVersion: "example.com/v1", kind: "Widget", metadata: { name }, spec });
 
 describe("kubectl and custom resources", () => {
@@ -73,6 +96,22 @@ describe("kubectl and custom resources", () => {
 
 	it("explains", async () => {
 		expect(await kubectl.run("explain", "widget.spec")).toMatch(/What is wanted\.[\s\S]*replicas\t<integer>[\s\S]*size\t<string>/);
+	});
+
+	it("takes parameters of a policy from them", async () => {
+		await kubectl.pipe(widget("limit", { size: "small", replicas: 2 }), "apply", "-f", "-");
+		await kubectl.pipe(POLICY, "apply", "-f", "-");
+		await kubectl.run("wait", "--for=jsonpath={.status.observedGeneration}=1", "validatingadmissionpolicy/few.example.com");
+		expect(await kubectl.run("get", "validatingadmissionpolicies")).toMatch(/few\.example\.com +1 +example\.com\/v1\/Widget/);
+		await kubectl.pipe(BINDING, "apply", "-f", "-");
+		const create = ["create", "deployment", "many", "--image=example", "--replicas=3", "--dry-run=server"];
+		const refusal = await eventually("the policy is known to the namespace", async () => {
+			const { code, stderr } = await kubectl.try(create);
+			return code === 0 ? undefined : stderr;
+		});
+		expect(refusal).toContain("ValidatingAdmissionPolicy 'few.example.com' with binding 'few' denied request: 3 replicas are more than limit has");
+		expect(await kubectl.run("create", "deployment", "few", "--image=example", "--replicas=2", "--dry-run=server")).toContain("created (server dry run)");
+		await kubectl.run("delete", "validatingadmissionpolicy", "few.example.com");
 	});
 
 	it("takes the objects away with their definition", async () => {
