@@ -22,11 +22,11 @@ function answerHeaders(representation: Representation, warnings: readonly string
 	return headers;
 }
 
-/** Lists alone grow big enough to be worth compressing. */
+/** What is read may be big enough to be worth compressing. */
 async function send(answered: Response, options: AnswerOptions, headers: Headers): Promise<Response> {
 	const { status } = answered;
 	const body = answered.body as ReadableStream<Uint8Array> | null;
-	if (options.verb !== "list" || !body || !acceptsGzip(options.headers)) return new Response(answered.body, { status, headers });
+	if ((options.verb !== "list" && options.verb !== "get") || !body || !acceptsGzip(options.headers)) return new Response(answered.body, { status, headers });
 	headers.set("vary", "Accept-Encoding");
 	const { body: sent, gzip } = await compressIfLarge(body);
 	if (!gzip) return new Response(sent, { status, headers });

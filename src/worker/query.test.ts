@@ -76,4 +76,9 @@ describe("parseQuery", () => {
 		expect(parse("create", `fieldManager=${"a".repeat(128)}`).fieldManager).toHaveLength(128);
 		expect(refusal("create", `fieldManager=${"a".repeat(129)}`)?.[0]).toBe(422);
 	});
+
+	it("refuses a version that is none", () => {
+		const message = 'invalid resource version: resourceVersion: Invalid value: "abc": strconv.ParseUint: parsing "abc": invalid syntax';
+		for (const verb of ["get", "list", "watch"] as const) expect(refusal(verb, "resourceVersion=abc")).toEqual([400, message]);
+	});
 });

@@ -24,6 +24,12 @@ function integer(query: URLSearchParams, name: string): number | undefined {
 	return value;
 }
 
+function checkResourceVersion(version: string): void {
+	if (/^\d*$/.test(version)) return;
+	const quoted = JSON.stringify(version);
+	throw badRequest(`invalid resource version: resourceVersion: Invalid value: ${quoted}: strconv.ParseUint: parsing ${quoted}: invalid syntax`);
+}
+
 const text = (query: URLSearchParams, name: string): string | undefined => query.get(name) || undefined;
 const boolean = (query: URLSearchParams, name: string): boolean | undefined => (query.has(name) ? isTrue(query.get(name)) : undefined);
 
@@ -118,6 +124,7 @@ function withoutUndefined(query: ApiQuery): ApiQuery {
  */
 export function parseQuery(verb: RequestVerb, params: URLSearchParams, patchType?: PatchType): ApiQuery {
 	const limit = integer(params, "limit");
+	checkResourceVersion(params.get("resourceVersion") ?? "");
 	const query = withoutUndefined({
 		labelSelector: text(params, "labelSelector"),
 		fieldSelector: text(params, "fieldSelector"),

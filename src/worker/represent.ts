@@ -1,6 +1,6 @@
 /** Turns the objects' JSON into what the client asked for: Table, PartialObjectMetadata, YAML, protobuf, indented JSON. */
 import { yamlText } from "../core/codec/yaml.ts";
-import { badRequest, notAcceptable } from "../core/errors/status-error.ts";
+import { badRequest, notAcceptableObject } from "../core/errors/status-error.ts";
 import { apiVersionOf, type KindDefinition } from "../core/kinds/define-kind.ts";
 import type { Json, KubeObject } from "../core/meta/object.ts";
 import { type IncludeObject, tableOf } from "../core/table/table.ts";
@@ -63,10 +63,10 @@ export function transform(value: KubeObject | ListValue, target: Target, without
 	if (as === undefined || target.kind === undefined || isStatus(value)) return value;
 	if (as === "Table") return tableFor(value, target.kind, target, withoutDefinitions);
 	if (as === "PartialObjectMetadata") {
-		if (isList(value)) throw notAcceptable(["you requested PartialObjectMetadata, but the requested object is a list"]);
+		if (isList(value)) throw notAcceptableObject("you requested PartialObjectMetadata, but the requested object is a list");
 		return partial(value, metaVersion);
 	}
-	if (!isList(value)) throw notAcceptable(["you requested PartialObjectMetadataList, but the requested object is not a list"]);
+	if (!isList(value)) throw notAcceptableObject("you requested PartialObjectMetadataList, but the requested object is not a list");
 	return {
 		kind: "PartialObjectMetadataList",
 		apiVersion: `meta.k8s.io/${metaVersion}`,

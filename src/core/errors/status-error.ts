@@ -84,6 +84,8 @@ export const pathNotFound = (): StatusError => new StatusError(404, "NotFound", 
 export const expired = (message: string): StatusError => new StatusError(410, "Expired", message);
 export const notAcceptable = (accepted: readonly string[]): StatusError =>
 	new StatusError(406, "NotAcceptable", `only the following media types are accepted: ${accepted.join(", ")}`);
+/** What was asked for does not fit what is there. */
+export const notAcceptableObject = (message: string): StatusError => new StatusError(406, "NotAcceptable", message);
 export const unsupportedMediaType = (accepted: readonly string[]): StatusError =>
 	new StatusError(415, "UnsupportedMediaType", `the body of the request was in an unknown format - accepted media types include: ${accepted.join(", ")}`);
 export const tooLargeBody = (message: string): StatusError => new StatusError(413, "RequestEntityTooLarge", message);

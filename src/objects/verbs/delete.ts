@@ -1,6 +1,7 @@
 /** DELETE of one object. DeleteOptions come in the query or the body. */
 import type { ApiRequest } from "../../core/api/request.ts";
-import { badRequest } from "../../core/errors/status-error.ts";
+import { type FieldError, invalid, notSupported } from "../../core/errors/field-error.ts";
+import { badRequest, invalidObject } from "../../core/errors/status-error.ts";
 import type { KindDefinition } from "../../core/kinds/define-kind.ts";
 import type { KubeObject } from "../../core/meta/object.ts";
 import type { DeleteOptions } from "../../core/schema/kubernetes.d.ts";
@@ -11,15 +12,29 @@ import { type VerbCall, type VerbResult, writeOptions } from "./verb.ts";
 
 const PROPAGATIONS = ["Foreground", "Background", "Orphan"] as const;
 
+/** ValidateDeleteOptions. */
+function checkOptions({ dryRun = [], gracePeriodSeconds: grace }: Partial<DeleteOptions>, policy: string | undefined, orphan: boolean | undefined): void {
+	if (grace !== undefined && grace !== null && !Number.isInteger(grace)) {
+		throw badRequest(`json: cannot unmarshal ${typeof grace} into Go struct field DeleteOptions.gracePeriodSeconds of type int64`);
+	}
+	const errors: FieldError[] = [];
+	if (policy !== undefined && orphan !== undefined) {
+		errors.push(invalid("propagationPolicy", policy, "orphanDependents and deletionPropagation cannot be both set"));
+	}
+	if (policy !== undefined && !PROPAGATIONS.includes(policy as "Orphan")) errors.push(notSupported("propagationPolicy", policy, [...PROPAGATIONS, "nil"]));
+	for (const value of dryRun) if (value !== "All") errors.push(notSupported("dryRun", value, ["All"]));
+	if (errors.length > 0) throw invalidObject("meta.k8s.io", "DeleteOptions", "", errors);
+}
+
 /** The query's options, overridden by the body's. */
 export function removalOptions(request: ApiRequest, addWarning: (text: string) => void): RemovalOptions {
 	const body = (request.body === "" ? {} : parseJson(request.body, "v1.DeleteOptions")) as Partial<DeleteOptions>;
 	const policy = body.propagationPolicy ?? request.query.propagationPolicy;
 	const orphan = body.orphanDependents ?? request.query.orphanDependents;
-	if (policy !== undefined && !PROPAGATIONS.includes(policy as "Orphan"))
-		throw badRequest(`invalid propagationPolicy ${JSON.stringify(policy)}: must be one of Foreground, Background, Orphan`);
-	const grace = body.gracePeriodSeconds ?? request.query.gracePeriodSeconds;
-	if (grace !== undefined && (!Number.isInteger(grace) || grace < 0)) throw badRequest(`invalid gracePeriodSeconds ${grace}: must be a non-negative integer`);
+	checkOptions(body, policy, orphan);
+	const asked = body.gracePeriodSeconds ?? request.query.gracePeriodSeconds;
+	// As upstream: less than nothing is the least there is.
+	const grace = asked === undefined || asked === null ? undefined : asked < 0 ? 1 : asked;
 	const propagation = (policy as RemovalOptions["propagation"]) ?? (orphan === undefined ? undefined : orphan ? "Orphan" : "Background");
 	return {
 		user: request.user,

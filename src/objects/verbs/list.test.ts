@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { StatusError } from "../../core/errors/status-error.ts";
 import type { ApiRequest } from "../../core/api/request.ts";
 import { World } from "../../../test/sim/world.ts";
 
@@ -50,5 +51,25 @@ describe("list", () => {
 		await world.api({ ...CONFIG_MAPS, verb: "delete", name: "a" });
 		await world.run(20 * 60_000);
 		await expect(list(world, { resourceVersion, resourceVersionMatch: "Exact" })).rejects.toMatchObject({ code: 410 });
+	});
+
+	it("lets a client whose first page is too old go on with what is there now", async () => {
+		const world = await worldWith(["a", "b", "c"]);
+		const { token } = await list(world, { limit: 1 });
+		await world.api({ ...CONFIG_MAPS, verb: "update", name: "c" }, configMap("c", "2"));
+		await world.run(20 * 60_000);
+		const error = (await list(world, { limit: 1, continue: token }).catch((thrown) => thrown)) as StatusError;
+		expect(error.status).toMatchObject({ code: 410, reason: "Expired", message: expect.stringMatching(/^The provided continue parameter is too old/) });
+		const second = await list(world, { limit: 1, continue: error.status.metadata.continue ?? "" });
+		expect(second.items).toEqual(["b=1"]);
+		expect((await list(world, { limit: 1, continue: second.token })).items).toEqual(["c=2"]);
+	});
+
+	it("takes a version with a limit for exactly that version, as upstream", async () => {
+		const world = await worldWith(["a"]);
+		const { resourceVersion } = await list(world, {});
+		await world.api({ ...CONFIG_MAPS, verb: "update", name: "a" }, configMap("a", "2"));
+		expect((await list(world, { resourceVersion, limit: 5 })).items).toEqual(["a=1"]);
+		expect((await list(world, { resourceVersion })).items).toEqual(["a=2"]);
 	});
 });

@@ -13,8 +13,11 @@ import { namesAt } from "./list-snapshot.ts";
 /** Objects read at a time: below SQLite's limit of 100 bound parameters. */
 const LIST_PAGE = 64;
 
+const CONTINUE_TOO_OLD =
+	"The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.";
+
 interface ContinueToken {
-	/** The cut that the first page was taken at. */
+	/** The cut that the first page was taken at; 0 to go on with what is there now. */
 	rv: number;
 	/** The last name that was given. */
 	start: string;
@@ -45,7 +48,19 @@ function wantedRevision(server: ResourceServer, { query }: ApiRequest, from: Con
 	const asked = query.resourceVersion && query.resourceVersion !== "0" ? Number(query.resourceVersion) : undefined;
 	if (asked !== undefined && asked > revisionAt(server.ports.nowMs() + RESUME_OVERLAP_MS))
 		throw new StatusError(504, "Timeout", `Too large resource version: ${asked}, current: ${server.store.clock.cut()}`, { retryAfterSeconds: 1 });
-	return from?.rv ?? (query.resourceVersionMatch === "Exact" ? asked : undefined);
+	if (from !== undefined) return from.rv === 0 ? undefined : from.rv;
+	const isExact = query.resourceVersionMatch === "Exact" || (query.resourceVersionMatch === undefined && (query.limit ?? 0) > 0);
+	return isExact ? asked : undefined;
+}
+
+const tokenText = (token: ContinueToken): string => btoa(JSON.stringify(token));
+
+/** The 410 of a cut that is compacted away; one of a continued list lets its client go on with what is there now. */
+function tooOld(from: ContinueToken | undefined): StatusError {
+	if (from === undefined) return expired("The resourceVersion for the provided list is too old.");
+	const error = expired(CONTINUE_TOO_OLD);
+	error.status.metadata.continue = tokenText({ rv: 0, start: from.start });
+	return error;
 }
 
 /** What the list will hold. Throws 400 for bad selectors and tokens, 410 for a cut that is compacted away. */
@@ -53,15 +68,14 @@ export function planList(server: ResourceServer, kind: KindDefinition, request: 
 	const { limit = 0, continue: token } = request.query;
 	const from = token ? parseContinue(token) : undefined;
 	const wanted = wantedRevision(server, request, from);
-	if (wanted !== undefined && wanted < server.store.log.compactedRevision())
-		throw expired("The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter.");
+	if (wanted !== undefined && wanted < server.store.log.compactedRevision()) throw tooOld(from);
 	const matcher = matcherOf(kind, request.query, server.namespace);
 	const names = wanted === undefined ? server.store.names(resourceOf(kind), matcher ? { matcher } : {}) : namesAt(server, kind, wanted, matcher);
 	const all = from ? names.filter(({ name }) => name > from.start) : names;
 	const items = limit > 0 ? all.slice(0, limit) : all;
 	const resourceVersion = wanted ?? server.store.clock.cut();
 	const rest = all.length - items.length;
-	const continueToken = rest > 0 ? btoa(JSON.stringify({ rv: resourceVersion, start: items.at(-1)?.name ?? "" })) : "";
+	const continueToken = rest > 0 ? tokenText({ rv: from?.rv === 0 ? 0 : resourceVersion, start: items.at(-1)?.name ?? "" }) : "";
 	return { resourceVersion, items, contiguous: matcher === undefined, continueToken, remaining: rest > 0 && !matcher ? rest : undefined };
 }
 
