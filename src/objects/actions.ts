@@ -10,7 +10,9 @@ import { applySchemaDefaults } from "../core/schema/decode.ts";
 import { recordEvent } from "./event-recorder.ts";
 import type { Outbox } from "./outbox.ts";
 import type { ResourceServer } from "./resource-server.ts";
+import { TwinFields } from "./twin-fields.ts";
 import { createObject, deleteObject, updateObject, type WriteOptions } from "./write.ts";
+import { cloneJson } from "../core/meta/clone.ts";
 
 const controllerUser = (controller: string): UserInfo => ({
 	name: `system:serviceaccount:kube-system:${controller}-controller`,
@@ -43,6 +45,7 @@ const isRefusal = (error: unknown): error is StatusError =>
 export class Actor {
 	readonly #server: ResourceServer;
 	readonly #outbox: Outbox;
+	readonly #twins = new TwinFields();
 
 	constructor(server: ResourceServer, outbox: Outbox) {
 		this.#server = server;
@@ -62,7 +65,7 @@ export class Actor {
 
 	#creation(controller: string, { resource, object }: Extract<Action, { type: "create" }>, created: number): void {
 		try {
-			this.#create(controller, resource, structuredClone(object));
+			this.#create(controller, resource, cloneJson(object));
 		} catch (error) {
 			throw isRefusal(error) ? new CreationRefused(created, error) : error;
 		}
@@ -90,14 +93,14 @@ export class Actor {
 	#create(controller: string, resource: string, object: KubeObject): void {
 		const kind = this.#kind(resource);
 		applySchemaDefaults(this.#server.schema, kind.schema, object as never);
-		createObject(this.#server, kind, object, optionsOf(controller, ""));
+		createObject(this.#server, kind, object, { ...optionsOf(controller, ""), twins: this.#twins });
 	}
 
 	#update(controller: string, resource: string, object: KubeObject, subresource: string): void {
 		const kind = this.#kind(resource);
 		const old = this.#server.store.get(resourceOf(kind), object.metadata.name ?? "");
 		if (old === undefined) throw notFound({ group: kind.group, resource: kind.plural }, object.metadata.name ?? "");
-		updateObject(this.#server, kind, structuredClone(object), old, optionsOf(controller, subresource));
+		updateObject(this.#server, kind, cloneJson(object), old, optionsOf(controller, subresource));
 	}
 
 	#delete(controller: string, action: Extract<Action, { type: "delete" }>): void {
@@ -115,7 +118,6 @@ export class Actor {
 		});
 	}
 
-	/** An Event never fails what it tells of: a namespace that is going away takes no new ones. */
 	#event(controller: string, { about, eventType, reason, message }: Extract<Action, { type: "event" }>): void {
 		const source = controller === "scheduler" ? "default-scheduler" : `${controller}-controller`;
 		if (this.#server.namespace === "")
@@ -123,11 +125,7 @@ export class Actor {
 				to: { object: "namespace", name: "default" },
 				body: { type: "recordEvent", source, about: withoutBody(about), eventType, reason, message },
 			});
-		try {
-			this.#server.transaction(() => recordEvent(this.#server, { source, about, eventType, reason, message }));
-		} catch (error) {
-			if (!(error instanceof StatusError) || error.code >= 500) throw error;
-		}
+		recordEvent(this.#server, { source, about, eventType, reason, message });
 	}
 }
 

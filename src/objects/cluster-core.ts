@@ -13,19 +13,19 @@ import { semanticEqual } from "../core/meta/equality.ts";
 import type { KubeObject } from "../core/meta/object.ts";
 import type { JoinRequest, NetworkRow } from "../core/protocol/agent-protocol.ts";
 import type { ClusterConfig, MessageBody, NodeReplica, ObjectMessage } from "../core/protocol/messages.ts";
-import { Ledger } from "../core/scheduler/ledger.ts";
-import { schedule } from "../core/scheduler/schedule.ts";
-import { type Placement, podRefOf, schedulingPodOf } from "../core/scheduler/scheduling-pod.ts";
+import { QUEUE_KEY, SCHEDULER } from "../core/controllers/scheduler-controller.ts";
+import type { Placement } from "../core/scheduler/scheduling-pod.ts";
 import type { CertificateAuthority } from "../core/certificates/certificate.ts";
 import type { AdmissionRequest } from "../core/admission/admission.ts";
 import type { ResourceAttributes } from "../core/authz/attributes.ts";
 import type { AdmissionConfiguration } from "../core/admission/configuration.ts";
 import type { LevelVersion } from "../core/admission/pod-security/policy.ts";
-import type { Namespace, Node, Pod, PriorityClass } from "../core/schema/kubernetes.d.ts";
+import type { Namespace, Node, PriorityClass } from "../core/schema/kubernetes.d.ts";
 import type { Schema } from "../core/schema/types.ts";
 import { bootstrapCluster, systemWrite } from "./cluster-bootstrap.ts";
 import { Allocator } from "./allocator.ts";
 import { KeptClusterCa } from "./kept-cluster-ca.ts";
+import { StoredScheduler } from "./stored-scheduler.ts";
 import { clusterAuthorizer } from "./authorizer.ts";
 import { ClusterWebhooks } from "./cluster-webhooks.ts";
 import { DefinitionLedger, DefinitionReplica, type DefinitionSet, DEFINITIONS } from "./custom-definitions.ts";
@@ -35,6 +35,7 @@ import { ReplicatedCollections } from "./replicated-collections.ts";
 import { ResourceCore } from "./resource-core.ts";
 import type { CommittedChange, ResourceServerOptions } from "./resource-server.ts";
 import { createObject, updateObject } from "./write.ts";
+import { cloneJson } from "../core/meta/clone.ts";
 
 export interface ClusterPorts extends CorePorts {
 	/** PEM of the CA of the front door's certificate; "" where that is a public one. */
@@ -68,14 +69,12 @@ export class ClusterCore {
 	readonly core: ResourceCore;
 	readonly ca: KeptClusterCa;
 	readonly #ports: ClusterPorts;
-	readonly #ledger = new Ledger();
+	readonly scheduler: StoredScheduler;
 	readonly #allocator: Allocator;
 	readonly #network: NetworkTable;
 	readonly #definitions: DefinitionReplica;
 	readonly #definitionLedger: DefinitionLedger;
 	readonly #liveness = new Map<string, Liveness>();
-	/** Namespaces with pods that found no node. */
-	readonly #waiting = new Set<string>();
 	readonly #webhooks = new ClusterWebhooks(() => this.core.server.store);
 	readonly #replicated: ReplicatedCollections;
 
@@ -86,12 +85,9 @@ export class ClusterCore {
 		this.#allocator = new Allocator(ports.sql, () => ports.random());
 		this.#definitions = new DefinitionReplica(kinds);
 		this.#definitionLedger = new DefinitionLedger(ports.sql);
-		for (const { key, value } of ports.sql.all<{ key: string; value: string }>(
-			"SELECT key, value FROM meta WHERE key LIKE 'liveness/%' OR key LIKE 'waiting/%'",
-		)) {
-			if (key.startsWith("waiting/")) this.#waiting.add(key.slice(8));
-			else this.#liveness.set(key.slice(9), JSON.parse(value) as Liveness);
-		}
+		for (const { key, value } of ports.sql.all<{ key: string; value: string }>("SELECT key, value FROM meta WHERE key LIKE 'liveness/%'"))
+			this.#liveness.set(key.slice("liveness/".length), JSON.parse(value) as Liveness);
+		this.scheduler = new StoredScheduler(ports);
 		const authorizer = clusterAuthorizer(() => this.core.server.store);
 		const controllers = clusterControllers({
 			registry: this.#definitions.registry,
@@ -100,6 +96,8 @@ export class ClusterCore {
 			authority: ports.authority,
 			allows: (user, attributes) => authorizer.decide(user, attributes).allowed,
 			emptied: (uid) => this.#definitionLedger.emptied(uid),
+			schedule: (ctx, limit) => this.scheduler.run(ctx, limit),
+			nextScheduleMs: (nowMs) => this.scheduler.nextDueMs(nowMs),
 			connected: (node) => this.#liveness.get(node)?.connected === true,
 			lastSeenMs: (node) => this.#liveness.get(node)?.lastSeenMs,
 		});
@@ -124,9 +122,8 @@ export class ClusterCore {
 		this.#installDefinitions();
 		ports.sql.transaction(() => this.#announceKeys());
 		bootstrapCluster(this.core, ports.sql);
-		for (const { metadata } of this.core.server.store.list(NAMESPACES)) this.#ledger.setNamespace(metadata.name ?? "", metadata.labels ?? {});
-		for (const node of this.core.server.store.list<Node>(NODES)) this.#ledger.setNode(node);
-		for (const { body } of ports.sql.all<{ body: string }>("SELECT body FROM placements")) this.#ledger.add(JSON.parse(body) as Placement);
+		for (const { metadata } of this.core.server.store.list(NAMESPACES)) this.scheduler.ledger.setNamespace(metadata.name ?? "", metadata.labels ?? {});
+		this.scheduler.load(this.core.server.store.list<Node>(NODES));
 	}
 
 	/**
@@ -199,18 +196,25 @@ export class ClusterCore {
 	/** Takes in a delivery from another object. */
 	receive({ clock, messages }: Delivery): void {
 		this.core.server.store.clock.observe(clock);
-		for (const message of messages) this.core.turn(() => this.#take(message));
+		this.core.turn(() => {
+			for (const message of messages) this.#take(message);
+			this.#scheduleSoon();
+		});
 		this.core.arm();
 	}
 
 	#take(message: MessageBody): void {
 		switch (message.type) {
 			case "place":
-				return this.#place(message.namespace, message.pods);
+				return this.#place(message);
 			case "placed":
-				return this.#record({ ref: podRefOf(message.pod), node: message.pod.spec?.nodeName ?? "", pod: schedulingPodOf(message.pod) });
+				for (const pod of message.pods) this.scheduler.record(pod);
+				return;
 			case "release":
-				return this.#release(message.pods.map((pod) => pod.uid));
+				for (const { uid } of message.pods) this.scheduler.release(uid);
+				return;
+			case "budgets":
+				return this.scheduler.setBudgets(message.namespace, message.budgets);
 			case "releaseAllocation":
 				return this.#allocator.release(`${message.namespace}/${message.name}`);
 			case "nodeStatus":
@@ -229,51 +233,15 @@ export class ClusterCore {
 		}
 	}
 
-	#place(namespace: string, pods: Pod[]): void {
-		const { bindings, unschedulable } = schedule(pods, this.#ledger, { nowMs: this.#ports.nowMs(), random: () => this.#ports.random() });
-		for (const placement of bindings) this.#persist(placement);
-		if (unschedulable.length > 0 && !this.#waiting.has(namespace)) {
-			this.#waiting.add(namespace);
-			this.#ports.sql.run("INSERT OR REPLACE INTO meta VALUES (?, '')", `waiting/${namespace}`);
-		}
-		this.#post({
-			to: { object: "namespace", name: namespace },
-			body: { type: "bind", bindings: bindings.map(({ ref, node }) => ({ pod: ref, node })), unschedulable },
-		});
+	/** Who has a node already is told of it again. */
+	#place({ namespace, asked }: Extract<MessageBody, { type: "place" }>): void {
+		const placed = asked.map((one) => this.scheduler.ask(one)).filter((placement) => placement !== undefined);
+		const bindings = placed.map(({ ref, node }) => ({ pod: ref, node }));
+		if (bindings.length > 0) this.#post({ to: { object: "namespace", name: namespace }, body: { type: "bind", bindings, unschedulable: [] } });
 	}
 
-	#record(placement: Placement): void {
-		this.#ledger.remove(placement.ref.uid);
-		this.#ledger.add(placement);
-		this.#persist(placement);
-	}
-
-	#persist(placement: Placement): void {
-		this.#ports.sql.run(
-			"INSERT OR REPLACE INTO placements (uid, namespace, node, body) VALUES (?, ?, ?, ?)",
-			placement.ref.uid,
-			placement.ref.namespace,
-			placement.node,
-			JSON.stringify(placement),
-		);
-	}
-
-	#release(uids: readonly string[]): void {
-		let freed = false;
-		for (const uid of uids) {
-			freed = this.#ledger.remove(uid) !== undefined || freed;
-			this.#ports.sql.run("DELETE FROM placements WHERE uid = ?", uid);
-		}
-		if (freed) this.#retryWaiting();
-	}
-
-	/** Something changed that may help: every namespace with waiting pods asks again. */
-	#retryWaiting(): void {
-		for (const name of this.#waiting) {
-			this.#post({ to: { object: "namespace", name }, body: { type: "retryPlacement" } });
-			this.#ports.sql.run("DELETE FROM meta WHERE key = ?", `waiting/${name}`);
-		}
-		this.#waiting.clear();
+	#scheduleSoon(): void {
+		if (this.scheduler.isReady()) this.core.runner.enqueue(SCHEDULER, QUEUE_KEY);
 	}
 
 	#nodeStatus({ node: name, connected, status, labels, silentMs = 0 }: Extract<MessageBody, { type: "nodeStatus" }>): void {
@@ -288,13 +256,13 @@ export class ClusterCore {
 	/** What the agent reports of its node: labels it has and the status. */
 	#writeNode(old: Node, status: NonNullable<Node["status"]>, labels: Record<string, string>): void {
 		const kind = this.#kind(NODES);
-		const labelled = structuredClone(old);
+		const labelled = cloneJson(old);
 		labelled.metadata.labels = { ...labelled.metadata.labels, ...labels };
 		const current = updateObject(this.core.server, kind, labelled, old, systemWrite("kubelet", "")) as Node;
 		updateObject(
 			this.core.server,
 			kind,
-			{ ...structuredClone(current), status: { ...current.status, ...status } } as Node,
+			{ ...cloneJson(current), status: { ...current.status, ...status } } as Node,
 			current,
 			systemWrite("kubelet", "status"),
 		);
@@ -338,7 +306,7 @@ export class ClusterCore {
 	#takeNode(name: string, instanceId: string, old: Node | undefined): void {
 		const kind = this.#kind(NODES);
 		if (old !== undefined) {
-			const next = structuredClone(old);
+			const next = cloneJson(old);
 			next.metadata.annotations = { ...next.metadata.annotations, [INSTANCE_ANNOTATION]: instanceId };
 			updateObject(this.core.server, kind, next, old, systemWrite("kubelet", ""));
 			return;
@@ -372,6 +340,7 @@ export class ClusterCore {
 			if (change.resource === NAMESPACES) this.#namespaceChanged(change);
 			if (change.resource === DEFINITIONS && change.object === undefined) this.#definitionLedger.forget(change.old?.metadata.uid ?? "");
 		}
+		this.#scheduleSoon();
 		const definition = changes.findLast((change) => change.resource === DEFINITIONS);
 		if (definition !== undefined) this.#definitionsChanged(definition.revision);
 		if (definition === undefined && changes.some((change) => this.#replicated.list().includes(change.resource))) this.#pushConfig(undefined);
@@ -391,8 +360,8 @@ export class ClusterCore {
 
 	#namespaceChanged({ name, object }: CommittedChange): void {
 		if (object === undefined) this.#ports.sql.run("DELETE FROM meta WHERE key = ?", NODE_WATCHER + name);
-		if (object === undefined) this.#ledger.deleteNamespace(name);
-		else this.#ledger.setNamespace(name, object.metadata.labels ?? {});
+		if (object === undefined) this.scheduler.deleteNamespace(name);
+		else this.scheduler.ledger.setNamespace(name, object.metadata.labels ?? {});
 		this.#pushConfig([name]);
 	}
 
@@ -408,8 +377,8 @@ export class ClusterCore {
 	#nodeChanged({ name, object, old }: { name: string; object?: Node; old?: Node }): void {
 		const taints = (node: Node | undefined) => JSON.stringify(node?.spec?.taints ?? []);
 		this.#tellNodeWatchers(name, object, old);
-		if (object === undefined) this.#ledger.deleteNode(name);
-		else this.#ledger.setNode(object);
+		if (object === undefined) this.scheduler.deleteNode(name);
+		else this.scheduler.setNode(object);
 		if (object === undefined || old === undefined || taints(object) !== taints(old))
 			this.#post({
 				to: { object: "node", name },
@@ -424,7 +393,6 @@ export class ClusterCore {
 		if (old === undefined) for (const part of this.#network.parts()) this.#post({ to: { object: "node", name }, body: { type: "network", ...part } });
 		this.#changeNetwork([{ kind: "node", name, node: object === undefined ? null : nodeEntryOf(object) }]);
 		if (object === undefined) this.#nodeGone(name);
-		this.#retryWaiting();
 	}
 
 	/** The pods of a Node that was deleted are collected by their namespaces. */

@@ -41,6 +41,15 @@ interface PendingAdmission extends Submission {
 	rounds: number;
 }
 
+/** Keys that a controller that takes many at once gets at once. */
+const BATCH_MAX = 500;
+
+interface PendingKey {
+	controller: string;
+	key: string;
+	failures: number;
+}
+
 export interface ControllerMetrics {
 	reconciles: number;
 	failures: number;
@@ -55,7 +64,7 @@ export class ControllerRunner {
 	readonly #view: View;
 	readonly #act: (controller: string, actions: readonly Action[]) => void;
 	/** Keys to reconcile in this turn, in order; values are earlier failures. */
-	readonly #pending = new Map<string, { controller: string; key: string; failures: number }>();
+	readonly #pending = new Map<string, PendingKey>();
 	/** Until when a key that was costly waits, in milliseconds since 1970. */
 	readonly #pausedUntil = new Map<string, number>();
 	/** Objects that the present reconcile has read. */
@@ -105,6 +114,10 @@ export class ControllerRunner {
 		}
 	}
 
+	get hasPending(): boolean {
+		return this.#pending.size > 0;
+	}
+
 	enqueue(controller: string, key: string): void {
 		const entry = id(controller, key);
 		if (!this.#pending.has(entry)) this.#pending.set(entry, { controller, key, failures: this.#rows.get(entry)?.failures ?? 0 });
@@ -118,12 +131,44 @@ export class ControllerRunner {
 	/** Works off what is queued, and what that queues in turn. */
 	drain(): void {
 		for (let budget = RECONCILES_PER_TURN_MAX; this.#pending.size > 0; budget--) {
-			const [entry, work] = this.#pending.entries().next().value as [string, { controller: string; key: string; failures: number }];
+			const [entry, work] = this.#pending.entries().next().value as [string, PendingKey];
 			this.#pending.delete(entry);
 			if (this.#admissions.get(entry)?.calls !== undefined) continue;
 			if (budget <= 0) this.#defer(work.controller, work.key, this.#server.ports.nowMs(), work.failures);
+			else if (this.#controllers.get(work.controller)?.reconcileAll)
+				budget -= this.#reconcileAll(work.controller, [work, ...this.#takePending(work.controller)]);
 			else if (!this.#pauses(entry, work)) this.#reconcile(work);
 		}
+	}
+
+	/** The other pending keys of a controller that takes many at once. */
+	#takePending(controller: string): PendingKey[] {
+		const taken: PendingKey[] = [];
+		for (const [entry, work] of this.#pending) {
+			if (work.controller !== controller) continue;
+			taken.push(work);
+			this.#pending.delete(entry);
+			if (taken.length >= BATCH_MAX) break;
+		}
+		return taken;
+	}
+
+	/** All in one transaction; when that fails each alone, so that the one at fault holds up no other. Returns how many. */
+	#reconcileAll(name: string, work: readonly PendingKey[]): number {
+		const controller = this.#controllers.get(name);
+		const mark = this.#server.committedCount();
+		try {
+			const keys = work.map(({ key }) => key);
+			this.#server.transaction(() => this.#act(name, controller?.reconcileAll?.(keys, this.#view, this.#context(this.#server.ports)) ?? []));
+		} catch (error) {
+			if (work.length > 1) this.#server.ports.logError(`controller ${name} failed on ${work.length} keys at once`, error);
+			for (const one of work) this.#reconcile(one);
+			return work.length;
+		}
+		this.#count(name).reconciles += work.length;
+		for (const { key } of work) this.#forget(name, key);
+		for (const change of this.#server.committedSince(mark)) this.onChange(change);
+		return work.length;
 	}
 
 	/** Queues the keys whose time has come. */
@@ -175,11 +220,10 @@ export class ControllerRunner {
 		return true;
 	}
 
-	#reconcile({ controller: name, key, failures }: { controller: string; key: string; failures: number }): void {
+	#reconcile({ controller: name, key, failures }: PendingKey): void {
 		const controller = this.#controllers.get(name);
 		if (controller === undefined) return this.#forget(name, key);
-		const metrics = this.metrics.get(name) ?? { reconciles: 0, failures: 0 };
-		this.metrics.set(name, metrics);
+		const metrics = this.#count(name);
 		metrics.reconciles++;
 		const mark = this.#server.committedCount();
 		this.#reads = 0;
@@ -252,6 +296,12 @@ export class ControllerRunner {
 		}
 	}
 
+	#count(controller: string): ControllerMetrics {
+		const metrics = this.metrics.get(controller) ?? { reconciles: 0, failures: 0 };
+		this.metrics.set(controller, metrics);
+		return metrics;
+	}
+
 	/** Puts a key off whose last reconcile was costly and is not long past. */
 	#pauses(entry: string, { controller, key, failures }: { controller: string; key: string; failures: number }): boolean {
 		const untilMs = this.#pausedUntil.get(entry);
@@ -264,7 +314,7 @@ export class ControllerRunner {
 		return true;
 	}
 
-	#context(attempt: AskingAttempt): ReconcileContext {
+	#context(attempt: Pick<AskingAttempt, "nowMs" | "random">): ReconcileContext {
 		const { namespace } = this.#server;
 		return { nowMs: attempt.nowMs(), namespace, random: () => attempt.random(), suffix: (length) => this.#server.suffix(length) };
 	}

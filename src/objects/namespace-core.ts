@@ -16,6 +16,7 @@ import { CUSTOM_RESOURCE_CLEANUP } from "../core/controllers/custom-resource-cle
 import type { Action } from "../core/controllers/controller.ts";
 import type { ClusterConfig, MessageBody } from "../core/protocol/messages.ts";
 import { applyBindings } from "../core/controllers/pod-binding.ts";
+import { applyDenomination, applyPreemption } from "../core/controllers/pod-preemption.ts";
 import { applyPodStatuses, applyPodStopped } from "../core/controllers/pod-status-reports.ts";
 import { applyEviction, applyNodeGone, applyNodeLost } from "../core/controllers/pod-node-loss.ts";
 import { type Authorizer, namespaceAuthorizer } from "./authorizer.ts";
@@ -161,26 +162,22 @@ export class NamespaceCore {
 				return this.#enqueue("namespace");
 			case "nodes":
 				return this.#takeNodes(message);
-			case "retryPlacement":
-				return this.#enqueue("place");
 			case "bind":
-				for (const one of splitBind(message)) this.#perform("scheduler", () => applyBindings(view, one, nowMs));
-				return;
+				return this.#performEach("scheduler", splitBind(message), (one) => applyBindings(view, one, nowMs));
+			case "preempt":
+				return this.#performEach("scheduler", message.victims, (victim) => applyPreemption(view, message, victim, nowMs));
+			case "denominate":
+				return this.#performEach("scheduler", message.pods, (pod) => applyDenomination(view, pod));
 			case "podStatus":
-				for (const status of message.statuses) this.#perform("kubelet", () => applyPodStatuses(view, { ...message, statuses: [status] }, nowMs));
-				return;
+				return this.#performEach("kubelet", message.statuses, (status) => applyPodStatuses(view, { ...message, statuses: [status] }, nowMs));
 			case "podStopped":
-				for (const pod of message.pods) this.#perform("kubelet", () => applyPodStopped(view, { ...message, pods: [pod] }));
-				return;
+				return this.#performEach("kubelet", message.pods, (pod) => applyPodStopped(view, { ...message, pods: [pod] }));
 			case "evictPods":
-				for (const pod of message.pods) this.#perform("taint-eviction", () => applyEviction(view, { ...message, pods: [pod] }, nowMs));
-				return;
+				return this.#performEach("taint-eviction", message.pods, (pod) => applyEviction(view, { ...message, pods: [pod] }, nowMs));
 			case "nodeLost":
-				for (const pod of message.pods) this.#perform("node-lifecycle", () => applyNodeLost(view, { ...message, pods: [pod] }, nowMs));
-				return;
+				return this.#performEach("node-lifecycle", message.pods, (pod) => applyNodeLost(view, { ...message, pods: [pod] }, nowMs));
 			case "nodeGone":
-				for (const pod of message.pods) this.#perform("pod-garbage-collector", () => applyNodeGone(view, { ...message, pods: [pod] }, nowMs));
-				return;
+				return this.#performEach("pod-garbage-collector", message.pods, (pod) => applyNodeGone(view, { ...message, pods: [pod] }, nowMs));
 			case "deleteInstances":
 				return this.core.turn(() => this.core.runner.enqueue(CUSTOM_RESOURCE_CLEANUP, message.definition));
 			case "keysRotated":
@@ -202,16 +199,19 @@ export class NamespaceCore {
 		});
 	}
 
-	/** Decides about one pod and does it: what its reconciles change is seen by the next, and one that fails holds up no other. */
-	#perform(controller: string, decide: () => readonly Action[]): void {
+	/** Decides about each pod and does it, all in one turn; when that fails each in its own, so that one at fault holds up no other. */
+	#performEach<T>(controller: string, items: readonly T[], decide: (item: T) => readonly Action[]): void {
 		try {
-			this.core.perform(controller, decide());
+			this.core.turn(() => {
+				for (const item of items) this.core.actor.act(controller, decide(item));
+			});
 		} catch (error) {
-			this.#ports.logError(`${controller}: a message about a pod of namespace ${this.namespace}`, error);
+			if (items.length > 1) for (const item of items) this.#performEach(controller, [item], decide);
+			else this.#ports.logError(`${controller}: a message about a pod of namespace ${this.namespace}`, error);
 		}
 	}
 
-	#enqueue(key: "namespace" | "place"): void {
+	#enqueue(key: "namespace"): void {
 		this.core.turn(() => {
 			for (const controller of this.core.runner.controllersWith(key)) this.core.runner.enqueue(controller, key);
 		});

@@ -248,7 +248,9 @@ export class NodeCore {
 	#want(pod: Pod): void {
 		const body = JSON.stringify(pod);
 		const uid = pod.metadata.uid ?? "";
-		if (this.#ports.sql.all<{ body: string }>("SELECT body FROM desired WHERE uid = ?", uid)[0]?.body === body) return;
+		const old = this.#ports.sql.all<{ body: string }>("SELECT body FROM desired WHERE uid = ?", uid)[0]?.body;
+		// A sender that died may have had a message under way, which comes after what its successor sent.
+		if (old !== undefined && (old === "" || old === body || isNewer(JSON.parse(old) as Pod, pod))) return;
 		this.#ports.sql.run(
 			"INSERT OR REPLACE INTO desired (uid, namespace, name, sequence, body) VALUES (?, ?, ?, ?, ?)",
 			uid,
@@ -394,5 +396,7 @@ export class NodeCore {
 
 /** For the seal. */
 const placeOf = ({ resource, namespace, name }: Omit<ReferencedRow, "sequence" | "body">): string => `${resource}/${namespace}/${name}`;
+const isNewer = (a: Pod, b: Pod): boolean => Number(a.metadata.resourceVersion ?? 0) > Number(b.metadata.resourceVersion ?? 0);
+
 const refOf = ({ uid, namespace, name }: DesiredRow): PodRef => ({ uid, namespace, name });
 const podRef = ({ metadata }: Pod): PodRef => ({ uid: metadata.uid ?? "", namespace: metadata.namespace ?? "", name: metadata.name ?? "" });

@@ -16,6 +16,22 @@ const PLACE = "outbox";
 /** Whether the message must not lie open while it waits. */
 const hasSecrets = (body: MessageBody): boolean => body.type === "assign" && body.secrets.length > 0;
 
+/** Characters of a message that is divided where it can be: the platform bounds a row's size. */
+export const MESSAGE_LENGTH_MAX = 500_000;
+
+/** The message in two of half the length, for those that say the same of many things. */
+function halved(body: MessageBody): MessageBody[] | undefined {
+	const lists = Object.entries(body).filter((entry): entry is [string, unknown[]] => Array.isArray(entry[1]));
+	const [key, longest] = lists.sort(([, a], [, b]) => b.length - a.length)[0] ?? ["", []];
+	if (longest.length < 2) return undefined;
+	const middle = longest.length >> 1;
+	const empty = Object.fromEntries(lists.map(([name]) => [name, []]));
+	return [
+		{ ...body, [key]: longest.slice(0, middle) },
+		{ ...body, ...empty, [key]: longest.slice(middle) },
+	] as MessageBody[];
+}
+
 const targetOf = (address: ObjectAddress): string => (address.object === "cluster" ? "cluster" : `${address.object}/${address.name}`);
 
 function addressOf(target: string): ObjectAddress {
@@ -44,6 +60,11 @@ export class Outbox {
 	post({ to, body }: ObjectMessage): void {
 		const target = targetOf(to);
 		const text = JSON.stringify(body);
+		const halves = text.length > MESSAGE_LENGTH_MAX ? halved(body) : undefined;
+		if (halves !== undefined) {
+			for (const half of halves) this.post({ to, body: half });
+			return;
+		}
 		this.#ports.sql.run(
 			"INSERT INTO outbox (id, target, body) VALUES (?, ?, ?)",
 			this.#nextId++,

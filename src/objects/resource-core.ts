@@ -126,6 +126,8 @@ export class ResourceCore {
 		this.#logged += committed.length;
 		this.#compactionDueMs = this.#logged >= COMPACTION_CHANGES ? nowMs : (this.#compactionDueMs ?? nowMs + LOG_RETENTION_MS + COMPACTION_SLACK_MS);
 		if (committed.some((change) => change.resource === "events")) this.#eventSweepDueMs ??= nowMs + EVENT_TTL_MS + EVENT_SWEEP_SLACK_MS;
+		// What was observed may have queued more.
+		if (this.runner.hasPending) this.#follow();
 	}
 
 	#compact(): void {

@@ -10,6 +10,8 @@ import { generateName } from "../core/meta/names.ts";
 import type { KubeObject } from "../core/meta/object.ts";
 import { validateObjectMeta, validateObjectMetaUpdate } from "../core/meta/object-meta-validation.ts";
 import { AllocationNeeded, type ResourceServer } from "./resource-server.ts";
+import type { TwinFields } from "./twin-fields.ts";
+import { cloneJson } from "../core/meta/clone.ts";
 
 /** How often a generated name that is taken is drawn again. */
 const GENERATE_NAME_TRIES = 8;
@@ -28,6 +30,8 @@ export interface WriteOptions {
 	applied?: boolean;
 	/** The webhooks have been asked about the request that this write belongs to. */
 	webhooksAsked?: boolean;
+	/** Where the writer creates many objects alike. */
+	twins?: TwinFields;
 }
 
 const groupResourceOf = (kind: KindDefinition) => ({ group: kind.group, resource: kind.plural });
@@ -133,12 +137,15 @@ export function createObject(server: ResourceServer, kind: KindDefinition, given
 }
 
 function trackFields(server: ResourceServer, kind: KindDefinition, old: KubeObject | undefined, next: KubeObject, options: WriteOptions): void {
-	const managedFields = recordUpdate(server.schemaOf(kind), kind.schema, old, next, {
-		manager: options.manager,
-		apiVersion: apiVersionOf(kind),
-		nowIso: server.nowIso(),
-		subresource: options.subresource,
-	});
+	const nowIso = server.nowIso();
+	const record = () =>
+		recordUpdate(server.schemaOf(kind), kind.schema, old, next, {
+			manager: options.manager,
+			apiVersion: apiVersionOf(kind),
+			nowIso,
+			subresource: options.subresource,
+		});
+	const managedFields = options.twins && old === undefined ? options.twins.of(next, options.manager, nowIso, record) : record();
 	if (managedFields === undefined) delete next.metadata.managedFields;
 	else next.metadata.managedFields = managedFields;
 }
@@ -269,7 +276,7 @@ export function deleteObject(
 }
 
 function markDeleted(server: ResourceServer, kind: KindDefinition, object: KubeObject, options: RemovalOptions): KubeObject {
-	const next = structuredClone(object);
+	const next = cloneJson(object);
 	const finalizers = deletionFinalizers(kind, object, options.propagation);
 	if (finalizers.length > 0) next.metadata.finalizers = finalizers;
 	else delete next.metadata.finalizers;

@@ -1,6 +1,5 @@
 /** Nodes and pods for the scheduler's tests. */
-import { Ledger } from "../../src/core/scheduler/ledger.ts";
-import { schedule } from "../../src/core/scheduler/schedule.ts";
+import { type Decisions, Scheduler } from "../../src/core/scheduler/scheduler.ts";
 import type { Node, Pod, PodSpec, Taint } from "../../src/core/schema/kubernetes.d.ts";
 
 export interface NodeOptions {
@@ -48,16 +47,22 @@ export function pod(name: string, { labels = {}, cpu, memory, owner, spec = {} }
 	};
 }
 
-export function ledgerOf(...nodes: Node[]): Ledger {
-	const ledger = new Ledger();
-	for (const each of nodes) ledger.setNode(each);
-	return ledger;
+export function schedulerOf(...nodes: Node[]): Scheduler {
+	const scheduler = new Scheduler();
+	for (const each of nodes) scheduler.setNode(each, 0);
+	return scheduler;
 }
 
 export const CONTEXT = { nowMs: 0, random: () => 0 };
 
+/** Asks for nodes for the pods and decides. */
+export function schedule(scheduler: Scheduler, pods: readonly Pod[], ctx = CONTEXT): Decisions {
+	for (const each of pods) scheduler.ask({ pod: each });
+	return scheduler.run(ctx, Number.POSITIVE_INFINITY);
+}
+
 /** Where the pods go, by name; for those that go nowhere, why. */
-export function outcome(ledger: Ledger, ...pods: Pod[]): Record<string, string> {
-	const { bindings, unschedulable } = schedule(pods, ledger, CONTEXT);
-	return Object.fromEntries([...bindings.map(({ ref, node }) => [ref.name, node]), ...unschedulable.map(({ pod, message }) => [pod.name, message])]);
+export function outcome(scheduler: Scheduler, ...pods: Pod[]): Record<string, string> {
+	const { bindings, unplaced } = schedule(scheduler, pods);
+	return Object.fromEntries([...bindings.map(({ ref, node }) => [ref.name, node]), ...unplaced.map(({ pod, message }) => [pod.name, message])]);
 }

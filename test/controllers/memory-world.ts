@@ -139,10 +139,20 @@ export class MemoryWorld implements View {
 			const [id, { controller, key }] = this.#queue.entries().next().value as [string, { controller: Controller; key: string }];
 			this.#queue.delete(id);
 			this.#later.delete(id);
+			if (controller.reconcileAll) {
+				this.act(controller.reconcileAll([key, ...this.#takeQueued(controller)], this, this.context()));
+				continue;
+			}
 			const { actions, requeueAfterMs } = controller.reconcile(key, this, this.context());
 			if (requeueAfterMs !== undefined) this.#later.set(id, { controller, key, atMs: this.nowMs + requeueAfterMs });
 			this.act(actions);
 		}
+	}
+
+	#takeQueued(controller: Controller): string[] {
+		const taken = [...this.#queue].filter(([, queued]) => queued.controller === controller);
+		for (const [id] of taken) this.#queue.delete(id);
+		return taken.map(([, { key }]) => key);
 	}
 
 	/** Lets time pass, running what becomes due on the way. */

@@ -32,6 +32,7 @@ interface Case {
 
 const FOLDER = join(import.meta.dirname, "controllers");
 const registry = builtinKinds;
+const idleScheduler = { schedule: () => ({ bindings: [], unplaced: [], preemptions: [], denominated: [], waiting: [] }), nextScheduleMs: () => undefined };
 
 function controllersFor({ object, phase = "Active", lastSeen = {}, connected = [] }: Case) {
 	if (object === "cluster") {
@@ -45,6 +46,7 @@ function controllersFor({ object, phase = "Active", lastSeen = {}, connected = [
 			emptied: () => new Set(),
 			authority: undefined,
 			allows: (user) => user.groups.includes("system:bootstrappers"),
+			...idleScheduler,
 		});
 	}
 	const namespace = {

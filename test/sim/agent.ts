@@ -20,6 +20,8 @@ export class Agent {
 	/** By uid: containers outlive the agent's process. */
 	readonly running = new Map<string, RunningPod>();
 	connected = true;
+	/** Of the node. */
+	readonly cpus: number;
 	/** How long a pod's container runs, in milliseconds; undefined for ever. */
 	lifeMs: () => number | undefined = () => undefined;
 	exitCode: () => number = () => 0;
@@ -28,15 +30,16 @@ export class Agent {
 	#held: HeldPoll | undefined;
 	#polling = false;
 
-	constructor(world: World, name: string) {
+	constructor(world: World, name: string, cpus = 64) {
 		this.world = world;
+		this.cpus = cpus;
 		this.name = name;
 	}
 
 	async start(): Promise<void> {
 		this.world.cluster().join({ version: 1, nodeName: this.name, instanceId: this.name });
 		await this.world.settle({ object: "cluster" });
-		await this.#report({ node: { labels: { "kubernetes.io/hostname": this.name }, status: nodeStatus(this.world.nowMs) } });
+		await this.#report({ node: { labels: { "kubernetes.io/hostname": this.name }, status: nodeStatus(this.world.nowMs, this.cpus) } });
 		this.#poll();
 	}
 
@@ -159,8 +162,8 @@ export class Agent {
 const refOf = ({ metadata }: Pod): PodRef => ({ uid: metadata.uid ?? "", namespace: metadata.namespace ?? "", name: metadata.name ?? "" });
 const iso = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 
-function nodeStatus(nowMs: number): NonNullable<Node["status"]> {
-	const resources = { cpu: "64", memory: "256Gi", pods: "500" };
+function nodeStatus(nowMs: number, cpus: number): NonNullable<Node["status"]> {
+	const resources = { cpu: String(cpus), memory: "256Gi", pods: "500" };
 	return {
 		capacity: resources,
 		allocatable: resources,

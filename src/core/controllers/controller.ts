@@ -97,6 +97,8 @@ export interface Controller {
 	/** Keys that name no object ("namespace", "place"): messages queue them. */
 	standingKeys?: readonly string[];
 	reconcile(key: string, view: View, ctx: ReconcileContext): ReconcileResult;
+	/** For controllers whose keys come in bursts and ask for little each: one transaction for all of them. */
+	reconcileAll?(keys: readonly string[], view: View, ctx: ReconcileContext): Action[];
 }
 
 /** The controlling owner, if any. */

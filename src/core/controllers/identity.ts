@@ -1,5 +1,6 @@
 /** Names and owners of objects, read without asking at each place whether optional metadata is there. */
 import type { KubeObject, OwnerReference } from "../meta/object.ts";
+import { cloneJson } from "../meta/clone.ts";
 
 export const nameOf = (object: KubeObject): string => object.metadata.name ?? "";
 export const namespaceOf = (object: KubeObject): string => object.metadata.namespace ?? "";
@@ -13,7 +14,7 @@ export function controllerReference(owner: KubeObject): OwnerReference {
 }
 
 /** A deep copy, for changing what a view returned. */
-export const draftOf = <T>(object: T): T => structuredClone(object);
+export const draftOf = <T>(object: T): T => cloneJson(object);
 
 /** Sets a list in metadata, or takes it away when nothing is left in it. Mutates. */
 export function setMetadataList<K extends "ownerReferences" | "finalizers">(object: KubeObject, key: K, list: NonNullable<KubeObject["metadata"][K]>): void {

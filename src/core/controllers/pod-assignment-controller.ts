@@ -1,11 +1,11 @@
 /** Hands bound pods to their Node objects, with the ConfigMaps and Secrets they name, and takes back those that are gone. */
 import type { KubeObject } from "../meta/object.ts";
 import type { ConfigMap, Pod, Secret } from "../schema/kubernetes.d.ts";
-import type { Controller, ObjectChange, ReconcileContext, ReconcileResult, View } from "./controller.ts";
-import { NOTHING } from "./controller.ts";
+import type { MessageBody } from "../protocol/messages.ts";
+import type { Action, Controller, ObjectChange, ReconcileContext, View } from "./controller.ts";
 import { nameOf } from "./identity.ts";
 import { semanticEqual } from "../meta/equality.ts";
-import { changedForNode, podKey, podOfKey } from "./pod-change.ts";
+import { changedForNode, type KeyedPod, podKey, podOfKey } from "./pod-change.ts";
 import { type PodReferences, referencesOf } from "./pod-references.ts";
 import { isFinished } from "./pod-state.ts";
 
@@ -18,7 +18,8 @@ export const podAssignmentController: Controller = {
 		{ resource: "configmaps", keys: (change, view) => readersOf(change, view, "configMaps") },
 		{ resource: "secrets", keys: (change, view) => readersOf(change, view, "secrets") },
 	],
-	reconcile,
+	reconcile: (key, view, ctx) => ({ actions: reconcileAll([key], view, ctx) }),
+	reconcileAll,
 };
 
 function keysOfPod({ old, object }: ObjectChange): string[] {
@@ -42,19 +43,30 @@ function sameContent(old: KubeObject, object: KubeObject): boolean {
 	return semanticEqual(content(old), content(object));
 }
 
-function reconcile(key: string, view: View, ctx: ReconcileContext): ReconcileResult {
-	const { ref, node, pod } = podOfKey(key, view, ctx.namespace);
-	if (node === "") return NOTHING;
-	const to = { object: "node", name: node } as const;
-	if (pod === undefined) return { actions: [{ type: "send", message: { to, body: { type: "unassign", pods: [ref] } } }] };
-	const { configMaps, secrets } = referencesOf(pod);
-	const body = {
-		type: "assign" as const,
-		pods: [pod],
-		configMaps: found<ConfigMap>(view, "configmaps", configMaps),
-		secrets: found<Secret>(view, "secrets", secrets),
+/** One message each way for each node. */
+function reconcileAll(keys: readonly string[], view: View, ctx: ReconcileContext): Action[] {
+	const keyed = keys.map((key) => podOfKey(key, view, ctx.namespace)).filter(({ node }) => node !== "");
+	return [...Map.groupBy(keyed, ({ node }) => node)].flatMap(([name, ofNode]) => {
+		const bodies = [unassigned(ofNode), assigned(ofNode, view)].filter((body) => body !== undefined);
+		return bodies.map((body): Action => ({ type: "send", message: { to: { object: "node", name }, body } }));
+	});
+}
+
+function unassigned(keyed: readonly KeyedPod[]): MessageBody | undefined {
+	const gone = keyed.filter(({ pod }) => pod === undefined).map(({ ref }) => ref);
+	return gone.length === 0 ? undefined : { type: "unassign", pods: gone };
+}
+
+function assigned(keyed: readonly KeyedPod[], view: View): MessageBody | undefined {
+	const pods = keyed.map(({ pod }) => pod).filter((pod) => pod !== undefined);
+	if (pods.length === 0) return undefined;
+	const references = pods.map(referencesOf);
+	return {
+		type: "assign",
+		pods,
+		configMaps: found<ConfigMap>(view, "configmaps", new Set(references.flatMap(({ configMaps }) => [...configMaps]))),
+		secrets: found<Secret>(view, "secrets", new Set(references.flatMap(({ secrets }) => [...secrets]))),
 	};
-	return { actions: [{ type: "send", message: { to, body } }] };
 }
 
 function found<T extends KubeObject>(view: View, resource: string, names: ReadonlySet<string>): T[] {

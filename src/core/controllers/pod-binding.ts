@@ -1,6 +1,8 @@
 /** Takes in the scheduler's answer: gives pods their nodes, and notes on the others why they have none. */
 import type { MessageBody, PodRef } from "../protocol/messages.ts";
 import type { Pod, PodCondition } from "../schema/kubernetes.d.ts";
+import { trimmedPod } from "../scheduler/trimmed-pod.ts";
+import type { Unplaced } from "../scheduler/scheduler.ts";
 import type { Action, View } from "./controller.ts";
 import { draftOf, isBeingDeleted, uidOf } from "./identity.ts";
 import { metaTime } from "./meta-time.ts";
@@ -12,10 +14,7 @@ const PODS = "pods";
 const CLUSTER = { object: "cluster" } as const;
 
 export function applyBindings(view: View, { bindings, unschedulable }: BindMessage, nowMs: number): Action[] {
-	return [
-		...bindings.flatMap(({ pod, node }) => bind(view, pod, node, nowMs)),
-		...unschedulable.flatMap(({ pod, message }) => noteUnschedulable(view, pod, message, nowMs)),
-	];
+	return [...bindings.flatMap(({ pod, node }) => bind(view, pod, node, nowMs)), ...unschedulable.flatMap((unplaced) => noteUnplaced(view, unplaced, nowMs))];
 }
 
 function bind(view: View, ref: PodRef, node: string, nowMs: number): Action[] {
@@ -24,25 +23,31 @@ function bind(view: View, ref: PodRef, node: string, nowMs: number): Action[] {
 	if (pod === undefined || uidOf(pod) !== ref.uid || (isBeingDeleted(pod) && !pod.spec?.nodeName))
 		return [{ type: "send", message: { to: CLUSTER, body: { type: "release", pods: [ref] } } }];
 	if (pod.spec?.nodeName === node) return [];
-	if (pod.spec?.nodeName) return [{ type: "send", message: { to: CLUSTER, body: { type: "placed", namespace: ref.namespace, pod } } }];
+	if (pod.spec?.nodeName) return [{ type: "send", message: { to: CLUSTER, body: { type: "placed", namespace: ref.namespace, pods: [trimmedPod(pod)] } } }];
 	const draft = draftOf(pod);
 	draft.spec = { ...(draft.spec ?? { containers: [] }), nodeName: node };
 	draft.status = { ...draft.status, conditions: withCondition(pod, { type: "PodScheduled", status: "True" }, nowMs) };
+	delete draft.status.nominatedNodeName;
 	return [
 		{ type: "update", resource: PODS, object: draft, subresource: "binding" },
 		{ type: "event", about: pod, eventType: "Normal", reason: "Scheduled", message: `Successfully assigned ${ref.namespace}/${ref.name} to ${node}` },
 	];
 }
 
-function noteUnschedulable(view: View, ref: PodRef, message: string, nowMs: number): Action[] {
+function noteUnplaced(view: View, { pod: ref, reason, message, nominatedNode }: Unplaced, nowMs: number): Action[] {
 	const pod = view.get<Pod>(PODS, ref.name);
-	if (pod === undefined || uidOf(pod) !== ref.uid || pod.spec?.nodeName || isBeingDeleted(pod)) return [];
+	if (pod === undefined || uidOf(pod) !== ref.uid || isBeingDeleted(pod))
+		return [{ type: "send", message: { to: CLUSTER, body: { type: "release", pods: [ref] } } }];
+	if (pod.spec?.nodeName) return [{ type: "send", message: { to: CLUSTER, body: { type: "placed", namespace: ref.namespace, pods: [trimmedPod(pod)] } } }];
 	const current = podCondition(pod, "PodScheduled");
 	const event: Action = { type: "event", about: pod, eventType: "Warning", reason: "FailedScheduling", message };
-	if (current?.reason === "Unschedulable" && current.message === message) return [event];
+	const sameNomination = (pod.status?.nominatedNodeName ?? "") === nominatedNode;
+	if (current?.reason === reason && current.message === message && sameNomination) return [event];
 	const draft = draftOf(pod);
-	const condition: PodCondition = { type: "PodScheduled", status: "False", reason: "Unschedulable", message };
+	const condition: PodCondition = { type: "PodScheduled", status: "False", reason, message };
 	draft.status = { ...draft.status, conditions: withCondition(pod, condition, nowMs) };
+	if (nominatedNode !== "") draft.status.nominatedNodeName = nominatedNode;
+	else delete draft.status.nominatedNodeName;
 	return [{ type: "updateStatus", resource: PODS, object: draft }, event];
 }
 

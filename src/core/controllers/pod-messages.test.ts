@@ -83,14 +83,11 @@ describe("placing", () => {
 		w.create("pods", newPod("p"));
 		w.drain();
 		const message = "0/1 nodes are available: 1 Insufficient cpu.";
-		w.act(applyBindings(w, { type: "bind", bindings: [], unschedulable: [{ pod: ref(w), message }] }, w.nowMs));
+		w.act(applyBindings(w, { type: "bind", bindings: [], unschedulable: [{ pod: ref(w), reason: "Unschedulable", message, nominatedNode: "" }] }, w.nowMs));
 		w.drain();
 		expect(condition(w, "PodScheduled")).toMatchObject({ status: "False", reason: "Unschedulable", message });
 		expect(w.events.map((e) => [e.eventType, e.reason, e.message])).toEqual([["Warning", "FailedScheduling", message]]);
 		expect(sent(w)).toEqual(["place to cluster"]);
-		w.enqueue("pod-scheduling", "place");
-		w.drain();
-		expect(sent(w)).toEqual(["place to cluster", "place to cluster"]);
 	});
 
 	it("leaves pods of other schedulers, gated and finished ones alone, and tells of those born with a node", () => {
@@ -106,7 +103,7 @@ describe("placing", () => {
 		const w = world();
 		for (let i = 0; i <= PLACE_BATCH_MAX; i++) w.create("pods", newPod(`p${i}`));
 		w.drain();
-		expect(w.messages.map(({ body }) => (body.type === "place" ? body.pods.length : 0))).toEqual([PLACE_BATCH_MAX, 1]);
+		expect(w.messages.map(({ body }) => (body.type === "place" ? body.asked.length : 0))).toEqual([PLACE_BATCH_MAX, 1]);
 	});
 
 	it("sends a pod again when a ConfigMap that it reads changes", () => {
@@ -139,7 +136,10 @@ describe("reports", () => {
 		report(w, { phase: "Running" }, "n2");
 		expect(stored(w).status?.phase).toBeUndefined();
 		const earlier = { ...ref(w), uid: "earlier" };
-		expect(applyPodStatuses(w, { type: "podStatus", node: "n1", statuses: [{ pod: earlier, status: { phase: "Failed" } }] }, w.nowMs)).toEqual([]);
+		// Whoever still runs that one is told that it must not.
+		expect(applyPodStatuses(w, { type: "podStatus", node: "n1", statuses: [{ pod: earlier, status: { phase: "Failed" } }] }, w.nowMs)).toEqual([
+			{ type: "send", message: { to: { object: "node", name: "n1" }, body: { type: "unassign", pods: [earlier] } } },
+		]);
 		report(w, { phase: "Succeeded" });
 		expect(sent(w).at(-1)).toBe("release to cluster");
 		report(w, { phase: "Running" });

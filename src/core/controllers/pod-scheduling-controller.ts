@@ -1,12 +1,13 @@
 /** Asks the Cluster object's scheduler for nodes for the pods that have none. */
+import type { MessageBody } from "../protocol/messages.ts";
 import type { Pod } from "../schema/kubernetes.d.ts";
-import type { Action, Controller, ObjectChange, ReconcileContext, ReconcileResult, View } from "./controller.ts";
-import { isBeingDeleted } from "./identity.ts";
+import { trimmedPod } from "../scheduler/trimmed-pod.ts";
+import type { Action, Controller, ObjectChange, ReconcileContext, View } from "./controller.ts";
+import { isBeingDeleted, nameOf } from "./identity.ts";
 import { semanticEqual } from "../meta/equality.ts";
 import { isFinished } from "./pod-state.ts";
 
 const PODS = "pods";
-const KEY = "place";
 export const DEFAULT_SCHEDULER = "default-scheduler";
 /** Pods in one message. */
 export const PLACE_BATCH_MAX = 100;
@@ -14,8 +15,8 @@ export const PLACE_BATCH_MAX = 100;
 export const podSchedulingController: Controller = {
 	name: "pod-scheduling",
 	watches: [{ resource: PODS, keys: keysOf }],
-	standingKeys: [KEY],
-	reconcile,
+	reconcile: (key, view, ctx) => ({ actions: reconcileAll([key], view, ctx) }),
+	reconcileAll,
 };
 
 export function needsNode(pod: Pod): boolean {
@@ -27,18 +28,17 @@ export function needsNode(pod: Pod): boolean {
 function keysOf({ old, object }: ObjectChange): string[] {
 	const [before, now] = [old as Pod | undefined, object as Pod | undefined];
 	if (now === undefined || !needsNode(now)) return [];
-	const sameAsk =
-		before !== undefined && needsNode(before) && semanticEqual(before.spec, now.spec) && semanticEqual(before.metadata.labels, now.metadata.labels);
-	return sameAsk ? [] : [KEY];
+	const sameAsk = before !== undefined && needsNode(before) && semanticEqual(trimmedPod(before), trimmedPod(now));
+	return sameAsk ? [] : [nameOf(now)];
 }
 
-function reconcile(_key: string, view: View, ctx: ReconcileContext): ReconcileResult {
-	const pods = view.list<Pod>(PODS).filter(needsNode);
-	pods.sort((a, b) => ((a.metadata.creationTimestamp ?? "") < (b.metadata.creationTimestamp ?? "") ? -1 : 1));
+function reconcileAll(keys: readonly string[], view: View, ctx: ReconcileContext): Action[] {
+	const pods = keys.map((name) => view.get<Pod>(PODS, name)).filter((pod) => pod !== undefined && needsNode(pod)) as Pod[];
 	const actions: Action[] = [];
 	for (let i = 0; i < pods.length; i += PLACE_BATCH_MAX) {
-		const body = { type: "place" as const, namespace: ctx.namespace, pods: pods.slice(i, i + PLACE_BATCH_MAX) };
+		const asked = pods.slice(i, i + PLACE_BATCH_MAX).map((pod) => ({ pod: trimmedPod(pod) }));
+		const body: MessageBody = { type: "place", namespace: ctx.namespace, asked };
 		actions.push({ type: "send", message: { to: { object: "cluster" }, body } });
 	}
-	return { actions };
+	return actions;
 }

@@ -13,7 +13,10 @@ const PODS = "pods";
 export function applyPodStatuses(view: View, { node, statuses }: Extract<MessageBody, { type: "podStatus" }>, nowMs: number): Action[] {
 	return statuses.flatMap(({ pod: ref, status }): Action[] => {
 		const pod = view.get<Pod>(PODS, ref.name);
-		if (pod === undefined || uidOf(pod) !== ref.uid || pod.spec?.nodeName !== node || isFinished(pod)) return [];
+		// A node that runs what is not there any more was told of it by a message that came too late.
+		if (pod === undefined || uidOf(pod) !== ref.uid)
+			return [{ type: "send", message: { to: { object: "node", name: node }, body: { type: "unassign", pods: [ref] } } }];
+		if (pod.spec?.nodeName !== node || isFinished(pod)) return [];
 		const merged = mergedStatus(pod.status ?? {}, status, nowMs);
 		if (semanticEqual(merged, pod.status)) return [];
 		const draft = draftOf(pod);

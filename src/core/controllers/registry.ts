@@ -1,6 +1,7 @@
 /** The controllers of each object. A new controller is one file and one line here. */
 import type { CertificateAuthority } from "../certificates/certificate.ts";
 import type { KindRegistry } from "../kinds/define-kind.ts";
+import { budgetReplicaController } from "./budget-replica-controller.ts";
 import type { Controller } from "./controller.ts";
 import { bootstrapRoleController } from "./bootstrap-role-controller.ts";
 import { type ApprovalDeps, certificateSigningRequestApprovingController } from "./certificate-signing-request-approving-controller.ts";
@@ -32,6 +33,7 @@ import { replicationController } from "./replication-controller.ts";
 import { rootCaController } from "./root-ca-controller.ts";
 import { type AccountTokenDeps, serviceAccountTokenController } from "./serviceaccount-token-controller.ts";
 import { tokenCleanerController } from "./token-cleaner-controller.ts";
+import { type SchedulerDeps, schedulerController } from "./scheduler-controller.ts";
 import { serviceAccountController } from "./serviceaccount-controller.ts";
 import { serviceAllocationController } from "./service-allocation-controller.ts";
 import { serviceTableController } from "./service-table-controller.ts";
@@ -69,6 +71,7 @@ export function namespaceControllers(deps: NamespaceDeps): Controller[] {
 		podSchedulingController,
 		podAssignmentController,
 		podLedgerController,
+		budgetReplicaController,
 		garbageCollector(deps.registry),
 		serviceAccountController(deps),
 		serviceAccountTokenController(deps),
@@ -95,7 +98,7 @@ function creatingNothingAtTheEnd(controller: Controller, namespaceTerminating: (
 	};
 }
 
-export interface ClusterDeps extends NodeLiveness, DefinitionDeps, ApprovalDeps {
+export interface ClusterDeps extends NodeLiveness, DefinitionDeps, ApprovalDeps, SchedulerDeps {
 	/** Undefined where the control plane has no CA of its own. */
 	authority: CertificateAuthority | undefined;
 	registry: KindRegistry;
@@ -105,6 +108,7 @@ export interface ClusterDeps extends NodeLiveness, DefinitionDeps, ApprovalDeps 
 
 export function clusterControllers(deps: ClusterDeps): Controller[] {
 	return [
+		schedulerController(deps),
 		nodeLifecycleController(deps),
 		nodeIpamController,
 		namespaceController,

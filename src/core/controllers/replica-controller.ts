@@ -127,7 +127,7 @@ function createPods(rs: ReplicaOwner, count: number, view: View, ctx: ReconcileC
 }
 
 function podFromTemplate(rs: ReplicaOwner, name: string, namespace: string): Pod {
-	const { metadata, spec } = draftOf(rs.spec?.template) ?? {};
+	const { metadata, spec } = rs.spec?.template ?? {};
 	return {
 		apiVersion: "v1",
 		kind: "Pod",

@@ -5,6 +5,7 @@ import { rangeError } from "../meta/name-rules.ts";
 import type { Container, Pod, PodSpec, Toleration } from "../schema/kubernetes.d.ts";
 import { changedPaths } from "./object-difference.ts";
 import { qosClassOf } from "./qos.ts";
+import { cloneJson } from "../meta/clone.ts";
 
 const INT32_MAX = 2_147_483_647;
 const UPDATABLE = [
@@ -45,7 +46,7 @@ function validateGates(next: PodSpec, old: PodSpec): FieldError[] {
 
 /** `next` with everything that may change put back to what it was. */
 function withOldMutableFields(next: PodSpec, old: PodSpec): PodSpec {
-	const munged = structuredClone(next);
+	const munged = cloneJson(next);
 	for (const list of LISTS) {
 		for (const [index, container] of (munged[list] ?? []).entries()) {
 			const before = old[list]?.[index];

@@ -9,6 +9,7 @@ import { validatePod } from "./pod-validation.ts";
 import { podWarnings } from "./pod-warnings.ts";
 import { qosClassOf } from "./qos.ts";
 import { bumpGeneration, keepSpec, keepStatus } from "./strategy.ts";
+import { cloneJson } from "../meta/clone.ts";
 
 const SCHEDULING_GATED = {
 	type: "PodScheduled",
@@ -34,7 +35,7 @@ function mirrorAddresses({ status }: Pod): void {
 
 /** Everything but `spec` parts that the subresource owns comes from the stored pod. */
 function keepAllBut(next: Pod, old: Pod, take: (from: Pod, into: Pod) => void): void {
-	const kept = structuredClone(old);
+	const kept = cloneJson(old);
 	take(next, kept);
 	kept.metadata.resourceVersion = next.metadata.resourceVersion;
 	kept.metadata.managedFields = next.metadata.managedFields;
@@ -48,7 +49,7 @@ const statusUpdate: ObjectSubresource<Pod> = {
 	prepareUpdate(next, old) {
 		keepSpec(next, old);
 		bumpGeneration(next, old, false);
-		next.metadata.ownerReferences = structuredClone(old.metadata.ownerReferences);
+		next.metadata.ownerReferences = cloneJson(old.metadata.ownerReferences);
 		if (next.metadata.ownerReferences === undefined) delete next.metadata.ownerReferences;
 		next.status ??= {};
 		if (old.status?.qosClass) next.status.qosClass = old.status.qosClass;

@@ -2,6 +2,7 @@
 import { semanticEqual } from "../meta/equality.ts";
 import type { KubeObject } from "../meta/object.ts";
 import type { ObjectSubresource } from "./define-kind.ts";
+import { cloneJson } from "../meta/clone.ts";
 
 type WithParts = KubeObject & { spec?: unknown; status?: unknown };
 
@@ -21,13 +22,13 @@ export function bumpGeneration(next: KubeObject, old: KubeObject, changed: boole
 /** A write of the object itself keeps the stored status. */
 export function keepStatus(next: WithParts, old: WithParts): void {
 	if (old.status === undefined) delete next.status;
-	else next.status = structuredClone(old.status);
+	else next.status = cloneJson(old.status);
 }
 
 /** A write through a subresource keeps the stored spec. */
 export function keepSpec(next: WithParts, old: WithParts): void {
 	if (old.spec === undefined) delete next.spec;
-	else next.spec = structuredClone(old.spec);
+	else next.spec = cloneJson(old.spec);
 }
 
 /** PrepareForUpdate of the common kind: status kept, generation bumped when the spec changed. */

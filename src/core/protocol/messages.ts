@@ -3,9 +3,11 @@
  * sender's outbox and is idempotent at the receiver; `clock` is the sender's revision clock, past which the receiver
  * advances its own.
  */
-import type { ConfigMap, Node, NodeStatus, Pod, PodStatus, Secret, Taint } from "../schema/kubernetes.d.ts";
+import type { ConfigMap, Node, NodeStatus, Pod, PodDisruptionBudget, PodStatus, Secret, Taint } from "../schema/kubernetes.d.ts";
 import type { KubeObject } from "../meta/object.ts";
 import type { NetworkRow } from "./agent-protocol.ts";
+import type { Unplaced } from "../scheduler/scheduler.ts";
+import type { Asked } from "../scheduler/scheduling-queue.ts";
 
 export type ObjectAddress = { object: "cluster" } | { object: "namespace"; name: string } | { object: "node"; name: string };
 
@@ -18,13 +20,19 @@ export interface PodRef {
 
 export type MessageBody =
 	/** Namespace -> Cluster: these pods want a node. */
-	| { type: "place"; namespace: string; pods: Pod[] }
-	/** Namespace -> Cluster: bound by someone else (an external scheduler, spec.nodeName): take it into the ledger. */
-	| { type: "placed"; namespace: string; pod: Pod }
-	/** Namespace -> Cluster: this pod no longer holds its resources. */
+	| { type: "place"; namespace: string; asked: Asked[] }
+	/** Namespace -> Cluster: bound by someone else (an external scheduler, spec.nodeName), or not what they were: take them into the ledger. */
+	| { type: "placed"; namespace: string; pods: Pod[] }
+	/** Namespace -> Cluster: these pods no longer hold a place, or want none. */
 	| { type: "release"; pods: PodRef[] }
 	/** Cluster -> Namespace: the scheduler's answer. */
-	| { type: "bind"; bindings: { pod: PodRef; node: string }[]; unschedulable: { pod: PodRef; message: string }[] }
+	| { type: "bind"; bindings: { pod: PodRef; node: string }[]; unschedulable: Unplaced[] }
+	/** Cluster -> Namespace: these must make way for a more important pod. */
+	| { type: "preempt"; preemptor: PodRef; schedulerName: string; node: string; victims: PodRef[] }
+	/** Cluster -> Namespace: a more important pod took the places that were kept for these. */
+	| { type: "denominate"; pods: PodRef[] }
+	/** Namespace -> Cluster: all its PodDisruptionBudgets, trimmed to what preemption asks of them. */
+	| { type: "budgets"; namespace: string; budgets: PodDisruptionBudget[] }
 	/** Namespace -> Node: this is now what should run (the whole pod, deletionTimestamp included) and what it reads. */
 	| { type: "assign"; pods: Pod[]; configMaps: ConfigMap[]; secrets: Secret[] }
 	/** Namespace -> Node: the pod's object is gone; stop it if it runs. */
@@ -55,8 +63,6 @@ export type MessageBody =
 	| { type: "instancesDeleted"; namespace: string; definition: string; uid: string }
 	/** Cluster -> Namespace: a new version of the cluster's configuration replica. */
 	| { type: "config"; config: ClusterConfig }
-	/** Cluster -> Namespace: something changed that may let waiting pods be placed: send `place` again. */
-	| { type: "retryPlacement" }
 	/** Namespace -> Cluster: the holder's addresses and node ports are free again. */
 	| { type: "releaseAllocation"; namespace: string; name: string }
 	/** Cluster or Node -> Namespace: an Event about a cluster-scoped object (they live in namespace "default"). */

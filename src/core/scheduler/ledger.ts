@@ -6,11 +6,15 @@
 import { semanticEqual } from "../meta/equality.ts";
 import type { Node, PodAffinityTerm } from "../schema/kubernetes.d.ts";
 import { NodeState } from "./node-state.ts";
-import { PodCounter, type PodQuery } from "./pod-counter.ts";
+import { PlacedTerms, type TermGroup } from "./placed-terms.ts";
+import { NodeCounts, PodCounter, type PodQuery } from "./pod-counter.ts";
 import type { Placement } from "./scheduling-pod.ts";
 
 /** Pod counts by selector that are kept up to date at once; the one not used for longest makes room. */
 export const POD_COUNTERS_MAX = 64;
+
+/** Facts of the nodes remembered at once. */
+const NODE_FACTS_MAX = 256;
 
 export interface Topology {
 	values: ReadonlySet<string>;
@@ -22,19 +26,23 @@ export class Ledger {
 	private readonly states = new Map<string, NodeState>();
 	private order: NodeState[] | undefined;
 	private readonly placements = new Map<string, Placement>();
-	/** Pods by owner and node. */
-	private readonly owners = new Map<string, Map<string, number>>();
+	private readonly owners = new Map<string, NodeCounts>();
 	private readonly counters = new Map<string, PodCounter>();
 	private readonly namespaces = new Map<string, Readonly<Record<string, string>>>();
 	private readonly topologies = new Map<string, Topology>();
-	/** Nodes that hold a pod with any pod affinity. */
-	private readonly affinityNodes = new Set<NodeState>();
+	private readonly nodeFacts = new Map<string, unknown>();
+	/** Where pods may go once others have made way for them, by uid. */
+	private readonly nominations = new Map<string, Placement>();
+	/** Changes whenever anything does that a decision may depend on. */
+	version = 0;
+	private readonly terms = new PlacedTerms(this, this.states);
 	/** What affinity terms mean, compiled once; a term belongs to one pod. */
 	readonly termQueries = new WeakMap<PodAffinityTerm, PodQuery>();
 	/** Where the search for a node goes on next time, so that all nodes get their turn. */
 	searchStart = 0;
 
 	setNode(node: Node): void {
+		this.version++;
 		const name = node.metadata.name ?? "";
 		let state = this.states.get(name);
 		if (state === undefined) {
@@ -42,19 +50,20 @@ export class Ledger {
 			this.states.set(name, state);
 			this.order = undefined;
 			this.forgetTopologies();
-			for (const placement of this.placements.values()) if (placement.node === name) this.countOn(state, placement);
+			for (const placement of this.placements.values()) if (placement.node === name) state.add(placement);
+			for (const [uid, placement] of this.nominations) if (placement.node === name) state.nominated.set(uid, placement);
 		}
-		const labels = state.labels;
+		const { labels, taints } = state;
 		state.set(node);
-		if (!semanticEqual(labels, state.labels)) this.forgetTopologies();
+		if (!semanticEqual([labels, taints], [state.labels, state.taints])) this.forgetTopologies();
 	}
 
 	/** The node's placements stay until they are removed one by one. */
 	deleteNode(name: string): void {
 		const state = this.states.get(name);
 		if (state === undefined) return;
+		this.version++;
 		this.states.delete(name);
-		this.affinityNodes.delete(state);
 		this.order = undefined;
 		this.forgetTopologies();
 	}
@@ -76,23 +85,52 @@ export class Ledger {
 
 	add(placement: Placement): void {
 		this.remove(placement.ref.uid);
+		this.version++;
 		this.placements.set(placement.ref.uid, placement);
 		const state = this.states.get(placement.node);
-		if (state) this.countOn(state, placement);
-		this.countOwner(placement, 1);
+		state?.add(placement);
+		this.countEverywhere(placement, state, 1);
 		for (const counter of this.counters.values()) counter.add(placement, state);
 	}
 
 	remove(uid: string): Placement | undefined {
 		const placement = this.placements.get(uid);
 		if (placement === undefined) return undefined;
+		this.version++;
 		this.placements.delete(uid);
 		const state = this.states.get(placement.node);
 		state?.remove(placement);
-		if (state?.withAffinity.size === 0) this.affinityNodes.delete(state);
-		this.countOwner(placement, -1);
+		this.countEverywhere(placement, state, -1);
 		for (const counter of this.counters.values()) counter.remove(placement, state);
 		return placement;
+	}
+
+	/** Keeps a place for a pod that others make way for; it has one such place at a time. */
+	nominate(placement: Placement): void {
+		this.denominate(placement.ref.uid);
+		this.version++;
+		this.nominations.set(placement.ref.uid, placement);
+		this.states.get(placement.node)?.nominated.set(placement.ref.uid, placement);
+	}
+
+	denominate(uid: string): void {
+		const placement = this.nominations.get(uid);
+		if (placement === undefined) return;
+		this.version++;
+		this.nominations.delete(uid);
+		this.states.get(placement.node)?.nominated.delete(uid);
+	}
+
+	/** Answers as if these pods were (also) on the nodes they name. */
+	withPlaced<T>(placements: readonly Placement[], ask: () => T): T {
+		const { version } = this;
+		for (const placement of placements) this.add(placement);
+		try {
+			return ask();
+		} finally {
+			for (const { ref } of placements) this.remove(ref.uid);
+			this.version = version;
+		}
 	}
 
 	get(uid: string): Placement | undefined {
@@ -128,13 +166,23 @@ export class Ledger {
 		return topology;
 	}
 
-	nodesWithAffinity(): ReadonlySet<NodeState> {
-		return this.affinityNodes;
+	/** Something worked out of the nodes' labels and taints, once until they change. */
+	ofNodes<T>(key: string, make: () => T): T {
+		if (this.nodeFacts.has(key)) return this.nodeFacts.get(key) as T;
+		if (this.nodeFacts.size >= NODE_FACTS_MAX) this.nodeFacts.clear();
+		const made = make();
+		this.nodeFacts.set(key, made);
+		return made;
 	}
 
-	/** How many pods of one owner each node has. */
-	podsOfOwner(uid: string): ReadonlyMap<string, number> {
-		return this.owners.get(uid) ?? NO_PODS;
+	/** What placed pods want of others. */
+	placedTerms(): IterableIterator<TermGroup> {
+		return this.terms.groups();
+	}
+
+	/** How many pods of one owner there are where; undefined when there are none. */
+	podsOfOwner(uid: string): NodeCounts | undefined {
+		return this.owners.get(uid);
 	}
 
 	/** How many pods of those that `query` means each node has, kept up to date from now on. */
@@ -150,23 +198,19 @@ export class Ledger {
 
 	private forgetTopologies(): void {
 		this.topologies.clear();
-		for (const counter of this.counters.values()) counter.forgetTopologies();
+		this.nodeFacts.clear();
+		for (const [key, { query }] of this.counters) if (query.dependsOnNodes) this.counters.delete(key);
+		for (const counts of [...this.counters.values(), ...this.owners.values()]) counts.forgetTopologies();
+		this.terms.forgetTopologies();
 	}
 
-	private countOn(state: NodeState, placement: Placement): void {
-		state.add(placement);
-		if (state.withAffinity.size > 0) this.affinityNodes.add(state);
-	}
-
-	private countOwner({ node, pod }: Placement, by: 1 | -1): void {
-		if (pod.ownerUid === undefined) return;
-		const counts = this.owners.get(pod.ownerUid) ?? new Map<string, number>();
-		const count = (counts.get(node) ?? 0) + by;
-		if (count > 0) counts.set(node, count);
-		else counts.delete(node);
-		if (counts.size > 0) this.owners.set(pod.ownerUid, counts);
-		else this.owners.delete(pod.ownerUid);
+	private countEverywhere(placement: Placement, state: NodeState | undefined, by: 1 | -1): void {
+		if (placement.pod.podAffinity || placement.pod.podAntiAffinity) this.terms.count(placement, state, by);
+		const { ownerUid } = placement.pod;
+		if (ownerUid === undefined) return;
+		const counts = this.owners.get(ownerUid) ?? new NodeCounts(this.states);
+		counts.count(placement.node, state, by);
+		if (counts.byNode.size > 0) this.owners.set(ownerUid, counts);
+		else this.owners.delete(ownerUid);
 	}
 }
-
-const NO_PODS: ReadonlyMap<string, number> = new Map();

@@ -19,10 +19,9 @@ export class NodeState {
 	readonly requested: Resources = noResources();
 	readonly nonZeroRequested = { milliCpu: 0, memoryBytes: 0 };
 	readonly placements = new Map<string, Placement>();
-	/** Those of `placements` that require other pods to keep away. */
-	readonly repelling = new Map<string, Placement>();
-	/** Those with any affinity to or against pods, or a preference of that kind. */
-	readonly withAffinity = new Map<string, Placement>();
+
+	/** Pods that other pods make way for here, by uid: they count for those of no higher priority. */
+	readonly nominated = new Map<string, Placement>();
 
 	constructor(name: string) {
 		this.name = name;
@@ -41,16 +40,11 @@ export class NodeState {
 	add(placement: Placement): void {
 		this.placements.set(placement.ref.uid, placement);
 		this.count(placement, 1);
-		const { podAffinity, podAntiAffinity } = placement.pod;
-		if (podAffinity || podAntiAffinity) this.withAffinity.set(placement.ref.uid, placement);
-		if (podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.length) this.repelling.set(placement.ref.uid, placement);
 	}
 
 	remove(placement: Placement): void {
 		if (!this.placements.delete(placement.ref.uid)) return;
 		this.count(placement, -1);
-		this.withAffinity.delete(placement.ref.uid);
-		this.repelling.delete(placement.ref.uid);
 	}
 
 	private count({ pod }: Placement, sign: 1 | -1): void {
@@ -61,11 +55,13 @@ export class NodeState {
 
 	hasPortConflict(wanted: readonly HostPort[]): boolean {
 		for (const { pod } of this.placements.values()) {
-			if (pod.hostPorts.some((used) => wanted.some((port) => clash(used, port)))) return true;
+			if (hasPortClash(pod.hostPorts, wanted)) return true;
 		}
 		return false;
 	}
 }
+
+export const hasPortClash = (used: readonly HostPort[], wanted: readonly HostPort[]): boolean => used.some((one) => wanted.some((port) => clash(one, port)));
 
 const ANY_ADDRESS = "0.0.0.0";
 

@@ -1,4 +1,4 @@
-/** Counts, by node and by value of any topology key, the pods that a selector in some namespaces matches. */
+/** Counts pods by node and by value of any topology key. */
 import type { NodeState } from "./node-state.ts";
 import type { Placement } from "./scheduling-pod.ts";
 
@@ -6,28 +6,19 @@ export interface PodQuery {
 	/** The same for queries that mean the same pods. */
 	key: string;
 	matches(placement: Placement): boolean;
+	/** Whether it asks what the placement's node is like. */
+	dependsOnNodes?: true;
 }
 
-export class PodCounter {
-	private readonly query: PodQuery;
+export class NodeCounts {
 	private readonly states: ReadonlyMap<string, NodeState>;
 	/** Node name to number of pods. */
 	readonly byNode = new Map<string, number>();
 	/** Topology key to value to number of pods; made when asked for. */
 	private readonly topologies = new Map<string, Map<string, number>>();
 
-	constructor(query: PodQuery, placements: Iterable<Placement>, states: ReadonlyMap<string, NodeState>) {
-		this.query = query;
+	constructor(states: ReadonlyMap<string, NodeState>) {
 		this.states = states;
-		for (const placement of placements) this.add(placement, states.get(placement.node));
-	}
-
-	add(placement: Placement, node: NodeState | undefined): void {
-		if (this.query.matches(placement)) this.count(placement.node, node, 1);
-	}
-
-	remove(placement: Placement, node: NodeState | undefined): void {
-		if (this.query.matches(placement)) this.count(placement.node, node, -1);
 	}
 
 	on(node: NodeState): number {
@@ -49,9 +40,28 @@ export class PodCounter {
 		this.topologies.clear();
 	}
 
-	private count(name: string, node: NodeState | undefined, by: 1 | -1): void {
+	count(name: string, node: NodeState | undefined, by: 1 | -1): void {
 		bump(this.byNode, name, by);
 		for (const [key, counts] of this.topologies) bump(counts, node?.labels[key], by);
+	}
+}
+
+/** Counts the pods that a selector in some namespaces matches. */
+export class PodCounter extends NodeCounts {
+	readonly query: PodQuery;
+
+	constructor(query: PodQuery, placements: Iterable<Placement>, states: ReadonlyMap<string, NodeState>) {
+		super(states);
+		this.query = query;
+		for (const placement of placements) this.add(placement, states.get(placement.node));
+	}
+
+	add(placement: Placement, node: NodeState | undefined): void {
+		if (this.query.matches(placement)) this.count(placement.node, node, 1);
+	}
+
+	remove(placement: Placement, node: NodeState | undefined): void {
+		if (this.query.matches(placement)) this.count(placement.node, node, -1);
 	}
 }
 

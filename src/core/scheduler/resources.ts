@@ -32,6 +32,18 @@ export function accumulate(total: Resources, amount: Resources, sign: 1 | -1): v
 	for (const name in amount.other) total.other[name] = (total.other[name] ?? 0) + sign * (amount.other[name] ?? 0);
 }
 
+/** Whether an otherwise empty node of these amounts would do. */
+export function fitsInto(requests: Resources, total: Resources): boolean {
+	if (requests.milliCpu > total.milliCpu || requests.memoryBytes > total.memoryBytes) return false;
+	return Object.entries(requests.other).every(([name, amount]) => amount <= (total.other[name] ?? 0));
+}
+
+/** Whether both ask for some of one resource. */
+export function sharesResource(a: Resources, b: Resources): boolean {
+	if ((a.milliCpu > 0 && b.milliCpu > 0) || (a.memoryBytes > 0 && b.memoryBytes > 0)) return true;
+	return Object.entries(a.other).some(([name, amount]) => amount > 0 && (b.other[name] ?? 0) > 0);
+}
+
 function larger(a: Resources, b: Resources): Resources {
 	const other = { ...a.other };
 	for (const [name, amount] of Object.entries(b.other)) other[name] = Math.max(other[name] ?? 0, amount);

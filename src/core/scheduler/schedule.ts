@@ -1,35 +1,13 @@
-/**
- * Finds a node for each of a batch of pods: those of higher priority first, then in the order they are given. A pod that
- * the ledger has placed already keeps its node, so that a repeated request changes nothing.
- */
-import type { PodRef } from "../protocol/messages.ts";
-import type { Pod } from "../schema/kubernetes.d.ts";
-import { interPodAffinity } from "./filters/inter-pod-affinity.ts";
-import { nodeAffinity } from "./filters/node-affinity.ts";
-import { nodeName } from "./filters/node-name.ts";
-import { nodePorts } from "./filters/node-ports.ts";
-import { nodeResourcesFit } from "./filters/node-resources-fit.ts";
-import { nodeUnschedulable } from "./filters/node-unschedulable.ts";
-import { podTopologySpread } from "./filters/pod-topology-spread.ts";
-import { taintToleration } from "./filters/taint-toleration.ts";
+/** One decision of the scheduler: filters, scores, and preemption when no node will do. */
+import type { DisruptionBudgets } from "./disruption-budgets.ts";
 import type { Ledger } from "./ledger.ts";
+import { type Judgement, NodeChecks } from "./node-checks.ts";
 import type { NodeState } from "./node-state.ts";
-import type { Candidate, Filter, NodeCheck, Rejection } from "./plugin.ts";
+import type { Candidate } from "./plugin.ts";
+import { preempt, type Victims } from "./preemption.ts";
 import { bestNode } from "./scoring.ts";
-import { type Placement, podRefOf, schedulingPodOf } from "./scheduling-pod.ts";
-import { unschedulableMessage } from "./unschedulable-message.ts";
-
-/** In kube-scheduler's order: a node is told off by the first that rejects it. */
-const FILTERS: readonly Filter[] = [
-	nodeUnschedulable,
-	nodeName,
-	taintToleration,
-	nodeAffinity,
-	nodePorts,
-	nodeResourcesFit,
-	podTopologySpread,
-	interPodAffinity,
-];
+import type { Placement } from "./scheduling-pod.ts";
+import { unschedulableMessage, withPreemption } from "./unschedulable-message.ts";
 
 /** Up to so many nodes are all looked at (minFeasibleNodesToFind). */
 export const FEASIBLE_NODES_MIN = 100;
@@ -44,38 +22,52 @@ export interface SchedulingContext {
 	random(): number;
 }
 
-export interface SchedulingResult {
-	bindings: Placement[];
-	unschedulable: { pod: PodRef; message: string }[];
+export interface PodToPlace {
+	candidate: Candidate;
+	nominatedNode: string;
+	ledger: Ledger;
+	budgets: DisruptionBudgets;
+	ctx: SchedulingContext;
 }
 
-/** Takes what it places into the ledger. */
-export function schedule(pods: readonly Pod[], ledger: Ledger, ctx: SchedulingContext): SchedulingResult {
-	const result: SchedulingResult = { bindings: [], unschedulable: [] };
-	const queue = pods.map((pod, turn) => ({ pod, turn, priority: pod.spec?.priority ?? 0 }));
-	queue.sort((a, b) => b.priority - a.priority || a.turn - b.turn);
-	for (const { pod } of queue) {
-		const ref = podRefOf(pod);
-		const placement = ledger.get(ref.uid) ?? place({ ref, pod, scheduling: schedulingPodOf(pod) }, ledger, ctx);
-		if (typeof placement === "string") result.unschedulable.push({ pod: ref, message: placement });
-		else result.bindings.push(placement);
+export interface Failure {
+	message: string;
+	/** Plugins that turned a node down. */
+	rejectedBy: string[];
+	/** Pods that must make way. */
+	victims?: Victims;
+	/** Where others make way already; "" nowhere. */
+	nominatedNode: string;
+}
+
+/** Where the pod goes, or why nowhere. Takes nothing into the ledger. */
+export function placePod(question: PodToPlace): Placement | Failure {
+	const { candidate, ledger, ctx, nominatedNode } = question;
+	const checks = new NodeChecks(candidate, ledger);
+	const rejections = new Map<NodeState, Judgement>();
+	if (checks.refusal === undefined) {
+		const nominated = nominatedNode === "" ? undefined : ledger.node(nominatedNode);
+		const feasible = nominated !== undefined && checks.judge(nominated) === undefined ? [nominated] : feasibleNodes(checks, ledger, rejections);
+		if (feasible.length > 0) {
+			const node = bestNode(candidate, ledger, feasible, ctx);
+			return { ref: candidate.ref, node: node.name, pod: candidate.scheduling, sinceMs: ctx.nowMs };
+		}
 	}
-	return result;
+	return failureOf(question, checks, rejections);
 }
 
-/** The placement, already in the ledger, or why there is none. */
-function place(candidate: Candidate, ledger: Ledger, ctx: SchedulingContext): Placement | string {
-	const checks = FILTERS.map((filter) => filter(candidate, ledger)).filter((check) => check !== undefined);
-	const rejections = new Map<NodeState, Rejection>();
-	const feasible = feasibleNodes(checks, ledger, rejections);
-	if (feasible.length === 0) return unschedulableMessage(candidate, rejections);
-	const node = bestNode(candidate, ledger, feasible, ctx);
-	const placement: Placement = { ref: candidate.ref, node: node.name, pod: candidate.scheduling };
-	ledger.add(placement);
-	return placement;
+function failureOf({ candidate, ledger, budgets, ctx, nominatedNode }: PodToPlace, checks: NodeChecks, rejections: Map<NodeState, Judgement>): Failure {
+	const reasons = [...rejections.values()].flatMap(({ rejection }) => rejection.reasons);
+	const message = unschedulableMessage(ledger.nodes().length, reasons, checks.refusal?.message);
+	const rejectedBy = checks.refusal ? [checks.refusal.plugin] : [...new Set([...rejections.values()].map(({ plugin }) => plugin))];
+	const victims = preempt({ candidate, nominatedNode, checks, rejections, ledger, budgets, random: ctx.random });
+	if (typeof victims !== "string") return { message, rejectedBy, victims, nominatedNode: victims.node.name };
+	// Who is not asked for victims because some are on their way keeps what they make room for.
+	const keeps = victims.startsWith("preemption: not eligible");
+	return { message: withPreemption(message, victims), rejectedBy, nominatedNode: keeps ? nominatedNode : "" };
 }
 
-function feasibleNodes(checks: readonly NodeCheck[], ledger: Ledger, rejections: Map<NodeState, Rejection>): NodeState[] {
+function feasibleNodes(checks: NodeChecks, ledger: Ledger, rejections: Map<NodeState, Judgement>): NodeState[] {
 	const nodes = ledger.nodes();
 	const wanted = feasibleNodesWanted(nodes.length);
 	const feasible: NodeState[] = [];
@@ -83,20 +75,12 @@ function feasibleNodes(checks: readonly NodeCheck[], ledger: Ledger, rejections:
 	while (seen < nodes.length && feasible.length < wanted) {
 		const node = nodes[(ledger.searchStart + seen) % nodes.length] as NodeState;
 		seen += 1;
-		const rejection = firstRejection(checks, node);
-		if (rejection) rejections.set(node, rejection);
+		const judgement = checks.judge(node);
+		if (judgement) rejections.set(node, judgement);
 		else feasible.push(node);
 	}
 	ledger.searchStart = nodes.length === 0 ? 0 : (ledger.searchStart + seen) % nodes.length;
 	return feasible;
-}
-
-function firstRejection(checks: readonly NodeCheck[], node: NodeState): Rejection | undefined {
-	for (const check of checks) {
-		const rejection = check(node);
-		if (rejection) return rejection;
-	}
-	return undefined;
 }
 
 /** How many nodes that will do are enough to choose from (numFeasibleNodesToFind). */

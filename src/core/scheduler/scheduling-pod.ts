@@ -27,6 +27,10 @@ export interface Placement {
 	ref: PodRef;
 	node: string;
 	pod: SchedulingPod;
+	/** When it got the node, in milliseconds since 1970: among equals, those that have run for longer are spared. */
+	sinceMs?: number;
+	/** It has been told to make way. */
+	preempted?: true;
 }
 
 export const podRefOf = ({ metadata }: Pod): PodRef => ({ namespace: metadata.namespace ?? "", name: metadata.name ?? "", uid: metadata.uid ?? "" });

@@ -1,11 +1,12 @@
 /** Topology spread constraints with the counts they are judged by (shared by the filter and the score). */
+import { canonicalJson } from "../controllers/canonical-json.ts";
 import type { Pod, TopologySpreadConstraint } from "../schema/kubernetes.d.ts";
 import { labelSelectorOf } from "../selector/label-selector.ts";
 import type { Ledger } from "./ledger.ts";
 import { requiredNodes } from "./node-selection.ts";
 import type { NodeState } from "./node-state.ts";
 import type { Candidate } from "./plugin.ts";
-import type { PodCounter } from "./pod-counter.ts";
+import type { PodCounter, PodQuery } from "./pod-counter.ts";
 import { podsOf, withLabelKeys } from "./pod-query.ts";
 import { isTolerated } from "./tolerations.ts";
 
@@ -15,9 +16,13 @@ export interface Spread {
 	minDomains: number;
 	/** Whether the candidate itself counts. */
 	selfMatches: boolean;
+	/** The pods that count. */
+	query: PodQuery;
 	counter: PodCounter;
 	/** Whether a node's pods count; undefined when all nodes' do. */
 	eligible: ((node: NodeState) => boolean) | undefined;
+	/** The same for pods that the same nodes count for. */
+	eligibleKey: string;
 }
 
 /** The candidate's own constraints of one kind. */
@@ -26,15 +31,23 @@ export function spreadsOf({ pod, ref }: Candidate, ledger: Ledger, when: "DoNotS
 	return constraints.map((constraint) => {
 		const labels = pod.metadata.labels ?? {};
 		const selector = withLabelKeys(constraint.labelSelector, labels, constraint.matchLabelKeys);
+		const query = podsOf(ref.namespace, selector);
 		return {
 			key: constraint.topologyKey,
 			maxSkew: constraint.maxSkew,
 			minDomains: constraint.minDomains ?? 1,
 			selfMatches: labelSelectorOf(selector).matches(labels),
-			counter: ledger.counter(podsOf(ref.namespace, selector)),
+			query,
+			counter: ledger.counter(query),
 			eligible: inclusion(constraint, pod),
+			eligibleKey: inclusionKey(constraint, pod),
 		};
 	});
+}
+
+function inclusionKey({ nodeAffinityPolicy, nodeTaintsPolicy }: TopologySpreadConstraint, { spec }: Pod): string {
+	const selected = nodeAffinityPolicy === "Ignore" ? [] : [spec?.nodeSelector, spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution];
+	return canonicalJson([...selected, nodeTaintsPolicy === "Honor" ? (spec?.tolerations ?? []) : null]);
 }
 
 /** nodeAffinityPolicy (default Honor) and nodeTaintsPolicy (default Ignore). */
@@ -48,29 +61,43 @@ function inclusion({ nodeAffinityPolicy, nodeTaintsPolicy }: TopologySpreadConst
 
 /** Pods by value of the spread's key, over the nodes that count and have every one of `keys`. */
 export function domainCounts(spread: Spread, keys: readonly string[], ledger: Ledger): ReadonlyMap<string, number> {
-	if (spread.eligible === undefined && keys.every((key) => ledger.topology(key).everywhere)) return spread.counter.by(spread.key);
-	const counts = new Map<string, number>();
-	for (const [name, count] of spread.counter.byNode) {
-		const node = ledger.node(name);
-		const value = node?.labels[spread.key];
-		if (node === undefined || value === undefined || !isCounted(node, spread, keys)) continue;
-		counts.set(value, (counts.get(value) ?? 0) + count);
-	}
-	return counts;
+	const counted = countedNodes(spread, keys, ledger);
+	if (counted === undefined) return spread.counter.by(spread.key);
+	const { query } = spread;
+	const onCounted: PodQuery = {
+		key: `${query.key} on ${counted.key}`,
+		dependsOnNodes: true,
+		matches: (placement) => query.matches(placement) && isOn(placement.node, counted, ledger),
+	};
+	return ledger.counter(onCounted).by(spread.key);
 }
 
 /** All values of the key over the nodes that count. */
 export function domains(spread: Spread, keys: readonly string[], ledger: Ledger): ReadonlySet<string> {
-	const topology = ledger.topology(spread.key);
-	if (spread.eligible === undefined && keys.every((key) => ledger.topology(key).everywhere)) return topology.values;
-	const values = new Set<string>();
-	for (const node of ledger.nodes()) {
-		const value = node.labels[spread.key];
-		if (value !== undefined && isCounted(node, spread, keys)) values.add(value);
-	}
-	return values;
+	const counted = countedNodes(spread, keys, ledger);
+	if (counted === undefined) return ledger.topology(spread.key).values;
+	return ledger.ofNodes(`domains ${spread.key} of ${counted.key}`, () => {
+		const values = ledger.nodes().map((node) => (counted.counts(node) ? node.labels[spread.key] : undefined));
+		return new Set(values.filter((value) => value !== undefined));
+	});
 }
 
-function isCounted(node: NodeState, spread: Spread, keys: readonly string[]): boolean {
-	return keys.every((key) => node.labels[key] !== undefined) && (spread.eligible === undefined || spread.eligible(node));
+interface CountedNodes {
+	/** The same for the same nodes. */
+	key: string;
+	counts(node: NodeState): boolean;
+}
+
+/** undefined when all nodes count. */
+function countedNodes({ eligible, eligibleKey }: Spread, keys: readonly string[], ledger: Ledger): CountedNodes | undefined {
+	if (eligible === undefined && keys.every((key) => ledger.topology(key).everywhere)) return undefined;
+	return {
+		key: `${eligibleKey} ${keys.join()}`,
+		counts: (node) => keys.every((key) => node.labels[key] !== undefined) && (eligible === undefined || eligible(node)),
+	};
+}
+
+function isOn(name: string, { counts }: CountedNodes, ledger: Ledger): boolean {
+	const node = ledger.node(name);
+	return node !== undefined && counts(node);
 }

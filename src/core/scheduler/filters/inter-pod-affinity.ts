@@ -2,7 +2,7 @@
 import type { PodAffinityTerm } from "../../schema/kubernetes.d.ts";
 import type { Ledger } from "../ledger.ts";
 import type { NodeState } from "../node-state.ts";
-import type { Candidate, Filter, NodeCheck, Rejection } from "../plugin.ts";
+import { type Candidate, type FilterPlugin, type NodeCheck, nodeOf, type Rejection } from "../plugin.ts";
 import { allOf, termQuery } from "../pod-query.ts";
 import type { Placement } from "../scheduling-pod.ts";
 
@@ -10,17 +10,42 @@ const NO_FRIENDS: Rejection = { reasons: ["node(s) didn't match pod affinity rul
 const FOES: Rejection = { reasons: ["node(s) didn't match pod anti-affinity rules"], resolvable: true };
 const UNWELCOME: Rejection = { reasons: ["node(s) didn't satisfy existing pods anti-affinity rules"], resolvable: true };
 
-export const interPodAffinity: Filter = (candidate, ledger) => {
-	const checks = [nearFriends(candidate, ledger), awayFromFoes(candidate, ledger), whereWelcome(candidate, ledger)].filter((check) => check !== undefined);
-	if (checks.length === 0) return undefined;
-	return (node) => {
-		for (const check of checks) {
-			const rejection = check(node);
-			if (rejection) return rejection;
-		}
-		return undefined;
-	};
+export const interPodAffinity: FilterPlugin = {
+	name: "InterPodAffinity",
+	countsPods: true,
+	filter(candidate, ledger) {
+		const checks = [nearFriends(candidate, ledger), awayFromFoes(candidate, ledger), whereWelcome(candidate, ledger)].filter((check) => check !== undefined);
+		if (checks.length === 0) return undefined;
+		return (node) => {
+			for (const check of checks) {
+				const rejection = check(node);
+				if (rejection) return rejection;
+			}
+			return undefined;
+		};
+	},
+	helps(happening, candidate, ledger) {
+		if (happening.type === "podAdded") return isFriend(happening.placement, candidate, ledger);
+		if (happening.type === "podRemoved") return isFoe(happening.placement, candidate, ledger);
+		if (happening.type === "podUpdated") return isFriend(happening.placement, candidate, ledger) || isFoe(happening.old, candidate, ledger);
+		return nodeOf(happening, "labels") !== undefined;
+	},
 };
+
+/** Whether the pod is one that the candidate must be near. */
+function isFriend(placement: Placement, { ref, scheduling }: Candidate, ledger: Ledger): boolean {
+	const terms = scheduling.podAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
+	return terms.length > 0 && terms.every((term) => termQuery(term, ref.namespace, scheduling.labels, ledger).matches(placement));
+}
+
+/** Whether the pod or the candidate wants the other to keep away. */
+function isFoe(placement: Placement, candidate: Candidate, ledger: Ledger): boolean {
+	const repels = (mine: Placement, other: Placement): boolean =>
+		(mine.pod.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).some((term) =>
+			termQuery(term, mine.ref.namespace, mine.pod.labels, ledger).matches(other),
+		);
+	return repels(asPlacement(candidate), placement) || repels(placement, asPlacement(candidate));
+}
 
 /** The candidate as if it were placed, to ask whether it matches its own or others' terms. */
 const asPlacement = ({ ref, scheduling }: Candidate): Placement => ({ ref, node: "", pod: scheduling });
@@ -52,19 +77,10 @@ function awayFromFoes(candidate: Candidate, ledger: Ledger): NodeCheck | undefin
 }
 
 function whereWelcome(candidate: Candidate, ledger: Ledger): NodeCheck | undefined {
-	const closed = new Map<string, Set<string>>();
+	const closed: { key: string; counts: ReadonlyMap<string, number> }[] = [];
 	const self = asPlacement(candidate);
-	for (const node of ledger.nodesWithAffinity()) {
-		for (const { ref, pod } of node.repelling.values()) {
-			for (const term of pod.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []) {
-				const value = node.labels[term.topologyKey];
-				if (value === undefined || closed.get(term.topologyKey)?.has(value)) continue;
-				if (!termQuery(term, ref.namespace, pod.labels, ledger).matches(self)) continue;
-				closed.set(term.topologyKey, (closed.get(term.topologyKey) ?? new Set()).add(value));
-			}
-		}
-	}
-	if (closed.size === 0) return undefined;
-	const entries = [...closed];
-	return (node) => (entries.some(([key, values]) => values.has(node.labels[key] ?? "")) ? UNWELCOME : undefined);
+	for (const { topologyKey, query, weight, counts } of ledger.placedTerms())
+		if (weight === undefined && query.matches(self)) closed.push({ key: topologyKey, counts: counts.by(topologyKey) });
+	if (closed.length === 0) return undefined;
+	return (node) => (closed.some(({ key, counts }) => counts.has(node.labels[key] ?? "")) ? UNWELCOME : undefined);
 }

@@ -1,8 +1,19 @@
 /** A node must have left what the pod asks for. */
 import type { NodeState } from "../node-state.ts";
-import type { Candidate, Filter, Rejection } from "../plugin.ts";
+import { type Candidate, type FilterPlugin, nodeOf, type Rejection } from "../plugin.ts";
+import { fitsInto, sharesResource } from "../resources.ts";
 
-export const nodeResourcesFit: Filter = (candidate) => (node) => insufficient(candidate, node);
+export const nodeResourcesFit: FilterPlugin = {
+	name: "NodeResourcesFit",
+	filter: (candidate) => (node) => insufficient(candidate, node),
+	helps(happening, { scheduling: { requests } }) {
+		// Each pod takes one of the pods that a node allows, whatever it requests.
+		if (happening.type === "podRemoved") return true;
+		if (happening.type === "podUpdated") return sharesResource(happening.old.pod.requests, requests);
+		const node = nodeOf(happening, "allocatable");
+		return node !== undefined && node.podsMax > 0 && fitsInto(requests, node.allocatable);
+	},
+};
 
 function insufficient({ scheduling: { requests } }: Candidate, node: NodeState): Rejection | undefined {
 	let reasons: string[] | undefined;

@@ -1,11 +1,15 @@
 /** Cordoned nodes take only pods that tolerate it. */
 import { UNSCHEDULABLE_TAINT } from "../node-state.ts";
-import type { Filter, Rejection } from "../plugin.ts";
+import { type FilterPlugin, nodeOf, type Rejection } from "../plugin.ts";
 import { isTolerated } from "../tolerations.ts";
 
 const CORDONED: Rejection = { reasons: ["node(s) were unschedulable"], resolvable: false };
 
-export const nodeUnschedulable: Filter = ({ pod }) => {
-	if (isTolerated(UNSCHEDULABLE_TAINT, pod.spec?.tolerations ?? [])) return undefined;
-	return (node) => (node.unschedulable ? CORDONED : undefined);
+export const nodeUnschedulable: FilterPlugin = {
+	name: "NodeUnschedulable",
+	filter({ pod }) {
+		if (isTolerated(UNSCHEDULABLE_TAINT, pod.spec?.tolerations ?? [])) return undefined;
+		return (node) => (node.unschedulable ? CORDONED : undefined);
+	},
+	helps: (happening) => nodeOf(happening, "unschedulable")?.unschedulable === false,
 };

@@ -1,24 +1,35 @@
 /** Constraints that forbid: a pod may not make its domain too much fuller than the emptiest one. */
 import type { Ledger } from "../ledger.ts";
 import type { NodeState } from "../node-state.ts";
-import type { Filter, Rejection } from "../plugin.ts";
+import { type FilterPlugin, nodeOf, type Rejection } from "../plugin.ts";
+import type { Placement } from "../scheduling-pod.ts";
 import { domainCounts, domains, type Spread, spreadsOf } from "../spread-constraints.ts";
 
 const TOO_FULL: Rejection = { reasons: ["node(s) didn't match pod topology spread constraints"], resolvable: true };
 const NO_LABEL: Rejection = { reasons: ["node(s) didn't match pod topology spread constraints (missing required label)"], resolvable: false };
 
-export const podTopologySpread: Filter = (candidate, ledger) => {
-	const spreads = spreadsOf(candidate, ledger, "DoNotSchedule");
-	if (spreads.length === 0) return undefined;
-	const keys = spreads.map((spread) => spread.key);
-	const limits = spreads.map((spread) => limitOf(spread, keys, ledger));
-	return (node) => {
-		for (const limit of limits) {
-			const rejection = check(limit, node);
-			if (rejection) return rejection;
-		}
-		return undefined;
-	};
+export const podTopologySpread: FilterPlugin = {
+	name: "PodTopologySpread",
+	countsPods: true,
+	filter(candidate, ledger) {
+		const spreads = spreadsOf(candidate, ledger, "DoNotSchedule");
+		if (spreads.length === 0) return undefined;
+		const keys = spreads.map((spread) => spread.key);
+		const limits = spreads.map((spread) => limitOf(spread, keys, ledger));
+		return (node) => {
+			for (const limit of limits) {
+				const rejection = check(limit, node);
+				if (rejection) return rejection;
+			}
+			return undefined;
+		};
+	},
+	helps(happening, candidate, ledger) {
+		const counts = (placement: Placement): boolean => spreadsOf(candidate, ledger, "DoNotSchedule").some(({ query }) => query.matches(placement));
+		if (happening.type === "podUpdated") return counts(happening.placement) !== counts(happening.old);
+		if (happening.type === "podAdded" || happening.type === "podRemoved") return counts(happening.placement);
+		return happening.type === "nodeDeleted" || nodeOf(happening, "labels", "taints") !== undefined;
+	},
 };
 
 interface Limit {
@@ -32,8 +43,14 @@ function limitOf(spread: Spread, keys: readonly string[], ledger: Ledger): Limit
 	const counts = domainCounts(spread, keys, ledger);
 	const values = domains(spread, keys, ledger);
 	// A domain without pods is the emptiest; so is one that minDomains still waits for.
-	const emptiest = counts.size < values.size || values.size < spread.minDomains ? 0 : Math.min(...counts.values());
+	const emptiest = counts.size < values.size || values.size < spread.minDomains ? 0 : least(counts.values());
 	return { key: spread.key, counts, max: emptiest + spread.maxSkew - (spread.selfMatches ? 1 : 0) };
+}
+
+function least(values: Iterable<number>): number {
+	let least = Number.POSITIVE_INFINITY;
+	for (const value of values) least = Math.min(least, value);
+	return least;
 }
 
 function check({ key, counts, max }: Limit, node: NodeState): Rejection | undefined {

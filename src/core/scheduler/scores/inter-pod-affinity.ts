@@ -1,69 +1,61 @@
 /** Preferred affinity to and against pods, the candidate's own and that of the pods already placed. */
-import type { PodAffinityTerm, WeightedPodAffinityTerm } from "../../schema/kubernetes.d.ts";
+import type { WeightedPodAffinityTerm } from "../../schema/kubernetes.d.ts";
 import type { Ledger } from "../ledger.ts";
+import type { NodeState } from "../node-state.ts";
 import { type Candidate, SCORE_MAX, type Scorer } from "../plugin.ts";
 import { termQuery } from "../pod-query.ts";
 import type { Placement } from "../scheduling-pod.ts";
 
-/** What a placed pod's required affinity to the candidate is worth (hardPodAffinityWeight). */
-const REQUIRED_AFFINITY_WEIGHT = 1;
-
-/** Topology key to value to sum of weights. */
-type Weights = Map<string, Map<string, number>>;
+/** What each pod in a node's domain is worth. */
+interface Preference {
+	key: string;
+	weight: number;
+	counts: ReadonlyMap<string, number>;
+}
 
 export const interPodAffinityScore: Scorer = (candidate, ledger) => {
-	const weights: Weights = new Map();
-	addOwnPreferences(weights, candidate, ledger);
-	addOthersPreferences(weights, candidate, ledger);
-	if (weights.size === 0) return undefined;
-	const entries = [...weights];
-	return {
-		score: (node) => entries.reduce((sum, [key, values]) => sum + (values.get(node.labels[key] ?? "") ?? 0), 0),
-		normalize: stretch,
-	};
+	const preferences = [...ownPreferences(candidate, ledger), ...othersPreferences(candidate, ledger)].filter(({ counts }) => counts.size > 0);
+	if (preferences.length === 0) return undefined;
+	return { score: (node) => sum(preferences, node), normalize: stretch };
 };
 
-function add(weights: Weights, key: string, value: string | undefined, weight: number): void {
-	if (value === undefined || weight === 0) return;
-	const values = weights.get(key) ?? new Map<string, number>();
-	values.set(value, (values.get(value) ?? 0) + weight);
-	weights.set(key, values);
-}
-
-function addOwnPreferences(weights: Weights, { ref, scheduling }: Candidate, ledger: Ledger): void {
-	const count = (terms: readonly WeightedPodAffinityTerm[] | undefined, sign: 1 | -1): void => {
-		for (const { weight, podAffinityTerm: term } of terms ?? []) {
-			const counts = ledger.counter(termQuery(term, ref.namespace, scheduling.labels, ledger)).by(term.topologyKey);
-			for (const [value, pods] of counts) add(weights, term.topologyKey, value, sign * weight * pods);
-		}
-	};
-	count(scheduling.podAffinity?.preferredDuringSchedulingIgnoredDuringExecution, 1);
-	count(scheduling.podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution, -1);
-}
-
-function addOthersPreferences(weights: Weights, { ref, scheduling }: Candidate, ledger: Ledger): void {
-	const self: Placement = { ref, node: "", pod: scheduling };
-	for (const node of ledger.nodesWithAffinity()) {
-		for (const other of node.withAffinity.values()) {
-			for (const { term, weight } of weightedTerms(other)) {
-				const value = node.labels[term.topologyKey];
-				if (value !== undefined && termQuery(term, other.ref.namespace, other.pod.labels, ledger).matches(self)) add(weights, term.topologyKey, value, weight);
-			}
-		}
+function sum(preferences: readonly Preference[], node: NodeState): number {
+	let total = 0;
+	for (const { key, weight, counts } of preferences) {
+		const value = node.labels[key];
+		if (value !== undefined) total += weight * (counts.get(value) ?? 0);
 	}
+	return total;
 }
 
-function weightedTerms({ pod: { podAffinity, podAntiAffinity } }: Placement): { term: PodAffinityTerm; weight: number }[] {
+function ownPreferences({ ref, scheduling }: Candidate, ledger: Ledger): Preference[] {
+	const of = (terms: readonly WeightedPodAffinityTerm[] | undefined, sign: 1 | -1): Preference[] =>
+		(terms ?? []).map(({ weight, podAffinityTerm: term }) => {
+			const counter = ledger.counter(termQuery(term, ref.namespace, scheduling.labels, ledger));
+			return { key: term.topologyKey, weight: sign * weight, counts: counter.by(term.topologyKey) };
+		});
 	return [
-		...(podAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).map((term) => ({ term, weight: REQUIRED_AFFINITY_WEIGHT })),
-		...(podAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map(({ weight, podAffinityTerm: term }) => ({ term, weight })),
-		...(podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map(({ weight, podAffinityTerm: term }) => ({ term, weight: -weight })),
+		...of(scheduling.podAffinity?.preferredDuringSchedulingIgnoredDuringExecution, 1),
+		...of(scheduling.podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution, -1),
 	];
+}
+
+function othersPreferences({ ref, scheduling }: Candidate, ledger: Ledger): Preference[] {
+	const self: Placement = { ref, node: "", pod: scheduling };
+	const preferences: Preference[] = [];
+	for (const { topologyKey: key, query, weight, counts } of ledger.placedTerms())
+		if (weight !== undefined && query.matches(self)) preferences.push({ key, weight, counts: counts.by(key) });
+	return preferences;
 }
 
 /** The lowest becomes 0 and the highest SCORE_MAX. */
 function stretch(scores: number[]): void {
-	const min = Math.min(...scores);
-	const range = Math.max(...scores) - min;
+	let min = Number.POSITIVE_INFINITY;
+	let max = Number.NEGATIVE_INFINITY;
+	for (const score of scores) {
+		min = Math.min(min, score);
+		max = Math.max(max, score);
+	}
+	const range = max - min;
 	for (let i = 0; i < scores.length; i++) scores[i] = range === 0 ? 0 : Math.trunc((SCORE_MAX * ((scores[i] ?? 0) - min)) / range);
 }

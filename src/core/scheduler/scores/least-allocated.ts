@@ -6,10 +6,17 @@ export const leastAllocated: Scorer = (candidate) => ({ score: (node) => freeSha
 
 function freeShare({ scheduling: { nonZeroRequests } }: Candidate, node: NodeState): number {
 	const { allocatable, nonZeroRequested } = node;
-	const shares: number[] = [];
-	if (allocatable.milliCpu > 0) shares.push(share(allocatable.milliCpu, nonZeroRequested.milliCpu + nonZeroRequests.milliCpu));
-	if (allocatable.memoryBytes > 0) shares.push(share(allocatable.memoryBytes, nonZeroRequested.memoryBytes + nonZeroRequests.memoryBytes));
-	return shares.length === 0 ? 0 : Math.trunc(shares.reduce((a, b) => a + b, 0) / shares.length);
+	let sum = 0;
+	let count = 0;
+	if (allocatable.milliCpu > 0) {
+		sum += share(allocatable.milliCpu, nonZeroRequested.milliCpu + nonZeroRequests.milliCpu);
+		count++;
+	}
+	if (allocatable.memoryBytes > 0) {
+		sum += share(allocatable.memoryBytes, nonZeroRequested.memoryBytes + nonZeroRequests.memoryBytes);
+		count++;
+	}
+	return count === 0 ? 0 : Math.trunc(sum / count);
 }
 
 function share(capacity: number, used: number): number {

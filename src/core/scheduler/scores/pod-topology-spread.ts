@@ -39,15 +39,11 @@ function ownSpreads(candidate: Candidate, ledger: Ledger): WeighedSpread[] {
 
 function defaultSpreads({ scheduling }: Candidate, ledger: Ledger): WeighedSpread[] {
 	if (scheduling.ownerUid === undefined) return [];
-	const byNode = ledger.podsOfOwner(scheduling.ownerUid);
+	const pods = ledger.podsOfOwner(scheduling.ownerUid);
 	return DEFAULT_SPREADS.map(({ key, maxSkew }): WeighedSpread => {
-		if (key === HOSTNAME) return { key, maxSkew, countOn: (node) => byNode.get(node.name) ?? 0 };
-		const counts = new Map<string, number>();
-		for (const [name, count] of byNode) {
-			const value = ledger.node(name)?.labels[key];
-			if (value !== undefined) counts.set(value, (counts.get(value) ?? 0) + count);
-		}
-		return { key, maxSkew, countOn: (node) => counts.get(node.labels[key] ?? "") ?? 0 };
+		if (key === HOSTNAME) return { key, maxSkew, countOn: (node) => pods?.on(node) ?? 0 };
+		const counts = pods?.by(key);
+		return { key, maxSkew, countOn: (node) => counts?.get(node.labels[key] ?? "") ?? 0 };
 	});
 }
 
@@ -59,8 +55,12 @@ function scoreBy(spreads: readonly WeighedSpread[], requireAll: boolean, feasibl
 	return {
 		score(node) {
 			if (ignored(node)) return IGNORED;
-			const parts = spreads.map((spread, i) => (node.labels[spread.key] === undefined ? 0 : spread.countOn(node) * (weights[i] ?? 0) + spread.maxSkew - 1));
-			return Math.round(parts.reduce((a, b) => a + b, 0));
+			let total = 0;
+			for (let i = 0; i < spreads.length; i++) {
+				const spread = spreads[i] as WeighedSpread;
+				if (node.labels[spread.key] !== undefined) total += spread.countOn(node) * (weights[i] ?? 0) + spread.maxSkew - 1;
+			}
+			return Math.round(total);
 		},
 		normalize: emptierIsBetter,
 	};

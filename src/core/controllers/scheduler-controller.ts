@@ -1,0 +1,50 @@
+/** Runs the scheduler whenever a pod waits that can be tried, and tells the Namespace objects what it decided. */
+import type { MessageBody } from "../protocol/messages.ts";
+import type { Decisions } from "../scheduler/scheduler.ts";
+import type { Action, Controller, ReconcileContext, ReconcileResult } from "./controller.ts";
+
+export const SCHEDULER = "scheduler";
+export const QUEUE_KEY = "queue";
+/** Decisions in one turn: what is left over waits for the next, so that requests get theirs. */
+export const DECISIONS_PER_TURN_MAX = 500;
+
+export interface SchedulerDeps {
+	/** Decides about waiting pods, and remembers what it decided. */
+	schedule(ctx: ReconcileContext, limit: number): Decisions;
+	/** When it has something to do again, in milliseconds since 1970. */
+	nextScheduleMs(nowMs: number): number | undefined;
+}
+
+export function schedulerController({ schedule, nextScheduleMs }: SchedulerDeps): Controller {
+	return {
+		name: SCHEDULER,
+		watches: [],
+		standingKeys: [QUEUE_KEY],
+		reconcile(_key, _view, ctx): ReconcileResult {
+			const actions = messagesOf(schedule(ctx, DECISIONS_PER_TURN_MAX));
+			const nextMs = nextScheduleMs(ctx.nowMs);
+			return { actions, ...(nextMs === undefined ? {} : { requeueAfterMs: Math.max(0, nextMs - ctx.nowMs) }) };
+		},
+	};
+}
+
+function messagesOf({ bindings, unplaced, preemptions, denominated }: Decisions): Action[] {
+	const answers = new Map<string, Extract<MessageBody, { type: "bind" }>>();
+	const answerTo = (namespace: string): Extract<MessageBody, { type: "bind" }> => {
+		const answer = answers.get(namespace) ?? { type: "bind", bindings: [], unschedulable: [] };
+		answers.set(namespace, answer);
+		return answer;
+	};
+	for (const { ref, node } of bindings) answerTo(ref.namespace).bindings.push({ pod: ref, node });
+	for (const one of unplaced) answerTo(one.pod.namespace).unschedulable.push(one);
+	const send = (name: string, body: MessageBody): Action => ({ type: "send", message: { to: { object: "namespace", name }, body } });
+	return [
+		...[...answers].map(([name, body]) => send(name, body)),
+		...[...Map.groupBy(denominated, ({ namespace }) => namespace)].map(([name, pods]) => send(name, { type: "denominate", pods })),
+		...preemptions.flatMap(({ victims, ...preemption }) =>
+			[...Map.groupBy(victims, ({ ref }) => ref.namespace)].map(([name, ofNamespace]) =>
+				send(name, { type: "preempt", ...preemption, victims: ofNamespace.map(({ ref }) => ref) }),
+			),
+		),
+	];
+}
