@@ -55,6 +55,11 @@ const CONFIG_LEASE_MARGIN_MS = 10_000;
 export const INSTANCE_ANNOTATION = "petrel.dev/agent-instance";
 const NAMESPACES = "namespaces";
 const NODES = "nodes";
+const VOLUMES = "persistentvolumes";
+const STORAGE_CLASSES = "storage.k8s.io/storageclasses";
+const CSI_NODES = "storage.k8s.io/csinodes";
+/** What decisions about volumes depend on. */
+const STORAGE = [VOLUMES, STORAGE_CLASSES, CSI_NODES];
 /** Before the name of a namespace that is told of the nodes, in the meta table. */
 const NODE_WATCHER = "node-watcher/";
 /** The encryption key that the cluster's objects were last told of, in the meta table. */
@@ -87,7 +92,12 @@ export class ClusterCore {
 		this.#definitionLedger = new DefinitionLedger(ports.sql);
 		for (const { key, value } of ports.sql.all<{ key: string; value: string }>("SELECT key, value FROM meta WHERE key LIKE 'liveness/%'"))
 			this.#liveness.set(key.slice("liveness/".length), JSON.parse(value) as Liveness);
-		this.scheduler = new StoredScheduler(ports);
+		this.scheduler = new StoredScheduler(ports, {
+			volume: (name) => this.core.server.store.get(VOLUMES, name),
+			volumes: () => this.core.server.store.list(VOLUMES),
+			storageClass: (name) => this.core.server.store.get(STORAGE_CLASSES, name),
+			csiNode: (name) => this.core.server.store.get(CSI_NODES, name),
+		});
 		const authorizer = clusterAuthorizer(() => this.core.server.store);
 		const controllers = clusterControllers({
 			registry: this.#definitions.registry,
@@ -338,6 +348,7 @@ export class ClusterCore {
 		for (const change of changes) {
 			if (change.resource === NODES) this.#nodeChanged(change as CommittedChange & { object?: Node; old?: Node });
 			if (change.resource === NAMESPACES) this.#namespaceChanged(change);
+			if (STORAGE.includes(change.resource)) this.scheduler.objectChanged(change.resource);
 			if (change.resource === DEFINITIONS && change.object === undefined) this.#definitionLedger.forget(change.old?.metadata.uid ?? "");
 		}
 		this.#scheduleSoon();

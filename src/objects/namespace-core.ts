@@ -17,6 +17,7 @@ import type { Action } from "../core/controllers/controller.ts";
 import type { ClusterConfig, MessageBody } from "../core/protocol/messages.ts";
 import { applyBindings } from "../core/controllers/pod-binding.ts";
 import { applyDenomination, applyPreemption } from "../core/controllers/pod-preemption.ts";
+import { applyVolumeBinding } from "../core/controllers/pod-volume-binding.ts";
 import { applyPodStatuses, applyPodStopped } from "../core/controllers/pod-status-reports.ts";
 import { applyEviction, applyNodeGone, applyNodeLost } from "../core/controllers/pod-node-loss.ts";
 import { type Authorizer, namespaceAuthorizer } from "./authorizer.ts";
@@ -166,6 +167,8 @@ export class NamespaceCore {
 				return this.#performEach("scheduler", splitBind(message), (one) => applyBindings(view, one, nowMs));
 			case "preempt":
 				return this.#performEach("scheduler", message.victims, (victim) => applyPreemption(view, message, victim, nowMs));
+			case "bindVolumes":
+				return this.#performEach("scheduler", message.bindings, (binding) => applyVolumeBinding(view, binding));
 			case "denominate":
 				return this.#performEach("scheduler", message.pods, (pod) => applyDenomination(view, pod));
 			case "podStatus":

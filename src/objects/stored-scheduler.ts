@@ -6,6 +6,7 @@ import { podRefOf, type Placement, schedulingPodOf } from "../core/scheduler/sch
 import type { SchedulingContext } from "../core/scheduler/schedule.ts";
 import { type Decisions, Scheduler } from "../core/scheduler/scheduler.ts";
 import type { Asked, QueuedPod } from "../core/scheduler/scheduling-queue.ts";
+import type { VolumeObjects } from "../core/scheduler/volume-objects.ts";
 import type { Ledger } from "../core/scheduler/ledger.ts";
 import type { Node, Pod, PodDisruptionBudget } from "../core/schema/kubernetes.d.ts";
 import type { CorePorts } from "./ports.ts";
@@ -19,14 +20,15 @@ const BUDGETS = "budgets/";
 
 export class StoredScheduler {
 	readonly #ports: CorePorts;
-	readonly #scheduler = new Scheduler();
+	readonly #scheduler: Scheduler;
 	/** Pods that have asked since the last decisions: those that are still undecided after them get a row. */
 	readonly #new = new Set<string>();
 	/** Pods that were released not long ago: what still comes of them was sent before. */
 	readonly #released = new Set<string>();
 
-	constructor(ports: CorePorts) {
+	constructor(ports: CorePorts, objects: VolumeObjects) {
 		this.#ports = ports;
+		this.#scheduler = new Scheduler(objects);
 	}
 
 	get ledger(): Ledger {
@@ -79,6 +81,12 @@ export class StoredScheduler {
 
 	deleteNode(name: string): void {
 		this.#scheduler.deleteNode(name, this.#ports.nowMs());
+	}
+
+	/** An object that volumes depend on came, went or changed. */
+	objectChanged(resource: string): void {
+		this.ledger.version++;
+		this.#scheduler.happened({ type: "objectChanged", resource }, this.#ports.nowMs());
 	}
 
 	deleteNamespace(name: string): void {

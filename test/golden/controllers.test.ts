@@ -32,7 +32,10 @@ interface Case {
 
 const FOLDER = join(import.meta.dirname, "controllers");
 const registry = builtinKinds;
-const idleScheduler = { schedule: () => ({ bindings: [], unplaced: [], preemptions: [], denominated: [], waiting: [] }), nextScheduleMs: () => undefined };
+const idleScheduler = {
+	schedule: () => ({ bindings: [], unplaced: [], preemptions: [], denominated: [], volumeBindings: [], waiting: [] }),
+	nextScheduleMs: () => undefined,
+};
 
 function controllersFor({ object, phase = "Active", lastSeen = {}, connected = [] }: Case) {
 	if (object === "cluster") {

@@ -1,20 +1,26 @@
 /** Asks the Cluster object's scheduler for nodes for the pods that have none. */
 import type { MessageBody } from "../protocol/messages.ts";
-import type { Pod } from "../schema/kubernetes.d.ts";
+import type { PersistentVolumeClaim, Pod } from "../schema/kubernetes.d.ts";
+import type { Asked } from "../scheduler/scheduling-queue.ts";
 import { trimmedPod } from "../scheduler/trimmed-pod.ts";
+import { claimNames, trimmedClaim } from "../scheduler/volume-objects.ts";
 import type { Action, Controller, ObjectChange, ReconcileContext, View } from "./controller.ts";
 import { isBeingDeleted, nameOf } from "./identity.ts";
 import { semanticEqual } from "../meta/equality.ts";
 import { isFinished } from "./pod-state.ts";
 
 const PODS = "pods";
+const CLAIMS = "persistentvolumeclaims";
 export const DEFAULT_SCHEDULER = "default-scheduler";
 /** Pods in one message. */
 export const PLACE_BATCH_MAX = 100;
 
 export const podSchedulingController: Controller = {
 	name: "pod-scheduling",
-	watches: [{ resource: PODS, keys: keysOf }],
+	watches: [
+		{ resource: PODS, keys: keysOf },
+		{ resource: CLAIMS, keys: keysOfClaim },
+	],
 	reconcile: (key, view, ctx) => ({ actions: reconcileAll([key], view, ctx) }),
 	reconcileAll,
 };
@@ -32,12 +38,28 @@ function keysOf({ old, object }: ObjectChange): string[] {
 	return sameAsk ? [] : [nameOf(now)];
 }
 
+/** The pods that wait for the claim. */
+function keysOfClaim({ old, object }: ObjectChange, view: View): string[] {
+	const [before, now] = [old as PersistentVolumeClaim | undefined, object as PersistentVolumeClaim | undefined];
+	if (semanticEqual(before && trimmedClaim(before), now && trimmedClaim(now))) return [];
+	const name = nameOf((now ?? before) as PersistentVolumeClaim);
+	return view
+		.list<Pod>(PODS)
+		.filter((pod) => needsNode(pod) && claimNames(pod).some((claim) => claim.name === name))
+		.map(nameOf);
+}
+
+function asked(pod: Pod, view: View): Asked {
+	const names = claimNames(pod).map(({ name }) => name);
+	const claims = names.map((name) => view.get<PersistentVolumeClaim>(CLAIMS, name)).filter((claim) => claim !== undefined);
+	return { pod: trimmedPod(pod), ...(claims.length > 0 ? { volumeClaims: claims.map(trimmedClaim) } : {}) };
+}
+
 function reconcileAll(keys: readonly string[], view: View, ctx: ReconcileContext): Action[] {
 	const pods = keys.map((name) => view.get<Pod>(PODS, name)).filter((pod) => pod !== undefined && needsNode(pod)) as Pod[];
 	const actions: Action[] = [];
 	for (let i = 0; i < pods.length; i += PLACE_BATCH_MAX) {
-		const asked = pods.slice(i, i + PLACE_BATCH_MAX).map((pod) => ({ pod: trimmedPod(pod) }));
-		const body: MessageBody = { type: "place", namespace: ctx.namespace, asked };
+		const body: MessageBody = { type: "place", namespace: ctx.namespace, asked: pods.slice(i, i + PLACE_BATCH_MAX).map((pod) => asked(pod, view)) };
 		actions.push({ type: "send", message: { to: { object: "cluster" }, body } });
 	}
 	return actions;

@@ -1,8 +1,11 @@
 /** Runs the scheduler whenever a pod waits that can be tried, and tells the Namespace objects what it decided. */
 import type { MessageBody } from "../protocol/messages.ts";
-import type { Decisions } from "../scheduler/scheduler.ts";
-import type { Action, Controller, ReconcileContext, ReconcileResult } from "./controller.ts";
+import type { PersistentVolume } from "../schema/kubernetes.d.ts";
+import type { Decisions, VolumeBinding } from "../scheduler/scheduler.ts";
+import type { Action, Controller, ReconcileContext, ReconcileResult, View } from "./controller.ts";
+import { draftOf } from "./identity.ts";
 
+const VOLUMES = "persistentvolumes";
 export const SCHEDULER = "scheduler";
 export const QUEUE_KEY = "queue";
 /** Decisions in one turn: what is left over waits for the next, so that requests get theirs. */
@@ -20,15 +23,27 @@ export function schedulerController({ schedule, nextScheduleMs }: SchedulerDeps)
 		name: SCHEDULER,
 		watches: [],
 		standingKeys: [QUEUE_KEY],
-		reconcile(_key, _view, ctx): ReconcileResult {
-			const actions = messagesOf(schedule(ctx, DECISIONS_PER_TURN_MAX));
+		reconcile(_key, view, ctx): ReconcileResult {
+			const decisions = schedule(ctx, DECISIONS_PER_TURN_MAX);
+			const actions = [...messagesOf(decisions), ...decisions.volumeBindings.flatMap((binding) => claimVolumes(binding, view))];
 			const nextMs = nextScheduleMs(ctx.nowMs);
 			return { actions, ...(nextMs === undefined ? {} : { requeueAfterMs: Math.max(0, nextMs - ctx.nowMs) }) };
 		},
 	};
 }
 
-function messagesOf({ bindings, unplaced, preemptions, denominated }: Decisions): Action[] {
+/** Keeps the free volumes for the claims that they were chosen for; the volume binder does the rest. */
+function claimVolumes({ pod, claims }: VolumeBinding, view: View): Action[] {
+	return claims.flatMap(({ name, uid, volume }): Action[] => {
+		const found = volume === undefined ? undefined : view.get<PersistentVolume>(VOLUMES, volume);
+		if (found === undefined || found.spec?.claimRef?.uid) return [];
+		const draft = draftOf(found);
+		draft.spec = { ...draft.spec, claimRef: { apiVersion: "v1", kind: "PersistentVolumeClaim", namespace: pod.namespace, name, uid } };
+		return [{ type: "update", resource: VOLUMES, object: draft }];
+	});
+}
+
+function messagesOf({ bindings, unplaced, preemptions, denominated, volumeBindings }: Decisions): Action[] {
 	const answers = new Map<string, Extract<MessageBody, { type: "bind" }>>();
 	const answerTo = (namespace: string): Extract<MessageBody, { type: "bind" }> => {
 		const answer = answers.get(namespace) ?? { type: "bind", bindings: [], unschedulable: [] };
@@ -40,6 +55,7 @@ function messagesOf({ bindings, unplaced, preemptions, denominated }: Decisions)
 	const send = (name: string, body: MessageBody): Action => ({ type: "send", message: { to: { object: "namespace", name }, body } });
 	return [
 		...[...answers].map(([name, body]) => send(name, body)),
+		...[...Map.groupBy(volumeBindings, ({ pod }) => pod.namespace)].map(([name, ofNamespace]) => send(name, { type: "bindVolumes", bindings: ofNamespace })),
 		...[...Map.groupBy(denominated, ({ namespace }) => namespace)].map(([name, pods]) => send(name, { type: "denominate", pods })),
 		...preemptions.flatMap(({ victims, ...preemption }) =>
 			[...Map.groupBy(victims, ({ ref }) => ref.namespace)].map(([name, ofNamespace]) =>

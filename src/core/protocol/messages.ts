@@ -5,9 +5,9 @@
  */
 import type { ConfigMap, Node, NodeStatus, Pod, PodDisruptionBudget, PodStatus, Secret, Taint } from "../schema/kubernetes.d.ts";
 import type { KubeObject } from "../meta/object.ts";
-import type { NetworkRow } from "./agent-protocol.ts";
-import type { Unplaced } from "../scheduler/scheduler.ts";
+import type { Unplaced, VolumeBinding } from "../scheduler/scheduler.ts";
 import type { Asked } from "../scheduler/scheduling-queue.ts";
+import type { NetworkRow } from "./agent-protocol.ts";
 
 export type ObjectAddress = { object: "cluster" } | { object: "namespace"; name: string } | { object: "node"; name: string };
 
@@ -29,6 +29,8 @@ export type MessageBody =
 	| { type: "bind"; bindings: { pod: PodRef; node: string }[]; unschedulable: Unplaced[] }
 	/** Cluster -> Namespace: these must make way for a more important pod. */
 	| { type: "preempt"; preemptor: PodRef; schedulerName: string; node: string; victims: PodRef[] }
+	/** Cluster -> Namespace: the pod's place is kept on this node until these claims have their volumes there. */
+	| { type: "bindVolumes"; bindings: VolumeBinding[] }
 	/** Cluster -> Namespace: a more important pod took the places that were kept for these. */
 	| { type: "denominate"; pods: PodRef[] }
 	/** Namespace -> Cluster: all its PodDisruptionBudgets, trimmed to what preemption asks of them. */

@@ -7,6 +7,10 @@ import { nodeResourcesFit } from "./filters/node-resources-fit.ts";
 import { nodeUnschedulable } from "./filters/node-unschedulable.ts";
 import { podTopologySpread } from "./filters/pod-topology-spread.ts";
 import { taintToleration } from "./filters/taint-toleration.ts";
+import { nodeVolumeLimits } from "./filters/node-volume-limits.ts";
+import { volumeBinding } from "./filters/volume-binding.ts";
+import { volumeRestrictions } from "./filters/volume-restrictions.ts";
+import { volumeZone } from "./filters/volume-zone.ts";
 import type { FilterPlugin } from "./plugin.ts";
 
 export const FILTERS: readonly FilterPlugin[] = [
@@ -16,6 +20,10 @@ export const FILTERS: readonly FilterPlugin[] = [
 	nodeAffinity,
 	nodePorts,
 	nodeResourcesFit,
+	volumeRestrictions,
+	nodeVolumeLimits,
+	volumeBinding,
+	volumeZone,
 	podTopologySpread,
 	interPodAffinity,
 ];

@@ -5,6 +5,7 @@
  */
 import { semanticEqual } from "../meta/equality.ts";
 import type { Node, PodAffinityTerm } from "../schema/kubernetes.d.ts";
+import { NO_VOLUME_OBJECTS, type VolumeObjects } from "./volume-objects.ts";
 import { NodeState } from "./node-state.ts";
 import { PlacedTerms, type TermGroup } from "./placed-terms.ts";
 import { NodeCounts, PodCounter, type PodQuery } from "./pod-counter.ts";
@@ -23,6 +24,8 @@ export interface Topology {
 }
 
 export class Ledger {
+	/** What volumes depend on. */
+	readonly objects: VolumeObjects;
 	private readonly states = new Map<string, NodeState>();
 	private order: NodeState[] | undefined;
 	private readonly placements = new Map<string, Placement>();
@@ -40,6 +43,10 @@ export class Ledger {
 	readonly termQueries = new WeakMap<PodAffinityTerm, PodQuery>();
 	/** Where the search for a node goes on next time, so that all nodes get their turn. */
 	searchStart = 0;
+
+	constructor(objects: VolumeObjects = NO_VOLUME_OBJECTS) {
+		this.objects = objects;
+	}
 
 	setNode(node: Node): void {
 		this.version++;

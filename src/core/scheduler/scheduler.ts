@@ -9,6 +9,8 @@ import { DisruptionBudgets } from "./disruption-budgets.ts";
 import { FILTERS } from "./filter-plugins.ts";
 import { Ledger } from "./ledger.ts";
 import type { Happening, NodeAspect } from "./plugin.ts";
+import { claimsToBind } from "./volumes-to-bind.ts";
+import type { VolumeObjects } from "./volume-objects.ts";
 import { type Failure, placePod, type SchedulingContext } from "./schedule.ts";
 import type { Placement } from "./scheduling-pod.ts";
 import { type Asked, Entry, type QueuedPod, SchedulingQueue } from "./scheduling-queue.ts";
@@ -29,12 +31,21 @@ export interface Preemption {
 	victims: Placement[];
 }
 
+export interface VolumeBinding {
+	pod: PodRef;
+	node: string;
+	/** Claims with the volumes that are free for them; without where one is to be made. */
+	claims: { name: string; uid: string; volume?: string }[];
+}
+
 export interface Decisions {
 	bindings: Placement[];
 	unplaced: Unplaced[];
 	preemptions: Preemption[];
 	/** Pods whose nomination a more important pod took. */
 	denominated: PodRef[];
+	/** Nodes for volumes that must be there before their pods can be bound. */
+	volumeBindings: VolumeBinding[];
 	/** Pods that wait on, whose entries are to be stored anew. */
 	waiting: Entry[];
 }
@@ -44,11 +55,15 @@ const FAULT_MESSAGE_MAX = 256;
 const bare = ({ pod: { metadata, spec }, volumeClaims, resourceClaims }: Asked): unknown => [metadata, spec, volumeClaims, resourceClaims];
 
 export class Scheduler {
-	readonly ledger = new Ledger();
+	readonly ledger: Ledger;
 	readonly queue = new SchedulingQueue();
 	readonly #budgets = new DisruptionBudgets();
 	/** Failures that hold for every pod alike as long as the ledger stays as it is. */
 	readonly #failures = new Map<string, { version: number; failure: Failure }>();
+
+	constructor(objects?: VolumeObjects) {
+		this.ledger = new Ledger(objects);
+	}
 
 	/** Takes up a pod from storage, waiting as it was. */
 	restore(stored: QueuedPod, nowMs: number): void {
@@ -131,7 +146,7 @@ export class Scheduler {
 
 	/** Decides about as many pods as wait, at most `limit`. */
 	run(ctx: SchedulingContext, limit: number): Decisions {
-		const decisions: Decisions = { bindings: [], unplaced: [], preemptions: [], denominated: [], waiting: [] };
+		const decisions: Decisions = { bindings: [], unplaced: [], preemptions: [], denominated: [], volumeBindings: [], waiting: [] };
 		for (let count = 0; count < limit; count++) {
 			const entry = this.queue.pop(ctx.nowMs);
 			if (entry === undefined) break;
@@ -155,10 +170,21 @@ export class Scheduler {
 	}
 
 	#bind(entry: Entry, placement: Placement, nowMs: number, decisions: Decisions): void {
+		const claims = claimsToBind(entry, placement.node, this.ledger);
+		if (claims.length > 0) return this.#bindVolumes(entry, { pod: entry.ref, node: placement.node, claims }, nowMs, decisions);
 		this.withdraw(entry.ref.uid);
 		this.ledger.add(placement);
 		decisions.bindings.push(placement);
 		this.happened({ type: "podAdded", placement }, nowMs);
+	}
+
+	/** The pod keeps its place, and is tried again when its claims have changed. */
+	#bindVolumes(entry: Entry, binding: VolumeBinding, nowMs: number, decisions: Decisions): void {
+		entry.rejectedBy = ["VolumeBinding"];
+		this.queue.rest(entry, nowMs);
+		this.#nominate(entry, binding.node);
+		decisions.volumeBindings.push(binding);
+		decisions.waiting.push(entry);
 	}
 
 	#fail(entry: Entry, failure: Failure, nowMs: number, decisions: Decisions): void {

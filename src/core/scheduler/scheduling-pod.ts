@@ -2,6 +2,7 @@
 import { controllerOf } from "../controllers/controller.ts";
 import type { PodRef } from "../protocol/messages.ts";
 import type { Pod, PodAffinity, PodAntiAffinity } from "../schema/kubernetes.d.ts";
+import { claimNames } from "./volume-objects.ts";
 import { podNonZeroRequests, podRequests, type Resources } from "./resources.ts";
 
 export interface HostPort {
@@ -20,6 +21,8 @@ export interface SchedulingPod {
 	hostPorts: HostPort[];
 	podAffinity?: PodAffinity;
 	podAntiAffinity?: PodAntiAffinity;
+	/** Names of the PersistentVolumeClaims that it uses. */
+	claims?: string[];
 }
 
 /** One pod on one node. */
@@ -38,6 +41,7 @@ export const podRefOf = ({ metadata }: Pod): PodRef => ({ namespace: metadata.na
 export function schedulingPodOf(pod: Pod): SchedulingPod {
 	const owner = controllerOf(pod);
 	const { podAffinity, podAntiAffinity } = pod.spec?.affinity ?? {};
+	const claims = claimNames(pod).map(({ name }) => name);
 	return {
 		labels: pod.metadata.labels ?? {},
 		...(owner ? { ownerUid: owner.uid } : {}),
@@ -47,6 +51,7 @@ export function schedulingPodOf(pod: Pod): SchedulingPod {
 		hostPorts: hostPorts(pod),
 		...(podAffinity ? { podAffinity } : {}),
 		...(podAntiAffinity ? { podAntiAffinity } : {}),
+		...(claims.length > 0 ? { claims } : {}),
 	};
 }
 
