@@ -4,7 +4,7 @@ import type { ApiRequest, ApiResponse } from "../core/api/request.ts";
 import { internalError, type Status, StatusError } from "../core/errors/status-error.ts";
 import { logFault } from "./log.ts";
 import { goneStatus } from "./tenancy.ts";
-import { CALLS_HEADER, type CallsWanted, REQUEST_HEADER, type Resubmission, SUBMISSION_HEADER, WARNINGS_HEADER } from "./rpc.ts";
+import { ANNOTATIONS_HEADER, CALLS_HEADER, type CallsWanted, REQUEST_HEADER, type Resubmission, SUBMISSION_HEADER, WARNINGS_HEADER } from "./rpc.ts";
 
 const JSON_TYPE = { "content-type": "application/json" };
 
@@ -29,9 +29,15 @@ export function errorAnswer(error: unknown, what: string): Response {
 	return new Response(JSON.stringify(status), { status: status.code, headers: JSON_TYPE });
 }
 
-export function answer({ code, body, warnings }: ApiResponse): Response {
-	const escaped = JSON.stringify(warnings).replaceAll(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
-	return new Response(body, { status: code, headers: warnings.length > 0 ? { ...JSON_TYPE, [WARNINGS_HEADER]: escaped } : JSON_TYPE });
+/** JSON for a header, which holds no character beyond ASCII. */
+const headerJson = (value: unknown): string =>
+	JSON.stringify(value).replaceAll(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
+export function answer({ code, body, warnings, annotations = {} }: ApiResponse): Response {
+	const headers: Record<string, string> = { ...JSON_TYPE };
+	if (warnings.length > 0) headers[WARNINGS_HEADER] = headerJson(warnings);
+	if (Object.keys(annotations).length > 0) headers[ANNOTATIONS_HEADER] = headerJson(annotations);
+	return new Response(body, { status: code, headers });
 }
 
 /** The ApiRequest of a fetch from the front door, and what other machines have answered about it. */

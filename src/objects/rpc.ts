@@ -38,6 +38,8 @@ export const CALLS_HEADER = "x-petrel-calls";
 export const SUBMISSION_HEADER = "x-petrel-submission";
 /** In an answer: a JSON array of warning texts, non-ASCII escaped. */
 export const WARNINGS_HEADER = "x-petrel-warnings";
+/** In an answer: what admission adds to the audit log's entry, a JSON object of texts, non-ASCII escaped. */
+export const ANNOTATIONS_HEADER = "x-petrel-annotations";
 /** A PollRequest as JSON, non-ASCII escaped. */
 export const POLL_HEADER = "x-petrel-poll";
 export const NODE_HEADER = "x-petrel-node";

@@ -24,6 +24,8 @@ export interface WriteOptions {
 	subresource: string;
 	dryRun: boolean;
 	addWarning(text: string): void;
+	/** Adds to the request's entry in the audit log. */
+	annotate?(key: string, value: string): void;
 	/** Who can ask other objects after the write does so here. */
 	followUp?(question: FollowUp): void;
 	/** Server-side apply has set managedFields already. */
@@ -70,6 +72,7 @@ function admissionOf(
 		dryRun,
 		addWarning: options.addWarning ?? (() => {}),
 		followUp: (question) => ("followUp" in options ? options.followUp?.(question) : undefined),
+		annotate: (key, value) => ("annotate" in options ? options.annotate?.(key, value) : undefined),
 		ctx: server.hookContext(user),
 		reinvocation: newReinvocation(),
 		options: optionsObject(operation, options),

@@ -4,6 +4,7 @@ import { pathNotFound } from "../core/errors/status-error.ts";
 import type { KindDefinition } from "../core/kinds/define-kind.ts";
 import { listAllNamespaces } from "./all-namespaces.ts";
 import { answer, type AnswerOptions } from "./answer.ts";
+import { ANNOTATIONS_HEADER } from "../objects/rpc.ts";
 import { auditOf } from "./audit.ts";
 import { patchTypeOf, readJsonBody, readPatch } from "./body.ts";
 import { kindsFor } from "./cluster-kinds.ts";
@@ -46,6 +47,8 @@ async function serveObject(c: FrontDoor, path: ResourcePath, kind: KindDefinitio
 	if (kind && request.verb === "watch") return serveWatch(c, request, options, across);
 	const cluster = c.get("cluster");
 	const response = across ? await listAllNamespaces(c.env, cluster, request, kind) : await callAdmitted(c.env, cluster, request);
+	const annotations = response.headers.get(ANNOTATIONS_HEADER);
+	if (annotations !== null) auditOf(c.req.raw)?.annotate(JSON.parse(annotations) as Record<string, string>);
 	return answer(response, options);
 }
 

@@ -67,6 +67,7 @@ export class AuditRecord {
 	#impersonated: UserInfo | undefined;
 	#decision: AuditDecision | undefined;
 	#requestObject: Json | undefined;
+	#admission: Record<string, string> = {};
 	#done = false;
 	readonly events: AuditEvent[] = [];
 
@@ -92,6 +93,11 @@ export class AuditRecord {
 	sent(body: string): void {
 		if (body === "" || body.length > AUDITED_OBJECT_MAX || !this.#keepsRequest) return;
 		this.#requestObject = this.#trimmed(JSON.parse(body) as Json);
+	}
+
+	/** What admission has to say of the request. */
+	annotate(annotations: Record<string, string>): void {
+		this.#admission = annotations;
 	}
 
 	/** Whether the answer's object belongs into the event. */
@@ -132,6 +138,7 @@ export class AuditRecord {
 		const isRefused = code === 403 && / cannot \w+ (resource|path) /.test(status.message ?? "");
 		if (this.#user === undefined) return {};
 		return {
+			...this.#admission,
 			"authorization.k8s.io/decision": isRefused ? "forbid" : "allow",
 			"authorization.k8s.io/reason": isRefused ? (/: (RBAC: .*)$/.exec(status.message ?? "")?.[1] ?? "") : "",
 		};

@@ -5,7 +5,7 @@ import { serve } from "../../src/worker/app.ts";
 import { env } from "./support/bindings.ts";
 import { configMap, configMaps, secret } from "./support/objects.ts";
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
-import { TestCluster } from "./support/test-cluster.ts";
+import { eventually, TestCluster } from "./support/test-cluster.ts";
 
 interface AuditEvent {
 	[field: string]: unknown;
@@ -53,6 +53,38 @@ describe("the audit log", () => {
 	it("has nothing without a policy", async () => {
 		const cluster = await TestCluster.create();
 		expect((await audited(cluster, undefined, "GET", configMaps())).events).toEqual([]);
+	});
+
+	it("holds what admission policies have to say of a request", async () => {
+		const cluster = await TestCluster.create();
+		const group = "/apis/admissionregistration.k8s.io/v1";
+		const apiVersion = "admissionregistration.k8s.io/v1";
+		await cluster.call("POST", `${group}/validatingadmissionpolicies`, {
+			apiVersion,
+			kind: "ValidatingAdmissionPolicy",
+			metadata: { name: "sizes.example.com" },
+			spec: {
+				matchConstraints: { resourceRules: [{ apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["configmaps"] }] },
+				validations: [{ expression: "object.data.size() < 1", message: "groß" }],
+				auditAnnotations: [{ key: "size", valueExpression: "string(object.data.size())" }],
+			},
+		});
+		await cluster.call("POST", `${group}/validatingadmissionpolicybindings`, {
+			apiVersion,
+			kind: "ValidatingAdmissionPolicyBinding",
+			metadata: { name: "sizes" },
+			spec: { policyName: "sizes.example.com", validationActions: ["Audit"] },
+		});
+		const annotations = await eventually(async () => {
+			const path = `${configMaps()}?dryRun=All`;
+			const { events } = await audited(cluster, { rules: [{ level: "Metadata" }] }, "POST", path, configMap("a", { key: "value" }));
+			const found = events[1]?.["annotations"] as Record<string, string> | undefined;
+			return found?.["sizes.example.com/size"] === undefined ? undefined : found;
+		});
+		expect(annotations["sizes.example.com/size"]).toBe("1");
+		expect(JSON.parse(annotations["validation.policy.admission.k8s.io/validation_failure"] ?? "")).toEqual([
+			{ message: "groß", policy: "sizes.example.com", binding: "sizes", expressionIndex: 0, validationActions: ["Audit"] },
+		]);
 	});
 
 	it("tells who asked what of whom, and what came of it", async () => {

@@ -65,4 +65,6 @@ export interface ApiResponse {
 	body: string;
 	/** Values of Warning headers. */
 	warnings: string[];
+	/** What admission adds to the request's entry in the audit log. */
+	annotations?: Record<string, string>;
 }

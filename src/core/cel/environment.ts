@@ -110,12 +110,16 @@ let baseFunctions: FunctionTable | undefined;
 /** What expressions of one sort may speak of. */
 export class Environment {
 	readonly #options: EnvironmentOptions;
-	readonly #functions: FunctionTable;
+	#own: FunctionTable | undefined;
 
 	constructor(options: EnvironmentOptions) {
 		this.#options = options;
-		baseFunctions ??= new FunctionTable(...LIBRARIES);
-		this.#functions = options.functions ? new FunctionTable(...LIBRARIES, options.functions) : baseFunctions;
+	}
+
+	get #functions(): FunctionTable {
+		const { functions } = this.#options;
+		if (functions === undefined) return (baseFunctions ??= new FunctionTable(...LIBRARIES));
+		return (this.#own ??= new FunctionTable(...LIBRARIES, functions));
 	}
 
 	/** @throws CelSourceError of an expression that does not compile */

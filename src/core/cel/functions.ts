@@ -5,16 +5,45 @@ import { CelError, CelFailure, CelList, CelMap, type CelValue, Duration, Opaque,
 /** What a call costs when it is made, in units of upstream's: about one for each look at something. */
 export type CallCost = (args: readonly CelValue[], result: CelValue | CelError) => number;
 
-export interface Overload {
+/** One way to call a function. Its types are read when they are first asked for: a Worker that starts asks for none. */
+export class Overload {
 	/** "startsWith", "sets.contains", "_+_". */
 	readonly name: string;
 	/** Called on its first parameter. */
 	readonly isMethod: boolean;
-	readonly params: readonly CelType[];
-	readonly result: CelType;
 	readonly call: (...args: never[]) => CelValue | CelError;
 	/** 1 where absent. */
-	readonly cost?: CallCost;
+	readonly cost: CallCost | undefined;
+	readonly #signature: string;
+	#types: { params: readonly CelType[]; result: CelType } | undefined;
+
+	constructor(signature: string, isMethod: boolean, call: (...args: never[]) => CelValue | CelError, cost: CallCost | undefined) {
+		const open = signature.indexOf("(");
+		this.name = signature.slice(isMethod ? signature.lastIndexOf(".", open) + 1 : 0, open);
+		this.isMethod = isMethod;
+		this.call = call;
+		this.cost = cost;
+		this.#signature = signature;
+	}
+
+	get params(): readonly CelType[] {
+		return this.#read().params;
+	}
+
+	get result(): CelType {
+		return this.#read().result;
+	}
+
+	#read(): { params: readonly CelType[]; result: CelType } {
+		if (this.#types === undefined) {
+			const signature = this.#signature;
+			const [open, close] = [signature.indexOf("("), signature.lastIndexOf(") -> ")];
+			const receiver = this.isMethod ? [signature.slice(0, open - this.name.length - 1)] : [];
+			const params = [...receiver, ...splitParams(signature.slice(open + 1, close))].map(readType);
+			this.#types = { params, result: readType(signature.slice(close + ") -> ".length)) };
+		}
+		return this.#types;
+	}
 }
 
 function splitParams(text: string): string[] {
@@ -33,25 +62,14 @@ function splitParams(text: string): string[] {
 	return parts.map((part) => part.trim()).filter((part) => part !== "");
 }
 
-function overload(signature: string, pattern: RegExp, isMethod: boolean, call: Overload["call"], cost: CallCost | undefined): Overload {
-	const found = pattern.exec(signature);
-	if (found === null) throw new Error(`not a signature: ${signature}`);
-	const { receiver, name = "", params = "", result = "" } = found.groups ?? {};
-	const all = [...(receiver === undefined ? [] : [receiver]), ...splitParams(params)];
-	return { name, isMethod, params: all.map(readType), result: readType(result), call, ...(cost ? { cost } : {}) };
-}
-
-const METHOD = /^(?<receiver>.+)\.(?<name>\w+)\((?<params>.*)\) -> (?<result>.+)$/;
-const FUNCTION = /^(?<name>[^(]+)\((?<params>.*)\) -> (?<result>.+)$/;
-
 /** `string.size() -> int`: the receiver is the first argument of `call`. */
 export function method<A extends (CelValue | undefined)[]>(signature: string, call: (...args: A) => CelValue | CelError, cost?: CallCost): Overload {
-	return overload(signature, METHOD, true, call as unknown as Overload["call"], cost);
+	return new Overload(signature, true, call as unknown as Overload["call"], cost);
 }
 
 /** `size(string) -> int`, `_+_(int, int) -> int`. */
 export function fn<A extends (CelValue | undefined)[]>(signature: string, call: (...args: A) => CelValue | CelError, cost?: CallCost): Overload {
-	return overload(signature, FUNCTION, false, call as unknown as Overload["call"], cost);
+	return new Overload(signature, false, call as unknown as Overload["call"], cost);
 }
 
 type Guard = (value: CelValue) => boolean;

@@ -62,9 +62,10 @@ export function dispatch(server: ResourceServer, request: ApiRequest): Dispatche
 	if (request.subresource === "" && request.verb === "list") return { code: 200, body: listBody(server, kind, request), warnings: [] };
 	const warnings: string[] = [];
 	const followUps: FollowUp[] = [];
+	const annotations: Record<string, string> = {};
 	const handler = handlerOf(server, kind, request);
-	const { code, object } = handler({ server, kind, request, warnings, followUps });
-	return { code, body: JSON.stringify(object), warnings, followUps };
+	const { code, object } = handler({ server, kind, request, warnings, followUps, annotations });
+	return { code, body: JSON.stringify(object), warnings, followUps, annotations };
 }
 
 function getText(server: ResourceServer, kind: KindDefinition, request: ApiRequest): ApiResponse {

@@ -14,6 +14,8 @@ export interface VerbCall {
 	request: ApiRequest;
 	warnings: string[];
 	followUps: FollowUp[];
+	/** For the audit log. */
+	annotations: Record<string, string>;
 }
 
 export interface VerbResult {
@@ -30,7 +32,7 @@ export function existing(call: VerbCall): KubeObject {
 	return found;
 }
 
-export function writeOptions({ request, warnings, followUps }: VerbCall): WriteOptions {
+export function writeOptions({ request, warnings, followUps, annotations }: VerbCall): WriteOptions {
 	return {
 		user: request.user,
 		manager: managerOf(request),
@@ -41,6 +43,9 @@ export function writeOptions({ request, warnings, followUps }: VerbCall): WriteO
 		},
 		followUp: (question) => {
 			followUps.push(question);
+		},
+		annotate: (key, value) => {
+			annotations[key] = value;
 		},
 	};
 }
