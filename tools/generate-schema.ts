@@ -4,7 +4,7 @@
  *
  * Usage: node tools/generate-schema.ts <api-types-1.36.json>
  *
- * apiextensions-types-1.36.json beside this file adds the group that the given file leaves out.
+ * apiextensions-types-1.36.json and metrics-types-1.36.json beside this file add the groups that the given file leaves out.
  *
  * Both results are committed, one type a line, so neither a build nor the product reads the source. A type is one
  * string, which src/core/schema/builtin-schema.ts splits when it is first asked for: a Worker's start pays for string
@@ -50,7 +50,7 @@ const MODELS = "node_modules/@kubernetes/client-node/dist/gen/models";
 const sourceFile = process.argv[2];
 if (sourceFile === undefined) throw new Error("usage: node tools/generate-schema.ts <api-types-1.36.json>");
 const read = (file: string): GroupVersions => JSON.parse(readFileSync(file, "utf8")) as GroupVersions;
-const source: GroupVersions = { ...read(sourceFile), ...read(`${import.meta.dirname}/apiextensions-types-1.36.json`) };
+const source: GroupVersions = { ...read(sourceFile), ...read(`${import.meta.dirname}/apiextensions-types-1.36.json`), ...read(`${import.meta.dirname}/metrics-types-1.36.json`) };
 
 /** A Go type with its package spelled as the schema does: "*metav1.Time" becomes "*meta/v1.Time". */
 function qualify(goType: string, owner: string): string {

@@ -26,6 +26,7 @@ import { computeNodeStatus, nodeAddresses, nodeLabels } from "./node-status.ts";
 import type { PodContext } from "./pod-context.ts";
 import { latestSandbox } from "./pod-lifecycle.ts";
 import { ClusterServices, type ClusterServicesPlace } from "./network/cluster-services.ts";
+import { podRef } from "./pod-names.ts";
 import { PodSupervisor } from "./pod-supervisor.ts";
 import { PollLoop } from "./poll-loop.ts";
 import { RetryDelay } from "./retry-delay.ts";
@@ -34,6 +35,7 @@ import { RuntimeView } from "./runtime-view.ts";
 import { ServiceAccountTokens } from "./service-account-token.ts";
 import { SessionServer } from "./sessions/session-server.ts";
 import { TunnelServer } from "./tunnel/tunnel-server.ts";
+import { UsageMeter } from "./usage/usage-meter.ts";
 import { StatusReporter } from "./status-reporter.ts";
 import { connectTcp } from "./tcp-connection.ts";
 import type { Place } from "./tunnel/target-connection.ts";
@@ -161,6 +163,9 @@ class NodeAgent implements Agent {
 	readonly #clusterServices: ClusterServices | undefined;
 	#network: NodeNetwork | undefined;
 	readonly #networkChanges = new Map<string, NetworkRow>();
+	readonly #meter: UsageMeter;
+	/** The last usage command served: it may come twice. */
+	#usageAsked = "";
 	#networkWork: Promise<void> | undefined;
 	readonly #halt = new AbortController();
 	#nodeStatus: NodeStatus | undefined;
@@ -191,7 +196,11 @@ class NodeAgent implements Agent {
 			bootId: randomUUID(),
 			onChange: (change) => this.#take(change),
 			onFailure: () => this.#runSavedPods(),
-			onCommand: (command) => (command.type === "tunnel" ? this.#tunnels.handle(command) : this.#sessions.handle(command)),
+			onCommand: (command) => {
+				if (command.type === "tunnel") this.#tunnels.handle(command);
+				else if (command.type === "usage") this.#reportUsage(command.id);
+				else this.#sessions.handle(command);
+			},
 			hasPods: () => this.#state.pods.some((p) => !p.metadata.deletionTimestamp),
 			onRefused: (code) => this.#rejoin(code),
 		});
@@ -207,6 +216,7 @@ class NodeAgent implements Agent {
 				clusterDomain: membership.cluster.clusterDomain,
 			});
 		this.#supervisor = new PodSupervisor(this.#podContext());
+		this.#meter = new UsageMeter({ runtime, clock, pods: () => this.#state.pods.map(podRef) });
 		this.#sessions = new SessionServer({
 			client: this.#client,
 			runtime,
@@ -336,6 +346,14 @@ class NodeAgent implements Agent {
 	#addresses(): string[] {
 		const { options, membership } = this.#parts;
 		return options.nodeIP ? [options.nodeIP] : nodeAddresses(membership.cluster.podCidr);
+	}
+
+	/** What is used here now, for who has asked; who asked waits no longer than a few seconds, so that a failure is not tried again. */
+	#reportUsage(id: string): void {
+		if (this.#usageAsked === id) return;
+		this.#usageAsked = id;
+		const report = async () => this.#poll.report({ usage: { id, usage: await this.#meter.usage() } });
+		report().catch((error: unknown) => this.#parts.log.warn("what is used could not be reported", { error }));
 	}
 
 	/** Without word from the control plane the pods of the last run go on; with it, only those it still wants. */

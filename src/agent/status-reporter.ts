@@ -12,7 +12,7 @@ export const REPORT_DELAY_MS = 15;
 /** Pods in one report. */
 export const MAX_PODS_PER_REPORT = 100;
 
-export type Report = Pick<PollRequest, "statuses" | "stopped" | "node">;
+export type Report = Pick<PollRequest, "statuses" | "stopped" | "node" | "usage">;
 
 export class StatusReporter implements StatusReports {
 	readonly #clock: Clock;

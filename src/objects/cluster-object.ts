@@ -23,9 +23,10 @@ import { forbiddenRequest } from "../core/authz/attributes.ts";
 import { impersonations } from "./impersonation.ts";
 import type { Delivery } from "./ports.ts";
 import { openWatch, resumeWatches, streamList } from "./resource-object.ts";
-import type { ClusterRpc, ProxyTarget, Refusal } from "./rpc.ts";
+import type { ClusterRpc, ProxyTarget, Refusal, UsageTargets } from "./rpc.ts";
 import { clusterGone, isHosted, keepsAnything, wipe } from "./tenancy.ts";
 import { nodeProxyTarget } from "./verbs/proxy.ts";
+import { nodeTargets } from "./usage-targets.ts";
 import { countAlarm, countWake } from "./wake-count.ts";
 
 /** Objects of a cluster that are emptied at once when it is deleted. */
@@ -125,6 +126,15 @@ export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRp
 		try {
 			this.#core.authorize(request);
 			return nodeProxyTarget(this.#core.core.server, request);
+		} catch (error) {
+			return { ok: false, status: statusOf(error, describe(request)) };
+		}
+	}
+
+	async usageTargets(request: ApiRequest): Promise<UsageTargets> {
+		try {
+			this.#core.authorize(request);
+			return { ok: true, targets: nodeTargets(this.#core.core.server, request) };
 		} catch (error) {
 			return { ok: false, status: statusOf(error, describe(request)) };
 		}

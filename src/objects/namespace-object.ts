@@ -22,8 +22,17 @@ import { NamespaceCore } from "./namespace-core.ts";
 import type { NamespaceInside } from "./outside/channel.ts";
 import type { Delivery } from "./ports.ts";
 import { openWatch, resumeWatches, streamList } from "./resource-object.ts";
-import { AUTHORIZED_HEADER, type NamespaceRpc, type ProxyTarget, type Refusal, type ServiceAccountGrant, type ServiceEndpoint } from "./rpc.ts";
+import {
+	AUTHORIZED_HEADER,
+	type NamespaceRpc,
+	type ProxyTarget,
+	type Refusal,
+	type ServiceAccountGrant,
+	type ServiceEndpoint,
+	type UsageTargets,
+} from "./rpc.ts";
 import { clusterGone, makeAdopted, wipe } from "./tenancy.ts";
+import { podTargets } from "./usage-targets.ts";
 import { connectTarget } from "./verbs/connect.ts";
 import { proxyTarget, serviceEndpoint } from "./verbs/proxy.ts";
 import { bootstrapUser } from "./verbs/bootstrap-token.ts";
@@ -130,6 +139,11 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 		return this.#core.existingPodWarnings(enforce);
 	}
 
+	async usageTargets(request: ApiRequest, authorized: boolean): Promise<UsageTargets> {
+		const targets = (): UsageTargets => ({ ok: true, targets: podTargets(this.#core.core.server, request) });
+		return this.#answerRpc(request, targets, authorized);
+	}
+
 	async boundTokenProblem(bound: ServiceAccountTokenClaims["kubernetes.io"]): Promise<string | null> {
 		return boundTokenProblem(this.#core.core.server, bound) ?? null;
 	}
@@ -169,10 +183,10 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 		if (this.#made !== undefined) this.ctx.waitUntil(this.#made.core.settle());
 	}
 
-	async #answerRpc<T>(request: ApiRequest, work: () => T): Promise<T | Refusal> {
+	async #answerRpc<T>(request: ApiRequest, work: () => T, authorized = false): Promise<T | Refusal> {
 		try {
 			await this.#core.ready();
-			this.#core.authorize(request);
+			if (!authorized) this.#core.authorize(request);
 			return work();
 		} catch (error) {
 			return { ok: false, status: statusOf(error, describe(request)) };

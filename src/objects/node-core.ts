@@ -8,6 +8,7 @@ import {
 	AGENT_PROTOCOL_VERSION,
 	type NetworkRow,
 	networkRowKey,
+	type NodeUsage,
 	POLL_HOLD_MS,
 	type PollRequest,
 	type PollResponse,
@@ -33,6 +34,8 @@ const COMMAND_TTL_MS = 30_000;
 const COMMANDS_MAX = 256;
 /** Before a session's id, in the meta table. */
 const SESSION = "session/";
+/** Usage this old is given to whoever asks next, in milliseconds: autoscalers of many namespaces ask at about the same time. */
+const USAGE_FRESH_MS = 10_000;
 const UNREACHABLE_TAINTS = ["node.kubernetes.io/unreachable", "node.kubernetes.io/not-ready"];
 
 type DesiredRow = { uid: string; namespace: string; name: string; sequence: number; body: string };
@@ -48,6 +51,8 @@ export class NodeCore {
 	readonly #held = new Set<HeldPoll>();
 	/** Kept for a while after they are sent, for the poll that took them may be a dead agent's: an agent ignores an id it serves. */
 	readonly #commands = new Map<string, { command: AgentCommand; atMs: number; sent: boolean }>();
+	readonly #usageAsked = new Map<string, (usage: NodeUsage | null) => void>();
+	#usage: { usage: NodeUsage; atMs: number } | undefined;
 	readonly #alarm: Alarm;
 	#connected: boolean;
 	#taints: Taint[];
@@ -76,7 +81,8 @@ export class NodeCore {
 	}
 
 	/** Stores what the agent reports for delivery to whom it concerns. Call `settle` afterwards. */
-	report({ statuses = [], stopped = [], node, cursor }: PollRequest): void {
+	report({ statuses = [], stopped = [], node, usage, cursor }: PollRequest): void {
+		if (usage !== undefined) this.#takeUsage(usage);
 		this.#ports.sql.transaction(() => {
 			for (const [name, group] of Map.groupBy(statuses, ({ pod }) => pod.namespace))
 				this.#post({ to: { object: "namespace", name }, body: { type: "podStatus", node: this.node, statuses: group } });
@@ -172,6 +178,26 @@ export class NodeCore {
 
 	sessionEnded(id: string): void {
 		this.#ports.sql.run("DELETE FROM meta WHERE key = ?", SESSION + id);
+	}
+
+	/** Answers at once with what is no older than USAGE_FRESH_MS, or with null where no agent is; else when the agent has said it. */
+	askUsage(id: string, answer: (usage: NodeUsage | null) => void): void {
+		const fresh = this.#usage !== undefined && this.#ports.nowMs() - this.#usage.atMs < USAGE_FRESH_MS;
+		if (fresh && this.#usage) return answer(this.#usage.usage);
+		this.#usageAsked.set(id, answer);
+		if (!this.command({ type: "usage", id })) this.#answerUsage(null);
+	}
+
+	#takeUsage({ id, usage }: NonNullable<PollRequest["usage"]>): void {
+		this.#commands.delete(id);
+		this.#usage = { usage, atMs: this.#ports.nowMs() };
+		this.#answerUsage(usage);
+	}
+
+	#answerUsage(usage: NodeUsage | null): void {
+		const waiting = [...this.#usageAsked.values()];
+		this.#usageAsked.clear();
+		for (const answer of waiting) answer(usage);
 	}
 
 	#takeCommands(): AgentCommand[] {

@@ -1,6 +1,6 @@
 /** The Durable Object of one node: a shell around NodeCore. A held poll is a hibernatable socket. */
 import { DurableObject } from "cloudflare:workers";
-import { type AgentCommand, POLL_SILENCE_MS, type PollRequest, type PollResponse } from "../core/protocol/agent-protocol.ts";
+import { type AgentCommand, type NodeUsage, POLL_SILENCE_MS, type PollRequest, type PollResponse } from "../core/protocol/agent-protocol.ts";
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
 import { type ObjectStub, sessionObject } from "./addresses.ts";
 import { durablePorts } from "./durable-ports.ts";
@@ -11,11 +11,14 @@ import { clusterGone, makeAdopted, wipe } from "./tenancy.ts";
 import { countAlarm, countWake } from "./wake-count.ts";
 
 const HOLD_TAG = "hold";
+/** How long an agent may take to say what is used on its node, in milliseconds. */
+const USAGE_WAIT_MS = 5_000;
 const ABNORMAL_CLOSURE = 1006;
 
 export class NodeObject extends DurableObject<WorkerEnv> implements NodeRpc {
 	#made: NodeCore | undefined;
 	readonly #polls = new Map<WebSocket, HeldPoll>();
+	#asking: Promise<NodeUsage | null> | undefined;
 
 	constructor(ctx: DurableObjectState, env: WorkerEnv) {
 		super(ctx, env);
@@ -73,6 +76,23 @@ export class NodeObject extends DurableObject<WorkerEnv> implements NodeRpc {
 
 	async sessionEnded(id: string): Promise<void> {
 		this.#made?.sessionEnded(id);
+	}
+
+	async usage(): Promise<NodeUsage | null> {
+		this.#asking ??= this.#askUsage().finally(() => {
+			this.#asking = undefined;
+		});
+		return this.#asking;
+	}
+
+	#askUsage(): Promise<NodeUsage | null> {
+		return new Promise((resolve) => {
+			const timer = setTimeout(() => resolve(null), USAGE_WAIT_MS);
+			this.#core.askUsage(crypto.randomUUID(), (usage) => {
+				clearTimeout(timer);
+				resolve(usage);
+			});
+		});
 	}
 
 	async deliver(delivery: Delivery): Promise<void> {

@@ -16,10 +16,11 @@
 import type { Draws, OutsideCall, Submission } from "../core/admission/outside-call.ts";
 import type { ApiRequest, UserInfo } from "../core/api/request.ts";
 import type { Status } from "../core/errors/status-error.ts";
-import type { AgentCommand, JoinRequest, PollRequest, PollResponse } from "../core/protocol/agent-protocol.ts";
+import type { AgentCommand, JoinRequest, NodeUsage, PollRequest, PollResponse } from "../core/protocol/agent-protocol.ts";
 import type { ObjectAddress, PodRef } from "../core/protocol/messages.ts";
 import type { TunnelTarget } from "../core/tunnel/frame.ts";
 import type { LegacyAccountTokenClaims, ServiceAccountTokenClaims } from "../core/protocol/tokens.ts";
+import type { UsageTarget } from "../core/usage/resource-metrics.ts";
 import type { DefinitionSet } from "./custom-definitions.ts";
 
 /** The cluster's name. */
@@ -72,6 +73,8 @@ export interface Resubmission {
 
 export type Refusal = { ok: false; status: Status };
 
+export type UsageTargets = { ok: true; targets: UsageTarget[] } | Refusal;
+
 export interface ClusterRpc {
 	/** Makes a hosted cluster; again without effect. */
 	create(): Promise<void>;
@@ -79,6 +82,8 @@ export interface ClusterRpc {
 	adopt(address: ObjectAddress): Promise<void>;
 	/** Leaves nothing of the cluster or of any object of it. May be called again after a failure. */
 	destroy(): Promise<void>;
+	/** The nodes that a request of metrics.k8s.io means, once it is authorised. */
+	usageTargets(request: ApiRequest): Promise<UsageTargets>;
 	/** The CustomResourceDefinitions; null for who has their present version. */
 	definitions(haveVersion: number): Promise<DefinitionSet>;
 	/** The names of all namespaces that hold or may hold objects, terminating ones included. */
@@ -106,6 +111,8 @@ export interface NamespaceRpc {
 	bootstrapUser(id: string, secret: string): Promise<UserInfo | null>;
 	/** Whether the Secret that holds this token, and its ServiceAccount, are still there: null, or what is wrong. */
 	legacyTokenProblem(claims: LegacyAccountTokenClaims, token: string): Promise<string | null>;
+	/** The pods that a request of metrics.k8s.io means, once it is authorised, unless it is already. */
+	usageTargets(request: ApiRequest, authorized: boolean): Promise<UsageTargets>;
 	/** Authorises a connect subresource of a pod, and says where it runs and which container is meant ("" for portforward). Not named `connect`, which stubs have of their own. */
 	podConnection(request: ApiRequest): Promise<{ ok: true; node: string; pod: PodRef; container: string } | Refusal>;
 	/** pods/{name}/proxy and services/{name}/proxy: authorises, and says which pod is meant. `request.name` may carry scheme and port. */
@@ -157,4 +164,6 @@ export interface NodeRpc {
 	poll(cluster: string, node: string, request: PollRequest): Promise<PollResponse>;
 	/** Hands a command to the agent; false when no agent is connected. */
 	command(cluster: string, node: string, command: AgentCommand): Promise<boolean>;
+	/** What is used on the node, as its agent says now or has said a moment ago; null when none answers. */
+	usage(): Promise<NodeUsage | null>;
 }

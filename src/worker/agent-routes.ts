@@ -89,7 +89,8 @@ export async function serveCredential(c: FrontDoor): Promise<Response> {
 	return answerValue(response, 200, PLAIN_JSON);
 }
 
-const reports = (request: PollRequest): boolean => (request.statuses?.length ?? 0) > 0 || (request.stopped?.length ?? 0) > 0 || request.node !== undefined;
+const reports = (request: PollRequest): boolean =>
+	(request.statuses?.length ?? 0) > 0 || (request.stopped?.length ?? 0) > 0 || request.node !== undefined || request.usage !== undefined;
 
 const nothingNew = (request: PollRequest): PollResponse => ({
 	version: AGENT_PROTOCOL_VERSION,

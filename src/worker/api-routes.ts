@@ -19,6 +19,7 @@ import { parseResourcePath, type ResourcePath } from "./request-info.ts";
 import { routeOf } from "./resource-route.ts";
 import { serveReview } from "./review-routes.ts";
 import { serveToken } from "./service-account-token.ts";
+import { usageAnswer } from "./usage-routes.ts";
 import { serveWatch } from "./watch.ts";
 
 /** Parses, reads and checks everything but what only the owning object knows. */
@@ -61,6 +62,10 @@ export async function serveResource(c: FrontDoor): Promise<Response> {
 	if (route.serve === "proxy") return serveProxy(c, path);
 	const request = await apiRequestOf(c, path);
 	if (route.serve === "session") return serveSession(c, request);
+	if (route.serve === "usage") {
+		const options = answerOptions(c, route.kind, request.verb);
+		return answer(await usageAnswer(c.env, c.get("cluster"), request, route.kind, options.nowMs), options);
+	}
 	const options = answerOptions(c, undefined, request.verb);
 	return route.serve === "token" ? serveToken(c, request, options) : serveReview(c, request, options);
 }

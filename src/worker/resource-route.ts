@@ -19,7 +19,13 @@ const OBJECT_SUBRESOURCE_VERBS = ["get", "update", "patch"];
 
 export type ResourceRoute =
 	/** The owning object answers. `kind` is what it answers with; undefined for a subresource of another kind (Scale, Eviction). */
-	{ serve: "object"; kind: KindDefinition | undefined } | { serve: "review" } | { serve: "session" } | { serve: "token" } | { serve: "proxy" };
+	| { serve: "object"; kind: KindDefinition | undefined }
+	| { serve: "review" }
+	| { serve: "session" }
+	| { serve: "token" }
+	| { serve: "proxy" }
+	/** Computed from what the nodes' agents say. */
+	| { serve: "usage"; kind: KindDefinition };
 
 function reviewRoute(path: ResourcePath): ResourceRoute | undefined {
 	if (path.version !== "v1" || !REVIEWS[path.group]?.has(path.resource)) return undefined;
@@ -69,5 +75,5 @@ export function routeOf(path: ResourcePath, kinds: KindRegistry): ResourceRoute 
 	checkScope(kind, path);
 	if (path.subresource !== "") return subresourceRoute(kind, path);
 	if (path.verb === "" || !kind.verbs.includes(path.verb)) throw methodNotAllowed();
-	return { serve: "object", kind };
+	return kind.computed ? { serve: kind.computed, kind } : { serve: "object", kind };
 }

@@ -6,6 +6,7 @@ import {
 	type ContainerConfig,
 	type ContainerRuntime,
 	type ContainerStateInfo,
+	type ContainerUsage,
 	type ExecOptions,
 	type ImageStatus,
 	RuntimeError,
@@ -29,6 +30,8 @@ export class FakeRuntime implements ContainerRuntime {
 	readonly stubborn = new Set<string>();
 	/** Thrown by the next calls of that method. */
 	readonly failures = new Map<string, Error>();
+	/** By the container's name. */
+	readonly usages = new Map<string, { cpuNanos: number; memoryBytes: number }>();
 	execHandler: (containerName: string, options: ExecOptions) => Promise<number> = async () => 0;
 	attachHandler: (containerName: string, options: Omit<ExecOptions, "command" | "timeoutMs">) => Promise<void> = async () => undefined;
 	podIP = "10.1.0.5";
@@ -93,6 +96,12 @@ export class FakeRuntime implements ContainerRuntime {
 	}
 	async removeImage(ref: string): Promise<void> {
 		this.images.delete(ref);
+	}
+
+	async containerUsage(): Promise<ContainerUsage[]> {
+		this.#called("containerUsage", "");
+		const running = [...this.containers.values()].filter(({ state }) => state === "running");
+		return running.map(({ id, name }) => ({ id, atMs: this.#clock.nowMs(), ...(this.usages.get(name) ?? { cpuNanos: 0, memoryBytes: 0 }) }));
 	}
 
 	async runSandbox(config: SandboxConfig): Promise<SandboxState> {

@@ -124,6 +124,17 @@ export interface ImageStatus {
 	user: string;
 }
 
+/** What a running container has used so far. */
+export interface ContainerUsage {
+	id: string;
+	/** When this was measured, in milliseconds since 1970. */
+	atMs: number;
+	/** Nanoseconds of CPU since its start. */
+	cpuNanos: number;
+	/** The working set. */
+	memoryBytes: number;
+}
+
 export interface ContainerRuntime {
 	info(): RuntimeInfo;
 	/** Starts what it needs (its private containerd), idempotent. */
@@ -149,6 +160,8 @@ export interface ContainerRuntime {
 	stopContainer(id: string, timeoutSeconds: number): Promise<void>;
 	removeContainer(id: string): Promise<void>;
 	listContainers(): Promise<ContainerStateInfo[]>;
+	/** Of running containers; one of which nothing is known is left out. */
+	containerUsage(): Promise<ContainerUsage[]>;
 	/** Called when a container starts or exits; the agent also relists. Returns a stop function. */
 	onEvent(listener: (podUid: string) => void): () => void;
 

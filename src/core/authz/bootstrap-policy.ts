@@ -63,6 +63,7 @@ const EDIT_RULES: PolicyRule[] = [
 ];
 
 const VIEW_RULES: PolicyRule[] = [
+	rule("metrics.k8s.io", "nodes pods", READ),
 	rule(
 		"core",
 		"configmaps endpoints persistentvolumeclaims persistentvolumeclaims/status pods replicationcontrollers replicationcontrollers/scale serviceaccounts services services/status",

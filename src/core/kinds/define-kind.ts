@@ -131,6 +131,8 @@ export interface KindDefinition<T extends KubeObject = KubeObject> {
 	strategicMerge?: false;
 	/** The kind's OpenAPI v3 schema when it is not built in; `revision` changes with it. */
 	openApi?: { schema: JsonObject; revision: string };
+	/** Stored nowhere: what its objects say is had from the nodes' agents when they are asked for. */
+	computed?: "usage";
 	/** Held sealed at rest. */
 	encrypted?: boolean;
 	/** What must be had from the Cluster object before this write commits (Service addresses, node ports); undefined when nothing. */

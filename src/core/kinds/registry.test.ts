@@ -34,7 +34,8 @@ describe("the registry of kinds", () => {
 			ComponentStatus: ["get", "list"],
 			Namespace: ALL_VERBS.filter((v) => v !== "deletecollection"),
 		};
-		for (const kind of kinds) expect(kind.verbs).toEqual(kind.kind.endsWith("Review") ? ["create"] : (exceptions[kind.kind] ?? ALL_VERBS));
+		for (const kind of kinds)
+			expect(kind.verbs).toEqual(kind.computed ? ["get", "list"] : kind.kind.endsWith("Review") ? ["create"] : (exceptions[kind.kind] ?? ALL_VERBS));
 	});
 
 	it("describes every column", () => {
@@ -76,6 +77,8 @@ describe("the registry of kinds", () => {
 			Node: "Name Status Roles Age Version (Internal-IP) (External-IP) (OS-Image) (Kernel-Version) (Container-Runtime)",
 			PersistentVolume: "Name Capacity Access Modes Reclaim Policy Status Claim StorageClass VolumeAttributesClass Reason Age (VolumeMode)",
 			PersistentVolumeClaim: "Name Status Volume Capacity Access Modes StorageClass VolumeAttributesClass Age (VolumeMode)",
+			NodeMetrics: "Name CPU Memory Window",
+			PodMetrics: "Name CPU Memory Window",
 			Pod: "Name Ready Status Restarts Age (IP) (Node) (Nominated Node) (Readiness Gates)",
 			PodDisruptionBudget: "Name Min Available Max Unavailable Allowed Disruptions Age",
 			PodTemplate: "Name Containers Images Pod Labels",

@@ -35,9 +35,11 @@ import { mutatingAdmissionPolicyBindingKind } from "./mutating-admission-policy-
 import { mutatingWebhookConfigurationKind } from "./mutating-webhook-configuration.ts";
 import { namespaceKind } from "./namespace.ts";
 import { networkPolicyKind } from "./network-policy.ts";
+import { nodeMetricsKind } from "./node-metrics.ts";
 import { nodeKind } from "./node.ts";
 import { persistentVolumeKind } from "./persistent-volume.ts";
 import { persistentVolumeClaimKind } from "./persistent-volume-claim.ts";
+import { podMetricsKind } from "./pod-metrics.ts";
 import { podKind } from "./pod.ts";
 import { podTemplateKind } from "./pod-template.ts";
 import { podDisruptionBudgetKind } from "./pod-disruption-budget.ts";
@@ -129,6 +131,8 @@ const KINDS: readonly KindDefinition<never>[] = [
 	serviceCidrKind,
 	horizontalPodAutoscalerKind,
 	horizontalPodAutoscalerV1Kind,
+	nodeMetricsKind,
+	podMetricsKind,
 	storageClassKind,
 	volumeAttributesClassKind,
 	csiDriverKind,

@@ -92,6 +92,26 @@ export interface PollRequest {
 	stopped?: PodRef[];
 	/** The node's labels and status, on start and when they change. */
 	node?: { labels: Record<string, string>; status: NodeStatus };
+	/** What is used here now: the answer to a UsageCommand, and never sent unasked. */
+	usage?: { id: string; usage: NodeUsage };
+}
+
+/** What one node and the containers on it use: CPU over a window that has just ended, memory at its end. */
+export interface NodeUsage {
+	/** The window's end, in milliseconds since 1970 by the node's clock. */
+	timestampMs: number;
+	/** The window's length, in milliseconds. */
+	windowMs: number;
+	node: ResourceUsage;
+	/** Pods with running containers that were there for the whole window. */
+	pods: { pod: PodRef; containers: ({ name: string } & ResourceUsage)[] }[];
+}
+
+export interface ResourceUsage {
+	/** Billionths of a core, on average over the window. */
+	cpuNanoCores: number;
+	/** The working set: what cannot be had back without harm. */
+	memoryBytes: number;
 }
 
 export interface PollResponse {
@@ -178,7 +198,7 @@ export interface PortEntry {
 	draining?: EndpointEntry[];
 }
 
-export type AgentCommand = SessionCommand | TunnelCommand;
+export type AgentCommand = SessionCommand | TunnelCommand | UsageCommand;
 
 /** Dial `/agent/v1/tunnels/{tunnel}`, unless that tunnel is open already. Delivered once per id. */
 export interface TunnelCommand {
@@ -186,6 +206,12 @@ export interface TunnelCommand {
 	id: string;
 	/** The tunnel's number on this node. */
 	tunnel: number;
+}
+
+/** Report what is used here now, once per id. Usage is asked for, never sent unasked: an idle cluster measures nothing. */
+export interface UsageCommand {
+	type: "usage";
+	id: string;
 }
 
 /** Dial `/agent/v1/sessions/{id}` and serve this. Delivered once per id; an agent ignores an id it already serves. */

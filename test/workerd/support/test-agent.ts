@@ -15,7 +15,7 @@ import type { NodeStatus, Pod, PodStatus } from "../../../src/core/schema/kubern
 import { fetchWorker } from "./bindings.ts";
 import { eventually, type TestCluster } from "./test-cluster.ts";
 
-type Report = Pick<PollRequest, "statuses" | "stopped" | "node">;
+type Report = Pick<PollRequest, "statuses" | "stopped" | "node" | "usage">;
 
 export interface HeldPoll {
 	/** Resolves when the control plane has something to say. */

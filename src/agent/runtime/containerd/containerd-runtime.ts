@@ -13,6 +13,7 @@ import {
 	type ContainerConfig,
 	type ContainerRuntime,
 	type ContainerStateInfo,
+	type ContainerUsage,
 	type ExecOptions,
 	type ImageStatus,
 	RuntimeError,
@@ -376,6 +377,19 @@ export class ContainerdRuntime implements ContainerRuntime {
 		this.#statuses.set(id, info);
 		this.#podOfContainer.set(id, info.podUid);
 		return info;
+	}
+
+	async containerUsage(): Promise<ContainerUsage[]> {
+		const { stats = [] } = await this.#call(CRI.listContainerStats, {});
+		return (stats as Message[]).flatMap(({ attributes, cpu, memory }) => {
+			const { timestamp, usageCoreNanoSeconds } = (cpu ?? {}) as Message;
+			const value = (of: unknown): number => Number((of as Message | undefined)?.value ?? 0);
+			// A container that is not running has no statistics.
+			if (usageCoreNanoSeconds === undefined) return [];
+			const atMs = Math.floor(Number(timestamp ?? 0) / Number(NS_PER_MS));
+			const memoryBytes = value(((memory ?? {}) as Message).workingSetBytes);
+			return [{ id: String((attributes as Message).id), atMs, cpuNanos: value(usageCoreNanoSeconds), memoryBytes }];
+		});
 	}
 
 	onEvent(listener: (podUid: string) => void): () => void {

@@ -177,6 +177,13 @@ const image = (name: string, request: Record<number, Field>, response: Record<nu
 });
 
 /** The calls, by name. */
+const UInt64Value = messageOf("UInt64Value", { 1: ["value", "uint64"] });
+const ContainerStats = messageOf("ContainerStats", {
+	1: ["attributes", messageOf("ContainerAttributes", { 1: ["id", "string"] })],
+	2: ["cpu", messageOf("CpuUsage", { 1: ["timestamp", "int64"], 2: ["usageCoreNanoSeconds", UInt64Value] })],
+	3: ["memory", messageOf("MemoryUsage", { 1: ["timestamp", "int64"], 2: ["workingSetBytes", UInt64Value] })],
+});
+
 export const CRI = {
 	version: runtime("Version", { 1: ["version", "string"] }, { 2: ["runtimeName", "string"], 3: ["runtimeVersion", "string"] }),
 	status: runtime("Status", {}, { 1: ["status", messageOf("RuntimeStatus", { 1: ["conditions", [RuntimeCondition]] })] }),
@@ -190,6 +197,7 @@ export const CRI = {
 	stopContainer: runtime("StopContainer", { ...containerId, 2: ["timeout", "int64"] }, {}),
 	removeContainer: runtime("RemoveContainer", containerId, {}),
 	listContainers: runtime("ListContainers", {}, { 1: ["containers", [Container]] }),
+	listContainerStats: runtime("ListContainerStats", {}, { 1: ["stats", [ContainerStats]] }),
 	containerStatus: runtime("ContainerStatus", { ...containerId, 2: ["verbose", "bool"] }, { 1: ["status", ContainerStatus], 2: ["info", STRINGS] }),
 	attach: runtime(
 		"Attach",

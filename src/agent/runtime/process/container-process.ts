@@ -3,11 +3,11 @@ import { EventEmitter } from "node:events";
 import { type FSWatcher, watch } from "node:fs";
 import { readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { type ContainerStateInfo, RuntimeError } from "../runtime.ts";
+import { type ContainerStateInfo, type ContainerUsage, RuntimeError } from "../runtime.ts";
 import { resolveProgram } from "./container-root.ts";
 import { readJson, writeJson } from "./files.ts";
 import { LogWriter } from "./log-writer.ts";
-import { CONTAINER_ID_VARIABLE, isAlive, processesOf, SHIM_ID_VARIABLE, signal, startTimeOf } from "./process-table.ts";
+import { CONTAINER_ID_VARIABLE, isAlive, processesOf, SHIM_ID_VARIABLE, signal, startTimeOf, usageOf } from "./process-table.ts";
 import { makeFifo, startShim } from "./shim.ts";
 
 /** How long the shim may take to start the first process, in milliseconds. */
@@ -113,6 +113,15 @@ export class ContainerProcess extends EventEmitter<{ started: []; ended: [] }> {
 		await this.save();
 		this.emit("ended");
 		return error instanceof RuntimeError ? error : new RuntimeError("RunContainerError", message, { cause: error });
+	}
+
+	/** What its processes have used and use; undefined when it does not run. */
+	async usage(): Promise<ContainerUsage | undefined> {
+		if (!this.running || this.#first === undefined) return undefined;
+		const pids = await processesOf(`${CONTAINER_ID_VARIABLE}=${this.record.id}`, this.#first.pid);
+		const usages = (await Promise.all(pids.map(usageOf))).filter((usage) => usage !== undefined);
+		const sum = (key: "cpuNanos" | "residentBytes"): number => usages.reduce((total, usage) => total + usage[key], 0);
+		return { id: this.record.id, atMs: Date.now(), cpuNanos: sum("cpuNanos"), memoryBytes: sum("residentBytes") };
 	}
 
 	async start(): Promise<void> {

@@ -11,6 +11,7 @@ import {
 	type ContainerConfig,
 	type ContainerRuntime,
 	type ContainerStateInfo,
+	type ContainerUsage,
 	type ExecOptions,
 	type ImageStatus,
 	RuntimeError,
@@ -247,6 +248,11 @@ export class ProcessRuntime implements ContainerRuntime {
 		const containers = [...this.#containers.values()];
 		await Promise.all(containers.map((container) => container.check()));
 		return containers.map((container) => container.state());
+	}
+
+	async containerUsage(): Promise<ContainerUsage[]> {
+		const usages = await Promise.all([...this.#containers.values()].map((container) => container.usage()));
+		return usages.filter((usage) => usage !== undefined);
 	}
 
 	onEvent(listener: (podUid: string) => void): () => void {

@@ -47,6 +47,26 @@ export async function processesOf(marker: string, session: number): Promise<numb
 	return found.filter((pid) => pid !== 0 && pid !== process.pid);
 }
 
+export interface ProcessUsage {
+	/** Nanoseconds of CPU, with those of children that are gone. */
+	cpuNanos: number;
+	residentBytes: number;
+}
+
+/** Linux counts a process's time in these and its memory in those, whatever the machine (USER_HZ and the page of all its ports that Node.js runs on). */
+const NANOS_PER_TICK = 10_000_000;
+const PAGE_BYTES = 4096;
+const STAT_TIMES = [11, 12, 13, 14];
+const STAT_RESIDENT_PAGES = 21;
+
+/** undefined for a process that is gone. */
+export async function usageOf(pid: number): Promise<ProcessUsage | undefined> {
+	const fields = await statFields(pid);
+	if (fields === undefined) return undefined;
+	const ticks = STAT_TIMES.reduce((sum, at) => sum + Number(fields[at] ?? 0), 0);
+	return { cpuNanos: ticks * NANOS_PER_TICK, residentBytes: Number(fields[STAT_RESIDENT_PAGES] ?? 0) * PAGE_BYTES };
+}
+
 /** A pid that is gone is no error; a negative one is a process group. */
 export function signal(pid: number, name: NodeJS.Signals): void {
 	try {
