@@ -8,6 +8,7 @@ import { resourceOf } from "../core/kinds/define-kind.ts";
 import type { KubeObject } from "../core/meta/object.ts";
 import { applySchemaDefaults } from "../core/schema/decode.ts";
 import { recordEvent } from "./event-recorder.ts";
+import { ControllerMemory } from "./controller-memory.ts";
 import type { Outbox } from "./outbox.ts";
 import type { ResourceServer } from "./resource-server.ts";
 import { TwinFields } from "./twin-fields.ts";
@@ -47,7 +48,12 @@ export class Actor {
 	readonly #outbox: Outbox;
 	readonly #twins = new TwinFields();
 
+	/** Told what a controller wants to know from elsewhere. */
+	onGather: (wanted: Extract<Action, { type: "gather" }>) => void = () => {};
+	readonly memory: ControllerMemory;
+
 	constructor(server: ResourceServer, outbox: Outbox) {
+		this.memory = new ControllerMemory(server.ports.sql);
 		this.#server = server;
 		this.#outbox = outbox;
 	}
@@ -81,6 +87,10 @@ export class Actor {
 				return this.#delete(controller, action);
 			case "send":
 				return this.#outbox.post(action.message);
+			case "remember":
+				return this.memory.remember(controller, action.key, action.value);
+			case "gather":
+				return this.onGather(action);
 		}
 	}
 

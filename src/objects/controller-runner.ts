@@ -3,12 +3,14 @@
  * is left over, fails, or asks for a later look is a row of the queue table, which an alarm brings back.
  */
 import { type CallOutcome, CallsNeeded, type OutsideCall, type Submission } from "../core/admission/outside-call.ts";
+import type { Gathered } from "../core/controllers/autoscaling/metric-samples.ts";
 import type { Action, Controller, ObjectChange, ReconcileContext, ReconcileResult, Refusal, View, Watch } from "../core/controllers/controller.ts";
 import type { KubeObject, ResourceName } from "../core/meta/object.ts";
 import type { Sql } from "../store/sql.ts";
 import { StatusError } from "../core/errors/status-error.ts";
 import { CreationRefused } from "./actions.ts";
 import { AskingAttempt } from "./attempt.ts";
+import { ControllerMemory } from "./controller-memory.ts";
 import { countReconcile } from "./reconcile-count.ts";
 import type { ResourceServer } from "./resource-server.ts";
 
@@ -67,6 +69,8 @@ export class ControllerRunner {
 	readonly #pending = new Map<string, PendingKey>();
 	/** Until when a key that was costly waits, in milliseconds since 1970. */
 	readonly #pausedUntil = new Map<string, number>();
+	readonly #memory: ControllerMemory;
+	readonly #gathered = new Map<string, Gathered>();
 	/** Objects that the present reconcile has read. */
 	#reads = 0;
 	/** Keys that have a row in the queue table: when they are due, and how often they have failed in a row. */
@@ -77,6 +81,7 @@ export class ControllerRunner {
 	constructor(server: ResourceServer, controllers: readonly Controller[], act: (controller: string, actions: readonly Action[]) => void) {
 		this.#server = server;
 		this.#sql = server.ports.sql;
+		this.#memory = new ControllerMemory(server.ports.sql);
 		this.#controllers = new Map(controllers.map((controller) => [controller.name, controller]));
 		this.#watches = watchesByResource(controllers);
 		this.#view = viewOf(server, (objects) => {
@@ -159,7 +164,7 @@ export class ControllerRunner {
 		const mark = this.#server.committedCount();
 		try {
 			const keys = work.map(({ key }) => key);
-			this.#server.transaction(() => this.#act(name, controller?.reconcileAll?.(keys, this.#view, this.#context(this.#server.ports)) ?? []));
+			this.#server.transaction(() => this.#act(name, controller?.reconcileAll?.(keys, this.#view, this.#context(name, this.#server.ports)) ?? []));
 		} catch (error) {
 			if (work.length > 1) this.#server.ports.logError(`controller ${name} failed on ${work.length} keys at once`, error);
 			for (const one of work) this.#reconcile(one);
@@ -231,6 +236,7 @@ export class ControllerRunner {
 		try {
 			const { result, refused } = this.#decide(controller, key, attempt);
 			this.#admissions.delete(id(name, key));
+			this.#gathered.delete(id(name, key));
 			if (refused) metrics.failures++;
 			countReconcile(name, refused ? "refused" : "success");
 			if (refused) this.#retry(name, key, failures, result.requeueAfterMs);
@@ -239,6 +245,7 @@ export class ControllerRunner {
 		} catch (error) {
 			if (error instanceof CallsNeeded && this.#awaitCalls(name, key, failures, attempt, error.calls)) return;
 			this.#admissions.delete(id(name, key));
+			this.#gathered.delete(id(name, key));
 			metrics.failures++;
 			countReconcile(name, "error");
 			this.#server.ports.logError(`controller ${name} failed on ${key} (failure ${failures + 1})`, error);
@@ -260,7 +267,9 @@ export class ControllerRunner {
 	}
 
 	#attempt(controller: Controller, key: string, attempt: AskingAttempt, refusal?: Refusal): ReconcileResult {
-		return this.#server.trying(attempt, () => this.#decideAndAct(controller, key, { ...this.#context(attempt), ...(refusal ? { refusal } : {}) }));
+		return this.#server.trying(attempt, () =>
+			this.#decideAndAct(controller, key, { ...this.#context(controller.name, attempt), ...(refusal ? { refusal } : {}) }),
+		);
 	}
 
 	#decideAndAct(controller: Controller, key: string, context: ReconcileContext): ReconcileResult {
@@ -314,9 +323,22 @@ export class ControllerRunner {
 		return true;
 	}
 
-	#context(attempt: Pick<AskingAttempt, "nowMs" | "random">): ReconcileContext {
+	/** What was gathered for a key, until the key's next reconcile is done. */
+	gatheredFor(controller: string, key: string, gathered: Gathered): void {
+		this.#gathered.set(id(controller, key), gathered);
+		this.enqueue(controller, key);
+	}
+
+	#context(controller: string, attempt: Pick<AskingAttempt, "nowMs" | "random">): ReconcileContext {
 		const { namespace } = this.#server;
-		return { nowMs: attempt.nowMs(), namespace, random: () => attempt.random(), suffix: (length) => this.#server.suffix(length) };
+		return {
+			nowMs: attempt.nowMs(),
+			namespace,
+			random: () => attempt.random(),
+			suffix: (length) => this.#server.suffix(length),
+			recall: (key) => this.#memory.recall(controller, key),
+			gathered: (key) => this.#gathered.get(id(controller, key)),
+		};
 	}
 
 	#defer(controller: string, key: string, dueMs: number, failures: number): void {

@@ -21,6 +21,8 @@ import { applyVolumeBinding } from "../core/controllers/pod-volume-binding.ts";
 import { applyPodStatuses, applyPodStopped } from "../core/controllers/pod-status-reports.ts";
 import { applyEviction, applyNodeGone, applyNodeLost } from "../core/controllers/pod-node-loss.ts";
 import { type Authorizer, namespaceAuthorizer } from "./authorizer.ts";
+import { type MetricAnswer, type MetricQuery, queryKey } from "../core/controllers/autoscaling/metric-samples.ts";
+import type { NodeUsage } from "../core/protocol/agent-protocol.ts";
 import { recordEvent } from "./event-recorder.ts";
 import { keepQuotas } from "./quota-ledger.ts";
 import { NodeReplicaStore } from "./node-replica.ts";
@@ -37,6 +39,10 @@ export interface NamespacePorts extends CorePorts {
 	fetchDefinitions(haveVersion: number): Promise<DefinitionSet>;
 	/** Signs what a Secret of a ServiceAccount's token holds. */
 	signAccountToken(secret: string, account: { name: string; uid: string }): string;
+	/** Asks a node's agent what is used there; null when none answers. */
+	usageOf(node: string): Promise<NodeUsage | null>;
+	/** Asks an adapter for a metric. */
+	metric(query: MetricQuery): Promise<MetricAnswer>;
 	/** Asks the Cluster object for addresses and node ports. */
 	allocate(holder: string, request: AllocationRequest, dryRun: boolean): Promise<Allocation>;
 }
@@ -90,6 +96,30 @@ export class NamespaceCore {
 			{ object: "namespace", name: namespace },
 			controllers,
 		);
+		// Only once the turn that asks has committed.
+		this.core.actor.onGather = (wanted) =>
+			queueMicrotask(() => void this.#gather(wanted).catch((error: unknown) => ports.logError("what was gathered could not be used", error)));
+	}
+
+	/** Asks all at once, outside of any turn; the answers bring the key back to its controller. */
+	async #gather({ controller, key, nodes, queries }: Extract<Action, { type: "gather" }>): Promise<void> {
+		const quiet = <T>(asked: Promise<T>, otherwise: T): Promise<T> =>
+			asked.catch((error: unknown) => {
+				this.#ports.logError(`what ${controller} asked for ${key} in namespace ${this.namespace}`, error);
+				return otherwise;
+			});
+		const [usages, metrics] = await Promise.all([
+			Promise.all(nodes.map(async (node) => [node, await quiet(this.#ports.usageOf(node), null)] as const)),
+			Promise.all(
+				queries.map(
+					async (query) => [queryKey(query), await quiet(this.#ports.metric(query), { ok: false, message: "the metric could not be read" })] as const,
+				),
+			),
+		]);
+		await this.ready();
+		const gathered = { atMs: this.#ports.nowMs(), usages: Object.fromEntries(usages), metrics: Object.fromEntries(metrics) };
+		this.core.turn(() => this.core.runner.gatheredFor(controller, key, gathered));
+		await this.core.settle();
 	}
 
 	/** Makes the configuration replica current; await before anything that authorises or admits. */

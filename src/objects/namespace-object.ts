@@ -11,7 +11,8 @@ import type { ClusterConfig, PodRef } from "../core/protocol/messages.ts";
 import type { LegacyAccountTokenClaims, ServiceAccountTokenClaims, WorkerEnv } from "../core/protocol/tokens.ts";
 import { builtinSchema } from "../core/schema/builtin-schema.ts";
 import { signLegacyAccountToken } from "./account-token.ts";
-import { clusterObject } from "./addresses.ts";
+import type { MetricQuery } from "../core/controllers/autoscaling/metric-samples.ts";
+import { clusterObject, nodeObject } from "./addresses.ts";
 import { admissionConfiguration } from "./admission-configuration.ts";
 import type { LevelVersion } from "../core/admission/pod-security/policy.ts";
 import { answer, describe, errorAnswer, requestOf, statusOf } from "./answers.ts";
@@ -74,6 +75,8 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 				signLegacyAccountToken(env.PETREL_SIGNING_KEY, cluster, namespace, secret, account),
 			fetchConfig: (haveVersion: number) => internals().config(namespace, haveVersion),
 			fetchDefinitions: (haveVersion: number) => internals().definitions(haveVersion),
+			usageOf: (node: string) => nodeObject(env, cluster, node).usage(),
+			metric: async (query: MetricQuery) => ({ ok: false as const, message: noAdapter(query) }),
 			allocate: async (holder: string, request: AllocationRequest, dryRun: boolean) => allocated(await internals().allocate(holder, request, dryRun)),
 		};
 		this.#made = new NamespaceCore(namespace, ports, builtinKinds, builtinSchema);
@@ -192,6 +195,11 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 			return { ok: false, status: statusOf(error, describe(request)) };
 		}
 	}
+}
+
+/** In the words of upstream's client for a group that no APIService registers. */
+function noAdapter({ api }: MetricQuery): string {
+	return api === "external" ? "no external metrics API (external.metrics.k8s.io) registered" : "no custom metrics API (custom.metrics.k8s.io) registered";
 }
 
 function allocated(result: { ok: true; allocation: Allocation } | Refusal): Allocation {

@@ -10,7 +10,7 @@ import type { WorkerEnv } from "../core/protocol/tokens.ts";
 import { nodeMetricsOf, podMetricsOf, type UsageTarget } from "../core/usage/resource-metrics.ts";
 import { clusterObject, namespaceObject, nodeObject } from "../objects/addresses.ts";
 import type { UsageTargets } from "../objects/rpc.ts";
-import { inParallel } from "./parallel.ts";
+import { inParallel } from "../objects/parallel.ts";
 
 /** Objects asked at the same time. */
 const FAN_OUT = 64;

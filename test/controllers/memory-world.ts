@@ -2,6 +2,7 @@
  * One namespace in memory, for testing controllers without a store: it carries their actions out as the API would, as far
  * as they can tell, and runs what the changes queue. Time and chance are the test's.
  */
+import type { Gathered } from "../../src/core/controllers/autoscaling/metric-samples.ts";
 import type { Action, Controller, ObjectChange, ReconcileContext, View } from "../../src/core/controllers/controller.ts";
 import { semanticEqual } from "../../src/core/meta/equality.ts";
 import { metaTime } from "../../src/core/controllers/meta-time.ts";
@@ -17,7 +18,11 @@ const RECONCILES_MAX = 20_000;
 export class MemoryWorld implements View {
 	nowMs = Date.parse("2026-01-01T00:00:00Z");
 	readonly messages: ObjectMessage[] = [];
+	readonly gathers: Extract<Action, { type: "gather" }>[] = [];
 	readonly events: Extract<Action, { type: "event" }>[] = [];
+	readonly memory = new Map<string, unknown>();
+	/** What the next reconciles find gathered. */
+	gathered: Gathered | undefined;
 	readonly #namespace: string;
 	readonly #controllers: readonly Controller[];
 	readonly #objects = new Map<ResourceName, Map<string, WithParts>>();
@@ -51,7 +56,14 @@ export class MemoryWorld implements View {
 	}
 
 	context(): ReconcileContext {
-		return { nowMs: this.nowMs, namespace: this.#namespace, random: () => this.random(), suffix: (length) => this.#suffix(length) };
+		return {
+			nowMs: this.nowMs,
+			namespace: this.#namespace,
+			random: () => this.random(),
+			suffix: (length) => this.#suffix(length),
+			recall: (key) => this.memory.get(key),
+			gathered: () => this.gathered,
+		};
 	}
 
 	/** xorshift32. */
@@ -128,6 +140,8 @@ export class MemoryWorld implements View {
 			else if (action.type === "updateStatus") this.write(action.resource, action.object, "status");
 			else if (action.type === "event") this.events.push(action);
 			else if (action.type === "send") this.messages.push(action.message);
+			else if (action.type === "remember") this.memory.set(action.key, action.value);
+			else if (action.type === "gather") this.gathers.push(action);
 			else if (this.get(action.resource, action.name)?.metadata.uid === action.uid) this.remove(action.resource, action.name, action);
 		}
 	}

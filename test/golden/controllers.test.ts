@@ -8,6 +8,7 @@ import { describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
 import { namespaceControllers, clusterControllers } from "../../src/core/controllers/registry.ts";
 import { builtinSchema } from "../../src/core/schema/builtin-schema.ts";
+import type { Gathered } from "../../src/core/controllers/autoscaling/metric-samples.ts";
 import type { Refusal } from "../../src/core/controllers/controller.ts";
 import type { KubeObject } from "../../src/core/meta/object.ts";
 import { resourceName } from "../../src/core/meta/object.ts";
@@ -27,6 +28,8 @@ interface Case {
 	connected?: string[];
 	/** What the API refused of the decision before this one. */
 	refusal?: Refusal;
+	/** What an autoscaler has asked for before. */
+	gathered?: Gathered;
 	objects: KubeObject[];
 }
 
@@ -77,6 +80,7 @@ describe("golden controllers", () => {
 			const world = new MemoryWorld(controllers, input.object === "cluster" ? "" : "default");
 			world.nowMs = Date.parse(input.now);
 			for (const object of input.objects) world.place(storeName(object), object);
+			world.gathered = input.gathered;
 			const controller = controllers.find(({ name }) => name === input.controller);
 			const result = controller?.reconcile(input.key, world, { ...world.context(), ...(input.refusal ? { refusal: input.refusal } : {}) });
 			await expect(stringify(result, { aliasDuplicateObjects: false })).toMatchFileSnapshot(join(FOLDER, file.replace(".in.", ".out.")));

@@ -7,6 +7,8 @@ import type { CertificateAuthority } from "../../src/core/certificates/certifica
 import type { CallOutcome, OutsideCall } from "../../src/core/admission/outside-call.ts";
 import type { ApiRequest } from "../../src/core/api/request.ts";
 import { builtinKinds } from "../../src/core/kinds/registry.ts";
+import type { MetricAnswer, MetricQuery } from "../../src/core/controllers/autoscaling/metric-samples.ts";
+import type { NodeUsage } from "../../src/core/protocol/agent-protocol.ts";
 import type { KubeObject } from "../../src/core/meta/object.ts";
 import type { ObjectAddress } from "../../src/core/protocol/messages.ts";
 import { builtinSchema } from "../../src/core/schema/builtin-schema.ts";
@@ -56,6 +58,9 @@ export class World {
 	faults: Faults = NO_FAULTS;
 	/** The other machines that webhooks are on. */
 	answerCall: (call: OutsideCall) => CallOutcome = ({ key, uid }) => ({ key, uid, failure: "dial tcp: connection refused" });
+	/** What a node's agent says is used, when an autoscaler asks. */
+	usageOf: (node: string) => NodeUsage | null = () => null;
+	metric: (query: MetricQuery) => MetricAnswer = () => ({ ok: false, message: "no adapter" });
 	/** Told when a Node object is thrown out of memory: its agent's poll breaks. */
 	onNodeCrash: (name: string) => void = () => {};
 	readonly #slots = new Map<string, Slot<ClusterCore | NamespaceCore | NodeCore>>();
@@ -97,6 +102,8 @@ export class World {
 					signAccountToken: (secret, account) => `token of ${account.name} in ${secret}`,
 					fetchConfig: async (haveVersion) => this.cluster().config(name, haveVersion),
 					fetchDefinitions: async (haveVersion) => this.cluster().definitions(haveVersion),
+					usageOf: async (node) => this.usageOf(node),
+					metric: async (query) => this.metric(query),
 					allocate: async (holder, request, dryRun) => this.cluster().allocate(holder, request, dryRun),
 				},
 				builtinKinds,

@@ -3,6 +3,7 @@
  * writes and events: reading, deciding and writing are one transaction, so there are no expectations to keep.
  */
 import type { KubeObject, OwnerReference, ResourceName } from "../meta/object.ts";
+import type { Gathered, MetricQuery } from "./autoscaling/metric-samples.ts";
 import type { ObjectMessage } from "../protocol/messages.ts";
 
 /** A change of one object, as the runner hands it to `Watch.keys`. */
@@ -43,6 +44,10 @@ export interface ReconcileContext {
 	random(): number;
 	/** rand.String of upstream's alphabet: for pod names. */
 	suffix(length: number): string;
+	/** What the controller's own "remember" has kept under the key. */
+	recall(key: string): unknown;
+	/** The answers to the last "gather" of the key, in the turn that they arrive in. */
+	gathered(key: string): Gathered | undefined;
 	/** The API has refused one of the creations that this reconcile decided on before: this is the second try, knowing that. */
 	refusal?: Refusal;
 }
@@ -78,7 +83,11 @@ export type Action =
 	/** An Event about `about`, counted into its series by the runner. */
 	| { type: "event"; about: KubeObject; eventType: "Normal" | "Warning"; reason: string; message: string }
 	/** At least once, in order per receiver, through the outbox. */
-	| { type: "send"; message: ObjectMessage };
+	| { type: "send"; message: ObjectMessage }
+	/** Kept beside the store for the controller's next looks: what it must know and no object says. Undefined forgets. */
+	| { type: "remember"; key: string; value: unknown }
+	/** Asks nodes for their usage and adapters for metrics; the answers are in `ctx.gathered` when they bring the key back. */
+	| { type: "gather"; controller: string; key: string; nodes: string[]; queries: MetricQuery[] };
 
 export interface ReconcileResult {
 	actions: Action[];

@@ -17,6 +17,7 @@ import { disruptionController } from "./disruption-controller.ts";
 import { endpointSliceController } from "./endpoint-slice-controller.ts";
 import { endpointsController } from "./endpoints-controller.ts";
 import { garbageCollector } from "./garbage-collector.ts";
+import { horizontalPodAutoscalingController } from "./horizontal-pod-autoscaling-controller.ts";
 import { jobController } from "./job-controller.ts";
 import { namespaceController } from "./namespace-controller.ts";
 import { namespaceDrainController } from "./namespace-drain-controller.ts";
@@ -64,6 +65,7 @@ export function namespaceControllers(deps: NamespaceDeps): Controller[] {
 		ttlAfterFinishedController,
 		disruptionController(deps),
 		staleDisruptionController,
+		horizontalPodAutoscalingController(deps),
 		endpointSliceController,
 		endpointsController,
 		serviceTableController,
