@@ -5,6 +5,7 @@
 import type { Submission } from "../core/admission/outside-call.ts";
 import type { ApiRequest, ApiResponse } from "../core/api/request.ts";
 import { trimmedNode } from "../core/controllers/daemonset/trimmed-node.ts";
+import { topologyOf } from "../core/controllers/pod-binding.ts";
 import { applyNamespaceEmptied } from "../core/controllers/namespace-controller.ts";
 import { clusterControllers } from "../core/controllers/registry.ts";
 import { conflict, notFound } from "../core/errors/status-error.ts";

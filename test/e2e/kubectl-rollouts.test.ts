@@ -96,6 +96,58 @@ describe.each(testableRuntimes)("kubectl and rollouts on the %s runtime", (runti
 		expect(await kubectl.fails(["taint", "node", node, "example.com/away-"])).toContain('taint "example.com/away" not found');
 	});
 
+	it("top shows what nodes, pods and containers use", async () => {
+		expect(await kubectl.run("top", "nodes")).toMatch(new RegExp(`^${node} +\\d+m +\\d+% +\\d+Mi +\\d+% *$`, "m"));
+		expect(await kubectl.run("top", "pods", "--containers", "-l", "app=web")).toMatch(/^web-\S+ +main +\d+m +\d+Mi *$/m);
+		expect(await kubectl.run("get", "pods.metrics.k8s.io")).toMatch(/^NAME +CPU +MEMORY +WINDOW\nweb-/);
+	});
+
+	it("autoscale makes as many as the pods' usage asks for, and says why", async () => {
+		expect(await kubectl.run("autoscale", "deployment", "web", "--min=1", "--max=4", "--cpu-percent=80")).toBe(
+			"horizontalpodautoscaler.autoscaling/web autoscaled\n",
+		);
+		await kubectl.run("wait", "--for=condition=ScalingActive=False", "hpa/web", "--timeout=30s");
+		expect(await kubectl.run("describe", "hpa", "web")).toContain("missing request for cpu in container main of Pod web-");
+		await kubectl.run("delete", "hpa", "web");
+		await kubectl.apply({
+			apiVersion: "autoscaling/v2",
+			kind: "HorizontalPodAutoscaler",
+			metadata: { name: "web" },
+			spec: {
+				scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "web" },
+				minReplicas: 1,
+				maxReplicas: 3,
+				metrics: [{ type: "Resource", resource: { name: "memory", target: { type: "AverageValue", averageValue: "1Ki" } } }],
+			},
+		});
+		await kubectl.run("wait", "--for=jsonpath={.status.desiredReplicas}=3", "hpa/web", "--timeout=40s");
+		await rolledOut();
+		expect(await standing()).toHaveLength(3);
+		expect(await kubectl.run("describe", "hpa", "web")).toMatch(/SuccessfulRescale .* New size: 3; reason: memory resource above target/);
+		await kubectl.run("delete", "hpa", "web");
+		await kubectl.run("scale", "deployment", "web", "--replicas=2");
+		await rolledOut();
+	});
+
+	it("drain waits for what a disruption budget does not allow", async () => {
+		expect(await kubectl.run("create", "pdb", "web", "--selector=app=web", "--min-available=2")).toBe("poddisruptionbudget.policy/web created\n");
+		await kubectl.run("wait", "--for=jsonpath={.status.currentHealthy}=2", "pdb/web", "--timeout=30s");
+		const refused = await kubectl.fails(["drain", node, "--timeout=3s"]);
+		expect(refused).toContain("Cannot evict pod as it would violate the pod's disruption budget.");
+		expect(await kubectl.run("get", "pdb", "web")).toMatch(/^web +2 +N\/A +0 /m);
+		expect(await standing()).toHaveLength(2);
+		await kubectl.run("delete", "pdb", "web");
+		await kubectl.run("uncordon", node);
+	});
+
+	it("create job --from=cronjob runs it now", async () => {
+		await kubectl.run("create", "cronjob", "tick", `--image=${EXAMPLE_IMAGE_REF}`, "--schedule=@yearly", "--", "/bin/true");
+		expect(await kubectl.run("create", "job", "now", "--from=cronjob/tick")).toBe("job.batch/now created\n");
+		await kubectl.run("wait", "--for=condition=Complete", "job/now", "--timeout=60s");
+		expect(await kubectl.run("get", "job", "now", "-o", "jsonpath={.metadata.annotations.cronjob\\.kubernetes\\.io/instantiate}")).toBe("manual");
+		await kubectl.run("delete", "cronjob/tick", "job/now", "--ignore-not-found");
+	});
+
 	it("drain evicts, and refuses bare pods until forced", async () => {
 		await kubectl.run("run", "bare", `--image=${EXAMPLE_IMAGE_REF}`);
 		await kubectl.run("wait", "--for=condition=Ready", "pod/bare", "--timeout=60s");

@@ -1,8 +1,8 @@
 /** Keeps the EndpointSlices of Services that select pods (k8s.io/endpointslice). */
-import type { DiscoveryV1EndpointPort, Endpoint, EndpointSlice, Pod, Service } from "../schema/kubernetes.d.ts";
+import type { Endpoint, EndpointHints, EndpointSlice, Pod, Service } from "../schema/kubernetes.d.ts";
 import { type Action, type Controller, NOTHING, type ObjectChange, type ReconcileContext, type ReconcileResult, type View } from "./controller.ts";
 import { ENDPOINT_SLICES, isOwnSlice, MANAGED_BY, SERVICE_NAME, SLICE_MANAGER } from "./endpoint-slice-labels.ts";
-import { fillSlices, type SliceDraft } from "./endpoint-slice-filling.ts";
+import { fillSlices, type SliceDraft, type SliceGroup } from "./endpoint-slice-filling.ts";
 import { controllerReference, draftOf, isBeingDeleted, labelsOf, nameOf, namespaceOf, uidOf } from "./identity.ts";
 import { canonicalJson } from "./canonical-json.ts";
 import { semanticEqual } from "../meta/equality.ts";
@@ -11,6 +11,10 @@ import { addressOf, HEADLESS_LABEL, hostnameIn, isHeadless, isSelecting, podsBeh
 
 const SUFFIX_LENGTH = 5;
 const STEM_LENGTH_MAX = 58;
+/** On a pod from its node, when it is bound (KEP-4742). */
+const ZONE_LABEL = "topology.kubernetes.io/zone";
+/** spec.trafficDistribution; PreferClose is the former name of PreferSameZone. */
+const DISTRIBUTIONS = ["PreferClose", "PreferSameZone", "PreferSameNode"];
 
 export const endpointSliceController: Controller = {
 	name: "endpoint-slice",
@@ -45,8 +49,8 @@ function reconcile(key: string, view: View, ctx: ReconcileContext): ReconcileRes
 }
 
 /** Endpoints by the ports they serve: one slice has one list of ports. */
-function groupByPorts(service: Service, pods: readonly Pod[], family: string): Map<string, { ports: DiscoveryV1EndpointPort[]; endpoints: Endpoint[] }> {
-	const groups = new Map<string, { ports: DiscoveryV1EndpointPort[]; endpoints: Endpoint[] }>();
+function groupByPorts(service: Service, pods: readonly Pod[], family: string): Map<string, SliceGroup> {
+	const groups = new Map<string, SliceGroup>();
 	for (const pod of pods) {
 		const address = addressOf(pod, family);
 		if (address === undefined) continue;
@@ -63,13 +67,24 @@ function endpointOf(service: Service, pod: Pod, address: string): Endpoint {
 	const serving = isReady(pod);
 	const terminating = isBeingDeleted(pod);
 	const hostname = hostnameIn(service, pod);
+	const ready = service.spec?.publishNotReadyAddresses === true || (serving && !terminating);
+	const zone = labelsOf(pod)[ZONE_LABEL];
+	const hints = ready ? hintsFor(service.spec?.trafficDistribution, zone, pod.spec?.nodeName) : undefined;
 	return {
 		addresses: [address],
-		conditions: { ready: service.spec?.publishNotReadyAddresses === true || (serving && !terminating), serving, terminating },
+		conditions: { ready, serving, terminating },
 		...(hostname ? { hostname } : {}),
 		targetRef: { kind: "Pod", namespace: namespaceOf(pod), name: nameOf(pod), uid: uidOf(pod) },
 		...(pod.spec?.nodeName ? { nodeName: pod.spec.nodeName } : {}),
+		...(zone ? { zone } : {}),
+		...(hints ? { hints } : {}),
 	};
+}
+
+/** Who should rather use the endpoint: its own zone, and its own node first (k8s.io/endpointslice/trafficdist). */
+function hintsFor(distribution: string | undefined, zone: string | undefined, node: string | undefined): EndpointHints | undefined {
+	if (distribution === undefined || !DISTRIBUTIONS.includes(distribution) || zone === undefined) return undefined;
+	return { forZones: [{ name: zone }], ...(distribution === "PreferSameNode" && node ? { forNodes: [{ name: node }] } : {}) };
 }
 
 const deletion = (slice: EndpointSlice): Action => ({ type: "delete", resource: ENDPOINT_SLICES, name: nameOf(slice), uid: uidOf(slice) });

@@ -19,18 +19,25 @@ export interface SliceDraft {
 	drop: boolean;
 }
 
+/** Endpoints that serve the same ports. */
+export interface SliceGroup {
+	ports: DiscoveryV1EndpointPort[];
+	endpoints: Endpoint[];
+}
+
 /** All slices of one address type. A Service without endpoints keeps one empty slice. */
 export function fillSlices(
 	addressType: string,
 	existing: readonly EndpointSlice[],
-	groups: ReadonlyMap<string, { ports: DiscoveryV1EndpointPort[]; endpoints: Endpoint[] }>,
+	groups: ReadonlyMap<string, SliceGroup>,
+	perSliceMax = ENDPOINTS_PER_SLICE_MAX,
 ): SliceDraft[] {
 	const left = new Set(existing);
 	const drafts: SliceDraft[] = [];
 	for (const { ports, endpoints } of groups.values()) {
 		const own = existing.filter((slice) => left.has(slice) && samePorts(slice.ports, ports));
 		for (const slice of own) left.delete(slice);
-		drafts.push(...fillGroup(addressType, own, ports, endpoints));
+		drafts.push(...fillGroup(addressType, own, ports, endpoints, perSliceMax));
 	}
 	const leftovers = [...left].map((slice): SliceDraft => ({ current: slice, addressType, ports: [], endpoints: [], drop: true }));
 	if (drafts.every((draft) => draft.drop)) return [placeholder(addressType, leftovers), ...leftovers.slice(1)];
@@ -48,7 +55,13 @@ function placeholder(addressType: string, leftovers: readonly SliceDraft[]): Sli
 
 const identity = ({ addresses, targetRef }: Endpoint): string => `${targetRef?.uid ?? ""} ${addresses.join(",")}`;
 
-function fillGroup(addressType: string, slices: readonly EndpointSlice[], ports: DiscoveryV1EndpointPort[], endpoints: readonly Endpoint[]): SliceDraft[] {
+function fillGroup(
+	addressType: string,
+	slices: readonly EndpointSlice[],
+	ports: DiscoveryV1EndpointPort[],
+	endpoints: readonly Endpoint[],
+	perSliceMax: number,
+): SliceDraft[] {
 	const wanted = new Map(endpoints.map((endpoint) => [identity(endpoint), endpoint]));
 	const drafts = slices.map((current): SliceDraft => {
 		const kept = (current.endpoints ?? []).map(identity).filter((id) => wanted.has(id));
@@ -59,8 +72,8 @@ function fillGroup(addressType: string, slices: readonly EndpointSlice[], ports:
 	const rest = [...wanted.values()];
 	const changing = (draft: SliceDraft): boolean => !semanticEqual(draft.current?.endpoints, draft.endpoints);
 	for (const draft of [...drafts.filter(changing), ...drafts.filter((d) => !changing(d))]) {
-		draft.endpoints.push(...rest.splice(0, Math.max(0, ENDPOINTS_PER_SLICE_MAX - draft.endpoints.length)));
+		draft.endpoints.push(...rest.splice(0, Math.max(0, perSliceMax - draft.endpoints.length)));
 	}
-	while (rest.length > 0) drafts.push({ addressType, ports, endpoints: rest.splice(0, ENDPOINTS_PER_SLICE_MAX), drop: false });
+	while (rest.length > 0) drafts.push({ addressType, ports, endpoints: rest.splice(0, perSliceMax), drop: false });
 	return drafts.map((draft) => ({ ...draft, drop: draft.endpoints.length === 0 }));
 }

@@ -14,10 +14,16 @@ const PODS = "pods";
 const CLUSTER = { object: "cluster" } as const;
 
 export function applyBindings(view: View, { bindings, unschedulable }: BindMessage, nowMs: number): Action[] {
-	return [...bindings.flatMap(({ pod, node }) => bind(view, pod, node, nowMs)), ...unschedulable.flatMap((unplaced) => noteUnplaced(view, unplaced, nowMs))];
+	return [...bindings.flatMap((binding) => bind(view, binding, nowMs)), ...unschedulable.flatMap((unplaced) => noteUnplaced(view, unplaced, nowMs))];
 }
 
-function bind(view: View, ref: PodRef, node: string, nowMs: number): Action[] {
+/** The node's labels that its pods bear too, so that they and their Services know where they are (PodTopologyLabels, KEP-4742). */
+const TOPOLOGY_LABELS = ["topology.kubernetes.io/region", "topology.kubernetes.io/zone"];
+
+export const topologyOf = (nodeLabels: Record<string, string> | undefined): Record<string, string> =>
+	Object.fromEntries(TOPOLOGY_LABELS.flatMap((key) => (nodeLabels?.[key] ? [[key, nodeLabels[key]]] : [])));
+
+function bind(view: View, { pod: ref, node, topology = {} }: BindMessage["bindings"][number], nowMs: number): Action[] {
 	const pod = view.get<Pod>(PODS, ref.name);
 	// What is gone or going must not hold its place; what someone else has bound holds another one.
 	if (pod === undefined || uidOf(pod) !== ref.uid || (isBeingDeleted(pod) && !pod.spec?.nodeName))
@@ -26,6 +32,7 @@ function bind(view: View, ref: PodRef, node: string, nowMs: number): Action[] {
 	if (pod.spec?.nodeName) return [{ type: "send", message: { to: CLUSTER, body: { type: "placed", namespace: ref.namespace, pods: [trimmedPod(pod)] } } }];
 	const draft = draftOf(pod);
 	draft.spec = { ...(draft.spec ?? { containers: [] }), nodeName: node };
+	if (Object.keys(topology).length > 0) draft.metadata.labels = { ...draft.metadata.labels, ...topology };
 	draft.status = { ...draft.status, conditions: withCondition(pod, { type: "PodScheduled", status: "True" }, nowMs) };
 	delete draft.status.nominatedNodeName;
 	return [

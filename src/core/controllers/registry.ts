@@ -14,6 +14,7 @@ import { type CleanupDeps, customResourceCleanupController } from "./custom-reso
 import { customResourceDefinitionController, type DefinitionDeps } from "./custom-resource-definition-controller.ts";
 import { deploymentController } from "./deployment-controller.ts";
 import { disruptionController } from "./disruption-controller.ts";
+import { endpointSliceMirroringController } from "./endpoint-slice-mirroring-controller.ts";
 import { endpointSliceController } from "./endpoint-slice-controller.ts";
 import { endpointsController } from "./endpoints-controller.ts";
 import { garbageCollector } from "./garbage-collector.ts";
@@ -67,6 +68,7 @@ export function namespaceControllers(deps: NamespaceDeps): Controller[] {
 		staleDisruptionController,
 		horizontalPodAutoscalingController(deps),
 		endpointSliceController,
+		endpointSliceMirroringController,
 		endpointsController,
 		serviceTableController,
 		serviceAllocationController,

@@ -25,8 +25,8 @@ export type MessageBody =
 	| { type: "placed"; namespace: string; pods: Pod[] }
 	/** Namespace -> Cluster: these pods no longer hold a place, or want none. */
 	| { type: "release"; pods: PodRef[] }
-	/** Cluster -> Namespace: the scheduler's answer. */
-	| { type: "bind"; bindings: { pod: PodRef; node: string }[]; unschedulable: Unplaced[] }
+	/** Cluster -> Namespace: the scheduler's answer; `topology` are the node's labels that its pods bear too. */
+	| { type: "bind"; bindings: { pod: PodRef; node: string; topology?: Record<string, string> }[]; unschedulable: Unplaced[] }
 	/** Cluster -> Namespace: these must make way for a more important pod. */
 	| { type: "preempt"; preemptor: PodRef; schedulerName: string; node: string; victims: PodRef[] }
 	/** Cluster -> Namespace: the pod's place is kept on this node until these claims have their volumes there. */
