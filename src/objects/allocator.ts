@@ -1,26 +1,48 @@
-/** Service addresses and node ports: unique in the cluster, held by "namespace/name" of a Service. */
+/**
+ * Service addresses and node ports: unique in the cluster, held by "namespace/name" of a Service (pkg/registry/core/service's
+ * ipallocator and portallocator). What is asked for by value comes from anywhere in a range; what is not, from its upper
+ * band first, so that the lower one stays free for those who choose.
+ */
 import { invalidObject } from "../core/errors/status-error.ts";
 import type { Allocation, AllocationRequest } from "../core/kinds/define-kind.ts";
 import { RESERVED_ADDRESSES, SERVICE_CIDR } from "../core/protocol/cluster-addresses.ts";
+import { type IPv4Range, ipv4Range, ipv4Text, placeIn } from "../core/meta/ipv4-range.ts";
 import type { Sql } from "../store/sql.ts";
 
 /** --service-node-port-range */
 export const NODE_PORT_MIN = 30_000;
 export const NODE_PORT_MAX = 32_767;
-const SERVICE_ADDRESSES = 65_534;
+const NODE_PORTS = NODE_PORT_MAX - NODE_PORT_MIN + 1;
+const PROTOCOLS = ["TCP", "UDP", "SCTP"];
+
+/** How much of a range of node ports is kept for those who choose (KEP-3668). */
+const portBand = (size: number): number => Math.min(Math.max(16, Math.floor(size / 32)), 128);
+/** Likewise of addresses (KEP-3070). */
+const addressBand = (size: number): number => Math.min(Math.max(16, Math.floor(size / 16)), 256);
+
+type WantedPort = AllocationRequest["nodePorts"][number];
 
 export class Allocator {
 	readonly #sql: Sql;
 	readonly #random: () => number;
+	readonly #cidrs: () => readonly string[];
 
-	constructor(sql: Sql, random: () => number) {
+	/** `cidrs` are the networks that addresses come from, the first one first. */
+	constructor(sql: Sql, random: () => number, cidrs: () => readonly string[] = () => [SERVICE_CIDR]) {
 		this.#sql = sql;
 		this.#random = random;
+		this.#cidrs = cidrs;
 	}
 
 	/** Gives the holder what it asks for, keeping what it has. Throws 422 for what is taken or out of range. */
 	allocate(holder: string, request: AllocationRequest, dryRun: boolean): Allocation {
-		const nodePorts = request.nodePorts.map((wanted) => ({ ...wanted, nodePort: this.#nodePort(holder, wanted) }));
+		// One number may serve a port in several protocols, as DNS's does; no other port of the Service gets it.
+		const given = new Map<number, number>();
+		const nodePorts = request.nodePorts.map((wanted, index) => {
+			const nodePort = this.#nodePort(holder, wanted, index, given);
+			given.set(wanted.port, nodePort);
+			return { ...wanted, nodePort };
+		});
 		const clusterIP = request.clusterIP === undefined ? undefined : this.#address(holder, request.clusterIP);
 		if (!dryRun) {
 			this.release(holder);
@@ -34,6 +56,14 @@ export class Allocator {
 		this.#sql.run("DELETE FROM allocations WHERE holder = ?", holder);
 	}
 
+	/** The address that the holder has. */
+	addressOf(holder: string): string | undefined {
+		return this.#sql
+			.all<{ item: string }>("SELECT item FROM allocations WHERE holder = ?", holder)
+			.find(({ item }) => item.startsWith("ip/"))
+			?.item.slice("ip/".length);
+	}
+
 	#take(item: string, holder: string): void {
 		this.#sql.run("INSERT OR REPLACE INTO allocations (item, holder) VALUES (?, ?)", item, holder);
 	}
@@ -42,60 +72,71 @@ export class Allocator {
 		return this.#sql.all<{ holder: string }>("SELECT holder FROM allocations WHERE item = ?", item)[0]?.holder;
 	}
 
-	#held(holder: string, prefix: string): string | undefined {
-		return this.#sql
-			.all<{ item: string }>("SELECT item FROM allocations WHERE holder = ?", holder)
-			.find(({ item }) => item.startsWith(prefix))
-			?.item.slice(prefix.length);
+	/** Whether another one has the number, in whatever protocol. */
+	#isPortTaken(holder: string, port: number): boolean {
+		return PROTOCOLS.some((protocol) => (this.#holderOf(`port/${protocol}/${port}`) ?? holder) !== holder);
+	}
+
+	#isPortFree(port: number, given: ReadonlyMap<number, number>): boolean {
+		return ![...given.values()].includes(port) && PROTOCOLS.every((protocol) => this.#holderOf(`port/${protocol}/${port}`) === undefined);
 	}
 
 	#address(holder: string, wanted: string): string {
 		const taken = (address: string) => (RESERVED_ADDRESSES[address] ?? this.#holderOf(`ip/${address}`) ?? holder) !== holder;
+		const ranges = this.#cidrs().flatMap((cidr) => ipv4Range(cidr) ?? []);
 		if (wanted !== "") {
-			if (!/^10\.96\.\d+\.\d+$/.test(wanted))
+			if (!ranges.some((range) => placeIn(range, wanted) !== undefined))
 				throw refusal(
 					holder,
 					"spec.clusterIPs",
 					wanted,
-					`failed to allocate IP ${wanted}: the provided IP (${wanted}) is not in the valid range. The range of valid IPs is ${SERVICE_CIDR}`,
+					`failed to allocate IP ${wanted}: the provided IP (${wanted}) is not in the valid range. The range of valid IPs is ${this.#cidrs().join(",")}`,
 				);
 			if (taken(wanted)) throw refusal(holder, "spec.clusterIPs", wanted, `failed to allocate IP ${wanted}: provided IP is already allocated`);
 			return wanted;
 		}
-		const held = this.#held(holder, "ip/");
+		const held = this.addressOf(holder);
 		if (held !== undefined) return held;
-		return (
-			probe(SERVICE_ADDRESSES, this.#random, (offset) => `10.96.${(offset + 1) >> 8}.${(offset + 1) & 255}`, taken) ??
-			fail(holder, "spec.clusterIPs", "range is full")
-		);
+		for (const range of ranges) {
+			const free = this.#freeAddress(range, taken);
+			if (free !== undefined) return free;
+		}
+		throw refusal(holder, "spec.clusterIPs", [], "failed to allocate a serviceIP: range is full");
 	}
 
-	#nodePort(holder: string, { protocol, nodePort }: AllocationRequest["nodePorts"][number]): number {
-		const taken = (port: number) => (this.#holderOf(`port/${protocol}/${port}`) ?? holder) !== holder;
+	/** Neither the network's own address nor the one of broadcast. */
+	#freeAddress({ start, size }: IPv4Range, taken: (address: string) => boolean): string | undefined {
+		const usable = size - 2;
+		const band = usable > addressBand(size) ? addressBand(size) : 0;
+		const item = (offset: number) => ipv4Text(start + 1 + offset);
+		return probe(band, usable - band, this.#random, item, taken) ?? probe(0, band, this.#random, item, taken);
+	}
+
+	#nodePort(holder: string, { port, nodePort }: WantedPort, index: number, given: ReadonlyMap<number, number>): number {
+		// The entry of the health check has no port of its own.
+		const field = port === 0 ? "spec.healthCheckNodePort" : `spec.ports[${index}].nodePort`;
 		if (nodePort !== 0) {
 			if (nodePort < NODE_PORT_MIN || nodePort > NODE_PORT_MAX)
-				throw refusal(
-					holder,
-					"spec.ports[0].nodePort",
-					nodePort,
-					`provided port is not in the valid range. The range of valid ports is ${NODE_PORT_MIN}-${NODE_PORT_MAX}`,
-				);
-			if (taken(nodePort)) throw refusal(holder, "spec.ports[0].nodePort", nodePort, "provided port is already allocated");
+				throw refusal(holder, field, nodePort, `provided port is not in the valid range. The range of valid ports is ${NODE_PORT_MIN}-${NODE_PORT_MAX}`);
+			if (this.#isPortTaken(holder, nodePort)) throw refusal(holder, field, nodePort, "provided port is already allocated");
 			return nodePort;
 		}
-		const free = (port: number) => this.#holderOf(`port/${protocol}/${port}`) !== undefined;
-		return (
-			probe(NODE_PORT_MAX - NODE_PORT_MIN + 1, this.#random, (offset) => NODE_PORT_MIN + offset, free) ??
-			fail(holder, "spec.ports[0].nodePort", "range is full")
-		);
+		const same = given.get(port);
+		if (same !== undefined) return same;
+		const band = portBand(NODE_PORTS);
+		const item = (offset: number) => NODE_PORT_MIN + offset;
+		const taken = (candidate: number) => !this.#isPortFree(candidate, given);
+		const free = probe(band, NODE_PORTS - band, this.#random, item, taken) ?? probe(0, band, this.#random, item, taken);
+		if (free === undefined) throw refusal(holder, field, nodePort, "failed to allocate a nodePort: range is full");
+		return free;
 	}
 }
 
-/** The first free item from a random place on, or undefined when all are taken. */
-function probe<T>(size: number, random: () => number, item: (offset: number) => T, taken: (item: T) => boolean): T | undefined {
+/** The first free item of `size` from `from` on, beginning at a random place; undefined when all are taken. */
+function probe<T>(from: number, size: number, random: () => number, item: (offset: number) => T, taken: (item: T) => boolean): T | undefined {
 	const start = Math.floor(random() * size);
 	for (let step = 0; step < size; step++) {
-		const candidate = item((start + step) % size);
+		const candidate = item(from + ((start + step) % size));
 		if (!taken(candidate)) return candidate;
 	}
 	return undefined;
@@ -104,8 +145,4 @@ function probe<T>(size: number, random: () => number, item: (offset: number) => 
 function refusal(holder: string, field: string, value: unknown, detail: string) {
 	const shown = JSON.stringify(value);
 	return invalidObject("", "Service", holder.split("/")[1] ?? "", [{ type: "FieldValueInvalid", field, message: `Invalid value: ${shown}: ${detail}` }]);
-}
-
-function fail(holder: string, field: string, detail: string): never {
-	throw refusal(holder, field, [], detail);
 }

@@ -5,6 +5,7 @@
 import type { Submission } from "../core/admission/outside-call.ts";
 import type { ApiRequest, ApiResponse } from "../core/api/request.ts";
 import { trimmedNode } from "../core/controllers/daemonset/trimmed-node.ts";
+import { readyCidrs } from "../core/controllers/service-cidr-controller.ts";
 import { topologyOf } from "../core/controllers/pod-binding.ts";
 import { applyNamespaceEmptied } from "../core/controllers/namespace-controller.ts";
 import { clusterControllers } from "../core/controllers/registry.ts";
@@ -24,6 +25,7 @@ import type { LevelVersion } from "../core/admission/pod-security/policy.ts";
 import type { Namespace, Node, PriorityClass } from "../core/schema/kubernetes.d.ts";
 import type { Schema } from "../core/schema/types.ts";
 import { bootstrapCluster, systemWrite } from "./cluster-bootstrap.ts";
+import { ensureServiceCidr, followAddress } from "./address-objects.ts";
 import { Allocator } from "./allocator.ts";
 import { KeptClusterCa } from "./kept-cluster-ca.ts";
 import { StoredScheduler } from "./stored-scheduler.ts";
@@ -88,7 +90,11 @@ export class ClusterCore {
 		this.#ports = ports;
 		this.ca = new KeptClusterCa(ports.sql, ports.seal);
 		this.#network = new NetworkTable(ports.sql);
-		this.#allocator = new Allocator(ports.sql, () => ports.random());
+		this.#allocator = new Allocator(
+			ports.sql,
+			() => ports.random(),
+			() => readyCidrs(this.core.runner.view),
+		);
 		this.#definitions = new DefinitionReplica(kinds);
 		this.#definitionLedger = new DefinitionLedger(ports.sql);
 		for (const { key, value } of ports.sql.all<{ key: string; value: string }>("SELECT key, value FROM meta WHERE key LIKE 'liveness/%'"))
@@ -133,6 +139,7 @@ export class ClusterCore {
 		this.#installDefinitions();
 		ports.sql.transaction(() => this.#announceKeys());
 		bootstrapCluster(this.core, ports.sql);
+		this.core.turn(() => ensureServiceCidr(this.core.server));
 		for (const { metadata } of this.core.server.store.list(NAMESPACES)) this.scheduler.ledger.setNamespace(metadata.name ?? "", metadata.labels ?? {});
 		this.scheduler.load(this.core.server.store.list<Node>(NODES));
 	}
@@ -179,7 +186,12 @@ export class ClusterCore {
 	}
 
 	allocate(holder: string, request: AllocationRequest, dryRun: boolean): Allocation {
-		return this.#ports.sql.transaction(() => this.#allocator.allocate(holder, request, dryRun));
+		return this.core.turn(() => {
+			const before = this.#allocator.addressOf(holder);
+			const allocation = this.#allocator.allocate(holder, request, dryRun);
+			if (!dryRun) followAddress(this.core.server, holder, before, allocation.clusterIP);
+			return allocation;
+		});
 	}
 
 	/** Takes a node's name for an agent instance. Throws 409 when another instance has it. */
@@ -227,7 +239,7 @@ export class ClusterCore {
 			case "budgets":
 				return this.scheduler.setBudgets(message.namespace, message.budgets);
 			case "releaseAllocation":
-				return this.#allocator.release(`${message.namespace}/${message.name}`);
+				return this.#releaseAllocation(`${message.namespace}/${message.name}`);
 			case "nodeStatus":
 				return this.#nodeStatus(message);
 			case "networkRows":
@@ -242,6 +254,11 @@ export class ClusterCore {
 			default:
 				return this.#ports.logError(`the Cluster object takes no message ${message.type}`, undefined);
 		}
+	}
+
+	#releaseAllocation(holder: string): void {
+		followAddress(this.core.server, holder, this.#allocator.addressOf(holder), undefined);
+		this.#allocator.release(holder);
 	}
 
 	/** Who has a node already is told of it again. */

@@ -186,6 +186,8 @@ export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRp
 			return { ok: true, allocation: this.#core.allocate(holder, request, dryRun) };
 		} catch (error) {
 			return { ok: false, status: statusOf(error, `allocation for ${holder}`) };
+		} finally {
+			this.#settle();
 		}
 	}
 

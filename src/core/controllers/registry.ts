@@ -38,6 +38,7 @@ import { tokenCleanerController } from "./token-cleaner-controller.ts";
 import { type SchedulerDeps, schedulerController } from "./scheduler-controller.ts";
 import { serviceAccountController } from "./serviceaccount-controller.ts";
 import { serviceAllocationController } from "./service-allocation-controller.ts";
+import { serviceCidrController } from "./service-cidr-controller.ts";
 import { serviceTableController } from "./service-table-controller.ts";
 import { staleDisruptionController } from "./stale-disruption-controller.ts";
 import { statefulSetController } from "./statefulset-controller.ts";
@@ -124,5 +125,6 @@ export function clusterControllers(deps: ClusterDeps): Controller[] {
 		garbageCollector(deps.registry),
 		customResourceDefinitionController(deps),
 		validatingAdmissionPolicyStatusController({ kinds: deps.registry, schema: deps.schema }),
+		serviceCidrController,
 	];
 }
