@@ -50,7 +50,11 @@ const MODELS = "node_modules/@kubernetes/client-node/dist/gen/models";
 const sourceFile = process.argv[2];
 if (sourceFile === undefined) throw new Error("usage: node tools/generate-schema.ts <api-types-1.36.json>");
 const read = (file: string): GroupVersions => JSON.parse(readFileSync(file, "utf8")) as GroupVersions;
-const source: GroupVersions = { ...read(sourceFile), ...read(`${import.meta.dirname}/apiextensions-types-1.36.json`), ...read(`${import.meta.dirname}/metrics-types-1.36.json`) };
+const source: GroupVersions = {
+	...read(sourceFile),
+	...read(`${import.meta.dirname}/apiextensions-types-1.36.json`),
+	...read(`${import.meta.dirname}/metrics-types-1.36.json`),
+};
 
 /** A Go type with its package spelled as the schema does: "*metav1.Time" becomes "*meta/v1.Time". */
 function qualify(goType: string, owner: string): string {

@@ -52,7 +52,11 @@ const ADDED_GROUP = "apiextensions/v1";
 const sourceFile = process.argv[2];
 if (sourceFile === undefined) throw new Error("usage: node tools/generate-types.ts <api-types-1.36.json>");
 const read = (file: string): GroupVersions => JSON.parse(readFileSync(file, "utf8")) as GroupVersions;
-const source: GroupVersions = { ...read(sourceFile), ...read(`${import.meta.dirname}/apiextensions-types-1.36.json`), ...read(`${import.meta.dirname}/metrics-types-1.36.json`) };
+const source: GroupVersions = {
+	...read(sourceFile),
+	...read(`${import.meta.dirname}/apiextensions-types-1.36.json`),
+	...read(`${import.meta.dirname}/metrics-types-1.36.json`),
+};
 const owners = new Map<string, string[]>();
 for (const [group, { types }] of Object.entries(source)) for (const name of Object.keys(types)) owners.set(name, [...(owners.get(name) ?? []), group]);
 

@@ -337,7 +337,7 @@ export class NodeCore {
 		const was = this.#taints;
 		this.#taints = taints;
 		this.#setMeta("taints", JSON.stringify(taints));
-		const lost = (list: readonly Taint[]) => list.some((taint) => taint.effect === "NoExecute" && UNREACHABLE_TAINTS.includes(taint.key));
+		const lost = (list: readonly Taint[]) => list.some((taint) => UNREACHABLE_TAINTS.includes(taint.key));
 		if (!lost(taints) || lost(was)) return;
 		this.#resyncSequence = this.#next();
 		this.#setMeta("resync", String(this.#resyncSequence));

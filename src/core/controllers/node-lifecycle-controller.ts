@@ -4,11 +4,12 @@
  * comes back.
  */
 import type { Node, NodeCondition } from "../schema/kubernetes.d.ts";
-import { type Action, type Controller, NOTHING, type ReconcileContext, type ReconcileResult, type View } from "./controller.ts";
+import { type Action, type Controller, NOTHING, type ObjectChange, type ReconcileContext, type ReconcileResult, type View } from "./controller.ts";
 import { draftOf, isBeingDeleted, nameOf } from "./identity.ts";
 import { semanticEqual } from "../meta/equality.ts";
 import { metaTime, timeMs } from "./meta-time.ts";
-import { taintsFor } from "./node-taints.ts";
+import { isEvicted, taintsFor } from "./node-taints.ts";
+import { disruptionOf, isNodeReady, zoneOf } from "./node-zones.ts";
 
 const NODES = "nodes";
 /** A node that was there is given this long before it counts as lost (--node-monitor-grace-period). */
@@ -31,9 +32,18 @@ export interface NodeLiveness {
 export function nodeLifecycleController(liveness: NodeLiveness): Controller {
 	return {
 		name: "node-lifecycle",
-		watches: [{ resource: NODES, keys: ({ object }) => (object === undefined ? [] : [nameOf(object)]) }],
+		watches: [{ resource: NODES, keys: nodesConcerned }],
 		reconcile: (key, view, ctx) => reconcile(key, view, ctx, liveness),
 	};
+}
+
+/** The node and, when it becomes ready or ceases to be, those that are not: whether their pods may leave hangs on the others. */
+function nodesConcerned({ old, object }: ObjectChange, view: View): string[] {
+	const own = object === undefined ? [] : [nameOf(object)];
+	const ready = (node: ObjectChange["object"]): boolean => node !== undefined && isNodeReady(node as Node);
+	if (ready(old) === ready(object)) return own;
+	const others = view.list<Node>(NODES).filter((node) => !isNodeReady(node));
+	return [...own, ...others.map(nameOf)];
 }
 
 function reconcile(key: string, view: View, ctx: ReconcileContext, liveness: NodeLiveness): ReconcileResult {
@@ -44,8 +54,10 @@ function reconcile(key: string, view: View, ctx: ReconcileContext, liveness: Nod
 	const lost = dueMs !== undefined && dueMs <= ctx.nowMs;
 	// One write a turn: the change of the conditions brings the key back, and then the taints follow.
 	const statusWrite = lost ? markLost(node, ctx.nowMs) : connected ? restore(node, ctx.nowMs) : undefined;
-	const actions = statusWrite ?? taint(node, ctx.nowMs);
-	return { actions, ...(dueMs !== undefined && !lost ? { requeueAfterMs: dueMs - ctx.nowMs } : {}) };
+	if (statusWrite !== undefined) return { actions: statusWrite };
+	const { actions, retryInMs } = taint(node, view, ctx);
+	const waits = [dueMs !== undefined && !lost ? dueMs - ctx.nowMs : undefined, retryInMs].filter((ms) => ms !== undefined);
+	return { actions, ...(waits.length > 0 ? { requeueAfterMs: Math.min(...waits) } : {}) };
 }
 
 function lossDueMs(node: Node, lastSeenMs: number | undefined): number {
@@ -107,10 +119,34 @@ function restore(node: Node, nowMs: number): Action[] | undefined {
 	return [{ type: "updateStatus", resource: NODES, object: draft }];
 }
 
-function taint(node: Node, nowMs: number): Action[] {
-	const taints = taintsFor(node, nowMs);
-	if (semanticEqual(taints, node.spec?.taints)) return [];
+function taint(node: Node, view: View, ctx: ReconcileContext): { actions: Action[]; retryInMs?: number } {
+	const { mayLeave, retryInMs, noted } = departure(node, view, ctx);
+	const taints = taintsFor(node, ctx.nowMs, mayLeave);
+	const waits = retryInMs === undefined ? {} : { retryInMs };
+	if (semanticEqual(taints, node.spec?.taints)) return { actions: [], ...waits };
 	const draft = draftOf(node);
 	draft.spec = { ...draft.spec, taints };
-	return [{ type: "update", resource: NODES, object: draft }];
+	return { actions: [{ type: "update", resource: NODES, object: draft }, ...noted], ...waits };
+}
+
+interface Departure {
+	mayLeave: boolean;
+	/** When it may be its turn. */
+	retryInMs?: number;
+	/** That it was its turn. */
+	noted: Action[];
+}
+
+/** Whether the pods of a node that is not ready may leave it now: one node of a zone after another, none while nothing is ready anywhere. */
+function departure(node: Node, view: View, ctx: ReconcileContext): Departure {
+	if (isNodeReady(node)) return { mayLeave: true, noted: [] };
+	const zone = zoneOf(node);
+	const disruption = disruptionOf(zone, view.list<Node>(NODES));
+	if (disruption.everywhere) return { mayLeave: false, noted: [] };
+	if (isEvicted(node)) return { mayLeave: true, noted: [] };
+	if (disruption.periodMs === undefined) return { mayLeave: false, noted: [] };
+	const key = `zone/${zone}`;
+	const nextMs = Number(ctx.recall(key) ?? Number.NEGATIVE_INFINITY) + disruption.periodMs;
+	if (nextMs > ctx.nowMs) return { mayLeave: false, retryInMs: nextMs - ctx.nowMs, noted: [] };
+	return { mayLeave: true, noted: [{ type: "remember", key, value: ctx.nowMs }] };
 }

@@ -13,13 +13,18 @@ const PRESSURE_TAINTS: Record<string, string> = {
 };
 const OWN_KEYS = new Set([NOT_READY, UNREACHABLE, UNSCHEDULABLE, ...Object.values(PRESSURE_TAINTS)]);
 
+const isEvicting = ({ key, effect }: Taint): boolean => (key === NOT_READY || key === UNREACHABLE) && effect === "NoExecute";
+/** Whether its pods are to leave the node for its conditions. */
+export const isEvicted = (node: Node): boolean => (node.spec?.taints ?? []).some(isEvicting);
+
 /**
  * The node's taints as they should be: others' stay in their order, those of conditions come and go. What stays keeps its
- * time; a NoExecute taint that somebody set without a time gets one, as tolerations count from it.
+ * time; a NoExecute taint that somebody set without a time gets one, as tolerations count from it. Unless the node's pods `mayLeave`
+ * none is put there that evicts them.
  */
-export function taintsFor(node: Node, nowMs: number): Taint[] {
+export function taintsFor(node: Node, nowMs: number, mayLeave: boolean): Taint[] {
 	const current = node.spec?.taints ?? [];
-	const wanted = wantedTaints(node);
+	const wanted = wantedTaints(node).filter((taint) => mayLeave || !isEvicting(taint));
 	const is = (a: Taint, b: Taint): boolean => a.key === b.key && a.effect === b.effect;
 	const kept = current.filter((taint) => !OWN_KEYS.has(taint.key) || wanted.some((w) => is(w, taint)));
 	const added = wanted.filter((taint) => !current.some((c) => is(c, taint)));

@@ -43,6 +43,7 @@ import { serviceTableController } from "./service-table-controller.ts";
 import { staleDisruptionController } from "./stale-disruption-controller.ts";
 import { statefulSetController } from "./statefulset-controller.ts";
 import { systemServiceController } from "./system-service-controller.ts";
+import { ttlController } from "./ttl-controller.ts";
 import { ttlAfterFinishedController } from "./ttl-after-finished-controller.ts";
 import { validatingAdmissionPolicyStatusController } from "./validating-admission-policy-status-controller.ts";
 import type { Schema } from "../schema/types.ts";
@@ -126,5 +127,6 @@ export function clusterControllers(deps: ClusterDeps): Controller[] {
 		customResourceDefinitionController(deps),
 		validatingAdmissionPolicyStatusController({ kinds: deps.registry, schema: deps.schema }),
 		serviceCidrController,
+		ttlController,
 	];
 }
