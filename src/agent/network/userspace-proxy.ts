@@ -100,6 +100,9 @@ class Listener {
 	}
 }
 
+/** The addresses of its load balancer are the nodes' own: it is served on them as it is. */
+const isBalancedHere = ({ type, externalIPs = [] }: ServiceEntry): boolean => type === "LoadBalancer" && externalIPs.length > 0;
+
 export class UserspaceProxy implements ServiceProxy {
 	#log: (message: string) => void;
 	#listeners = new Map<number, Listener>();
@@ -125,11 +128,12 @@ export class UserspaceProxy implements ServiceProxy {
 		this.#services.apply(rows);
 		const wanted = new Map<number, { service: ServiceEntry; endpoints: Endpoint[] }>();
 		for (const service of this.#services.all) {
-			for (const { nodePort, protocol, endpoints } of service.ports) {
-				if (nodePort === undefined || nodePort === 0) continue;
-				if (protocol !== "TCP")
-					this.#tell(`node port ${nodePort} of ${service.namespace}/${service.name} is not served: the process runtime forwards TCP alone`);
-				else if (endpoints.length > 0) wanted.set(nodePort, { service, endpoints });
+			for (const { port, nodePort, protocol, endpoints } of service.ports) {
+				for (const opened of [...(nodePort ? [nodePort] : []), ...(isBalancedHere(service) ? [port] : [])]) {
+					if (protocol !== "TCP")
+						this.#tell(`node port ${opened} of ${service.namespace}/${service.name} is not served: the process runtime forwards TCP alone`);
+					else if (endpoints.length > 0) wanted.set(opened, { service, endpoints });
+				}
 			}
 		}
 		for (const [port, listener] of this.#listeners) {

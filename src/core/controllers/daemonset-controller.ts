@@ -21,6 +21,7 @@ import { arrange, DAEMON_SETS, PODS, type Rollout } from "./daemonset/rollout.ts
 import { statusOf } from "./daemonset/status.ts";
 import { draftOf, isBeingDeleted, labelsOf, nameOf, uidOf } from "./identity.ts";
 import { heedRefusal } from "./refused-creation.ts";
+import { needsNodes, wantNodes } from "./node-need.ts";
 import { availableInMs } from "./pod-state.ts";
 
 const NODES = "nodes";
@@ -56,15 +57,9 @@ function setsOfPod({ old, object }: ObjectChange, view: View): string[] {
 	return [...keys];
 }
 
-/** Asks the Cluster object for the nodes, or tells it that they are no longer needed here. */
-const wantNodes = (namespace: string, wanted: boolean): Action => ({
-	type: "send",
-	message: { to: { object: "cluster" }, body: { type: "wantNodes", namespace, wanted } },
-});
-
 function reconcile(key: string, view: View, ctx: ReconcileContext, deps: DaemonSetDeps): ReconcileResult {
 	const set = view.get<DaemonSet>(DAEMON_SETS, key);
-	if (set?.spec === undefined) return deps.knowsNodes() && view.list(DAEMON_SETS).length === 0 ? { actions: [wantNodes(ctx.namespace, false)] } : NOTHING;
+	if (set?.spec === undefined) return deps.knowsNodes() && !needsNodes(view) ? { actions: [wantNodes(ctx.namespace, false)] } : NOTHING;
 	if (!deps.knowsNodes()) return { actions: [wantNodes(ctx.namespace, true)] };
 	const orphans = view.list<Pod>(PODS, set.spec.selector.matchLabels).filter((pod) => controllerOf(pod) === undefined);
 	const pods = claim(set, labelSelectorOf(set.spec.selector), PODS, [...view.controlledBy<Pod>(PODS, uidOf(set)), ...orphans]);

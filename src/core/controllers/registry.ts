@@ -39,6 +39,7 @@ import { type SchedulerDeps, schedulerController } from "./scheduler-controller.
 import { serviceAccountController } from "./serviceaccount-controller.ts";
 import { serviceAllocationController } from "./service-allocation-controller.ts";
 import { serviceCidrController } from "./service-cidr-controller.ts";
+import { serviceLoadBalancerController } from "./service-lb-controller.ts";
 import { serviceTableController } from "./service-table-controller.ts";
 import { staleDisruptionController } from "./stale-disruption-controller.ts";
 import { statefulSetController } from "./statefulset-controller.ts";
@@ -73,6 +74,7 @@ export function namespaceControllers(deps: NamespaceDeps): Controller[] {
 		endpointSliceMirroringController,
 		endpointsController,
 		serviceTableController,
+		serviceLoadBalancerController(deps),
 		serviceAllocationController,
 		podSchedulingController,
 		podAssignmentController,
