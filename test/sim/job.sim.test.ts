@@ -1,28 +1,6 @@
 /** Jobs under faults: whatever is lost or dies on the way, every completion is counted once, and the Job ends. */
-import { describe, expect, it } from "vitest";
-import { StatusError } from "../../src/core/errors/status-error.ts";
-import type { Job, Pod } from "../../src/core/schema/kubernetes.d.ts";
-import { Agent } from "./agent.ts";
-import { NO_FAULTS, World } from "./world.ts";
-
-const FAULTS = { loss: 0.05, lostAnswer: 0.05, delayMs: 200, crash: 0.02 };
-const STORM_MS = 60_000;
-const STEP_MS = 2_000;
-const CALM_MS = 900_000;
-const NAMESPACE = "default";
-
-const job = (completionMode: string) => ({
-	apiVersion: "batch/v1",
-	kind: "Job",
-	metadata: { name: "sum", namespace: NAMESPACE },
-	spec: {
-		completions: 6,
-		parallelism: 3,
-		backoffLimit: 1000,
-		completionMode,
-		template: { spec: { restartPolicy: "Never", terminationGracePeriodSeconds: 5, containers: [{ name: "c", image: "sum:1" }] } },
-	},
-});
+import { describe, it } from "vitest";
+import { runJobStorm } from "./job-storm.ts";
 
 describe("Jobs under faults", () => {
 	it.each([
@@ -30,43 +8,5 @@ describe("Jobs under faults", () => {
 		[32, "NonIndexed"],
 		[33, "Indexed"],
 		[34, "Indexed"],
-	])("seed %d, %s: counts each success once, and completes", async (seed, mode) => {
-		const world = new World(seed);
-		const agents = ["n1", "n2"].map((name) => new Agent(world, name));
-		for (const agent of agents) {
-			// A container ends some time after its start; one in four fails.
-			agent.lifeMs = () => world.random.between(500, 5_000);
-			agent.exitCode = () => (world.random.chance(0.25) ? 1 : 0);
-			await agent.start();
-		}
-		world.onNodeCrash = (name) => agents.find((agent) => agent.name === name)?.pollAgain();
-		await world.run(5_000);
-		world.faults = FAULTS;
-		await world.api({ verb: "create", group: "batch", resource: "jobs", namespace: NAMESPACE }, job(mode));
-		const stored = () => world.namespace(NAMESPACE).core.server.store.get<Job>("batch/jobs", "sum") as Job;
-		const pods = () => world.namespace(NAMESPACE).core.server.store.list<Pod>("pods");
-		let before = 0;
-		for (let spentMs = 0; spentMs < STORM_MS; spentMs += STEP_MS) {
-			const agent = world.random.pick(agents) as Agent;
-			const deletePod = async () => {
-				const name = world.random.pick(pods())?.metadata.name;
-				if (name !== undefined)
-					await world.api({ verb: "delete", resource: "pods", namespace: NAMESPACE, name }).catch((error) => expect(error).toBeInstanceOf(StatusError));
-			};
-			await world.random.pick<() => unknown>([deletePod, () => agent.cut(), () => agent.heal(), () => agent.restart(), () => world.crashOne()])?.();
-			await world.run(STEP_MS);
-			const succeeded = stored().status?.succeeded ?? 0;
-			expect(succeeded).toBeGreaterThanOrEqual(before);
-			expect(succeeded).toBeLessThanOrEqual(6);
-			before = succeeded;
-		}
-		world.faults = NO_FAULTS;
-		for (const agent of agents) agent.heal();
-		await world.run(CALM_MS);
-		const { status } = stored();
-		expect(status?.conditions?.map(({ type }) => type)).toEqual(["SuccessCriteriaMet", "Complete"]);
-		expect([status?.succeeded, status?.active, status?.terminating]).toEqual([6, undefined, 0]);
-		if (mode === "Indexed") expect(status?.completedIndexes).toBe("0-5");
-		expect(pods().filter((pod) => pod.metadata.finalizers?.length)).toEqual([]);
-	});
+	])("seed %d, %s: counts each success once, and completes", runJobStorm);
 });
