@@ -5,7 +5,6 @@
 import type { Submission } from "../core/admission/outside-call.ts";
 import type { ApiRequest, ApiResponse } from "../core/api/request.ts";
 import { trimmedNode } from "../core/controllers/daemonset/trimmed-node.ts";
-import { readyCidrs } from "../core/controllers/service-cidr-controller.ts";
 import { topologyOf } from "../core/controllers/pod-binding.ts";
 import { applyNamespaceEmptied } from "../core/controllers/namespace-controller.ts";
 import { clusterControllers } from "../core/controllers/registry.ts";
@@ -25,10 +24,9 @@ import type { LevelVersion } from "../core/admission/pod-security/policy.ts";
 import type { Namespace, Node, PriorityClass } from "../core/schema/kubernetes.d.ts";
 import type { Schema } from "../core/schema/types.ts";
 import { bootstrapCluster, systemWrite } from "./cluster-bootstrap.ts";
-import { ensureServiceCidr, followAddress } from "./address-objects.ts";
-import { Allocator } from "./allocator.ts";
 import { KeptClusterCa } from "./kept-cluster-ca.ts";
 import { StoredScheduler } from "./stored-scheduler.ts";
+import { ServiceAddresses } from "./service-addresses.ts";
 import { clusterAuthorizer } from "./authorizer.ts";
 import { ClusterWebhooks } from "./cluster-webhooks.ts";
 import { DefinitionLedger, DefinitionReplica, type DefinitionSet, DEFINITIONS } from "./custom-definitions.ts";
@@ -78,8 +76,8 @@ export class ClusterCore {
 	readonly ca: KeptClusterCa;
 	readonly #ports: ClusterPorts;
 	readonly scheduler: StoredScheduler;
-	readonly #allocator: Allocator;
 	readonly #network: NetworkTable;
+	readonly #addresses: ServiceAddresses;
 	readonly #definitions: DefinitionReplica;
 	readonly #definitionLedger: DefinitionLedger;
 	readonly #liveness = new Map<string, Liveness>();
@@ -90,11 +88,7 @@ export class ClusterCore {
 		this.#ports = ports;
 		this.ca = new KeptClusterCa(ports.sql, ports.seal);
 		this.#network = new NetworkTable(ports.sql);
-		this.#allocator = new Allocator(
-			ports.sql,
-			() => ports.random(),
-			() => readyCidrs(this.core.runner.view),
-		);
+		this.#addresses = new ServiceAddresses(ports, () => this.core.server);
 		this.#definitions = new DefinitionReplica(kinds);
 		this.#definitionLedger = new DefinitionLedger(ports.sql);
 		for (const { key, value } of ports.sql.all<{ key: string; value: string }>("SELECT key, value FROM meta WHERE key LIKE 'liveness/%'"))
@@ -139,7 +133,7 @@ export class ClusterCore {
 		this.#installDefinitions();
 		ports.sql.transaction(() => this.#announceKeys());
 		bootstrapCluster(this.core, ports.sql);
-		this.core.turn(() => ensureServiceCidr(this.core.server));
+		this.core.turn(() => this.#addresses.ensureNetwork());
 		for (const { metadata } of this.core.server.store.list(NAMESPACES)) this.scheduler.ledger.setNamespace(metadata.name ?? "", metadata.labels ?? {});
 		this.scheduler.load(this.core.server.store.list<Node>(NODES));
 	}
@@ -186,12 +180,7 @@ export class ClusterCore {
 	}
 
 	allocate(holder: string, request: AllocationRequest, dryRun: boolean): Allocation {
-		return this.core.turn(() => {
-			const before = this.#allocator.addressOf(holder);
-			const allocation = this.#allocator.allocate(holder, request, dryRun);
-			if (!dryRun) followAddress(this.core.server, holder, before, allocation.clusterIP);
-			return allocation;
-		});
+		return this.core.turn(() => this.#addresses.allocate(holder, request, dryRun));
 	}
 
 	/** Takes a node's name for an agent instance. Throws 409 when another instance has it. */
@@ -239,7 +228,7 @@ export class ClusterCore {
 			case "budgets":
 				return this.scheduler.setBudgets(message.namespace, message.budgets);
 			case "releaseAllocation":
-				return this.#releaseAllocation(`${message.namespace}/${message.name}`);
+				return this.#addresses.release(`${message.namespace}/${message.name}`);
 			case "nodeStatus":
 				return this.#nodeStatus(message);
 			case "networkRows":
@@ -256,15 +245,10 @@ export class ClusterCore {
 		}
 	}
 
-	#releaseAllocation(holder: string): void {
-		followAddress(this.core.server, holder, this.#allocator.addressOf(holder), undefined);
-		this.#allocator.release(holder);
-	}
-
 	/** Who has a node already is told of it again. */
 	#place({ namespace, asked }: Extract<MessageBody, { type: "place" }>): void {
 		const placed = asked.map((one) => this.scheduler.ask(one)).filter((placement) => placement !== undefined);
-		const bindings = placed.map(({ ref, node }) => ({ pod: ref, node }));
+		const bindings = placed.map(({ ref, node }) => ({ pod: ref, node, ...topologyOf(this.core.server.store.get<Node>(NODES, node)) }));
 		if (bindings.length > 0) this.#post({ to: { object: "namespace", name: namespace }, body: { type: "bind", bindings, unschedulable: [] } });
 	}
 

@@ -1,6 +1,6 @@
 /** Takes in the scheduler's answer: gives pods their nodes, and notes on the others why they have none. */
 import type { MessageBody, PodRef } from "../protocol/messages.ts";
-import type { Pod, PodCondition } from "../schema/kubernetes.d.ts";
+import type { Node, Pod, PodCondition } from "../schema/kubernetes.d.ts";
 import { trimmedPod } from "../scheduler/trimmed-pod.ts";
 import type { Unplaced } from "../scheduler/scheduler.ts";
 import type { Action, View } from "./controller.ts";
@@ -20,8 +20,11 @@ export function applyBindings(view: View, { bindings, unschedulable }: BindMessa
 /** The node's labels that its pods bear too, so that they and their Services know where they are (PodTopologyLabels, KEP-4742). */
 const TOPOLOGY_LABELS = ["topology.kubernetes.io/region", "topology.kubernetes.io/zone"];
 
-export const topologyOf = (nodeLabels: Record<string, string> | undefined): Record<string, string> =>
-	Object.fromEntries(TOPOLOGY_LABELS.flatMap((key) => (nodeLabels?.[key] ? [[key, nodeLabels[key]]] : [])));
+export function topologyOf(node: Node | undefined): { topology?: Record<string, string> } {
+	const labels = node?.metadata.labels ?? {};
+	const topology = Object.fromEntries(TOPOLOGY_LABELS.flatMap((key) => (labels[key] ? [[key, labels[key]]] : [])));
+	return Object.keys(topology).length > 0 ? { topology } : {};
+}
 
 function bind(view: View, { pod: ref, node, topology = {} }: BindMessage["bindings"][number], nowMs: number): Action[] {
 	const pod = view.get<Pod>(PODS, ref.name);

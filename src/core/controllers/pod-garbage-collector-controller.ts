@@ -1,6 +1,6 @@
 /** Deletes the oldest of very many pods that have ended (k8s.io/kubernetes/pkg/controller/podgc, gcTerminated). */
 import type { Pod } from "../schema/kubernetes.d.ts";
-import { type Action, type Controller, type ReconcileContext, type ReconcileResult, type View } from "./controller.ts";
+import type { Action, Controller, ReconcileContext, ReconcileResult, View } from "./controller.ts";
 import { isBeingDeleted, nameOf, uidOf } from "./identity.ts";
 import { isFinished } from "./pod-state.ts";
 

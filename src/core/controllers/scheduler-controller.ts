@@ -1,9 +1,10 @@
 /** Runs the scheduler whenever a pod waits that can be tried, and tells the Namespace objects what it decided. */
 import type { MessageBody } from "../protocol/messages.ts";
-import type { PersistentVolume } from "../schema/kubernetes.d.ts";
+import type { Node, PersistentVolume } from "../schema/kubernetes.d.ts";
 import type { Decisions, VolumeBinding } from "../scheduler/scheduler.ts";
 import type { Action, Controller, ReconcileContext, ReconcileResult, View } from "./controller.ts";
 import { draftOf } from "./identity.ts";
+import { topologyOf } from "./pod-binding.ts";
 
 const VOLUMES = "persistentvolumes";
 export const SCHEDULER = "scheduler";
@@ -25,7 +26,7 @@ export function schedulerController({ schedule, nextScheduleMs }: SchedulerDeps)
 		standingKeys: [QUEUE_KEY],
 		reconcile(_key, view, ctx): ReconcileResult {
 			const decisions = schedule(ctx, DECISIONS_PER_TURN_MAX);
-			const actions = [...messagesOf(decisions), ...decisions.volumeBindings.flatMap((binding) => claimVolumes(binding, view))];
+			const actions = [...messagesOf(decisions, view), ...decisions.volumeBindings.flatMap((binding) => claimVolumes(binding, view))];
 			const nextMs = nextScheduleMs(ctx.nowMs);
 			return { actions, ...(nextMs === undefined ? {} : { requeueAfterMs: Math.max(0, nextMs - ctx.nowMs) }) };
 		},
@@ -43,14 +44,14 @@ function claimVolumes({ pod, claims }: VolumeBinding, view: View): Action[] {
 	});
 }
 
-function messagesOf({ bindings, unplaced, preemptions, denominated, volumeBindings }: Decisions): Action[] {
+function messagesOf({ bindings, unplaced, preemptions, denominated, volumeBindings }: Decisions, view: View): Action[] {
 	const answers = new Map<string, Extract<MessageBody, { type: "bind" }>>();
 	const answerTo = (namespace: string): Extract<MessageBody, { type: "bind" }> => {
 		const answer = answers.get(namespace) ?? { type: "bind", bindings: [], unschedulable: [] };
 		answers.set(namespace, answer);
 		return answer;
 	};
-	for (const { ref, node } of bindings) answerTo(ref.namespace).bindings.push({ pod: ref, node });
+	for (const { ref, node } of bindings) answerTo(ref.namespace).bindings.push({ pod: ref, node, ...topologyOf(view.get<Node>("nodes", node)) });
 	for (const one of unplaced) answerTo(one.pod.namespace).unschedulable.push(one);
 	const send = (name: string, body: MessageBody): Action => ({ type: "send", message: { to: { object: "namespace", name }, body } });
 	return [

@@ -4,7 +4,7 @@
  */
 import { semanticEqual } from "../meta/equality.ts";
 import type { EndpointSlice, LoadBalancerIngress, Node, Service } from "../schema/kubernetes.d.ts";
-import { type Action, type Controller, type ObjectChange, type ReconcileContext, type ReconcileResult, type View } from "./controller.ts";
+import type { Action, Controller, ObjectChange, ReconcileContext, ReconcileResult, View } from "./controller.ts";
 import { ENDPOINT_SLICES, SERVICE_NAME } from "./endpoint-slice-labels.ts";
 import { draftOf, isBeingDeleted, labelsOf, nameOf } from "./identity.ts";
 import { isNodeBalanced, needsNodes, wantNodes } from "./node-need.ts";
