@@ -4,7 +4,6 @@ import type { DaemonSet, Node, Pod } from "../schema/kubernetes.d.ts";
 import { labelSelectorOf } from "../selector/label-selector.ts";
 import { claim } from "./claim.ts";
 import {
-	type Action,
 	type Controller,
 	controllerOf,
 	NOTHING,
