@@ -15,7 +15,7 @@ import type { ResourceServer } from "./resource-server.ts";
 import { createObject, updateObject, type WriteOptions } from "./write.ts";
 
 /** Changes with what a cluster starts with. */
-const REVISION = "2";
+const REVISION = "3";
 const KEY = "bootstrap-revision";
 const SYSTEM_NAMESPACES = ["default", "kube-system", "kube-public", "kube-node-lease"];
 

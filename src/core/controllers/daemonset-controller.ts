@@ -3,15 +3,7 @@ import { semanticEqual } from "../meta/equality.ts";
 import type { DaemonSet, Node, Pod } from "../schema/kubernetes.d.ts";
 import { labelSelectorOf } from "../selector/label-selector.ts";
 import { claim } from "./claim.ts";
-import {
-	type Controller,
-	controllerOf,
-	NOTHING,
-	type ObjectChange,
-	type ReconcileContext,
-	type ReconcileResult,
-	type View,
-} from "./controller.ts";
+import { type Controller, controllerOf, NOTHING, type ObjectChange, type ReconcileContext, type ReconcileResult, type View } from "./controller.ts";
 import { claimRevisions, ownerOfRevision, presentRevision, REVISION_LABEL, REVISIONS, truncateHistory } from "./controller-history.ts";
 import { revisionOf } from "./daemonset/daemon-pod.ts";
 import { keepDaemons } from "./daemonset/keep-daemons.ts";
