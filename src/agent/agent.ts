@@ -229,7 +229,7 @@ class NodeAgent implements Agent {
 		this.#tunnels = new TunnelServer({
 			client: this.#client,
 			log,
-			kubelet: new KubeletApi({ pods: () => this.#state.pods }),
+			kubelet: new KubeletApi({ pods: () => this.#state.pods, nodeName: options.nodeName, meter: this.#meter }),
 			dial: (place) => this.#dial(place),
 		});
 	}

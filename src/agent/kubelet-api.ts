@@ -1,11 +1,17 @@
 /** The paths of kubelet's own API that clients ask for through a node's proxy subresource. */
 import type { Pod } from "../core/schema/kubernetes.d.ts";
 import type { RequestHead } from "../core/tunnel/frame.ts";
+import { errorText } from "./log.ts";
 import type { TunnelStream } from "./tunnel/tunnel-stream.ts";
+import { resourceMetricsText } from "./usage/resource-metrics-text.ts";
+import { statsSummary } from "./usage/stats-summary.ts";
+import type { UsageMeter } from "./usage/usage-meter.ts";
 
 export interface KubeletApiOptions {
 	/** The pods of this node, as they were told. */
 	pods(): readonly Pod[];
+	nodeName: string;
+	meter: Pick<UsageMeter, "usage" | "totals">;
 }
 
 interface Answer {
@@ -15,6 +21,7 @@ interface Answer {
 }
 
 const PLAIN = "text/plain; charset=utf-8";
+const METRICS = "text/plain; version=0.0.4; charset=utf-8";
 
 export class KubeletApi {
 	readonly #options: KubeletApiOptions;
@@ -24,7 +31,9 @@ export class KubeletApi {
 	}
 
 	async serve(stream: TunnelStream, head: RequestHead): Promise<void> {
-		const { status, type, text } = this.#answer(head);
+		const { status, type, text } = await this.#answer(head).catch(
+			(error: unknown): Answer => ({ status: 500, type: PLAIN, text: `Internal Error: ${errorText(error)}\n` }),
+		);
 		const body = Buffer.from(text);
 		stream.head({
 			status,
@@ -38,7 +47,7 @@ export class KubeletApi {
 		stream.end();
 	}
 
-	#answer({ method, path }: RequestHead): Answer {
+	async #answer({ method, path }: RequestHead): Promise<Answer> {
 		const [name = ""] = path.split("?");
 		if (method !== "GET" && method !== "HEAD") return { status: 405, type: PLAIN, text: "405: Method Not Allowed" };
 		switch (name.replace(/(?<=.)\/$/, "")) {
@@ -47,9 +56,18 @@ export class KubeletApi {
 				return { status: 200, type: PLAIN, text: "ok" };
 			case "/pods":
 				return { status: 200, type: "application/json", text: JSON.stringify(this.#podList()) };
+			case "/stats/summary":
+				return { status: 200, type: "application/json", text: JSON.stringify(await this.#summary()) };
+			case "/metrics/resource":
+				return { status: 200, type: METRICS, text: resourceMetricsText(await this.#options.meter.totals()) };
 			default:
 				return { status: 404, type: PLAIN, text: "404 page not found\n" };
 		}
+	}
+
+	async #summary(): Promise<object> {
+		const { meter, nodeName } = this.#options;
+		return statsSummary(nodeName, await meter.usage(), await meter.totals());
 	}
 
 	#podList(): object {

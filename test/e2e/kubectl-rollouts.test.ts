@@ -99,6 +99,11 @@ describe.each(testableRuntimes)("kubectl and rollouts on the %s runtime", (runti
 	it("top shows what nodes, pods and containers use", async () => {
 		expect(await kubectl.run("top", "nodes")).toMatch(new RegExp(`^${node} +\\d+m +\\d+% +\\d+Mi +\\d+% *$`, "m"));
 		expect(await kubectl.run("top", "pods", "--containers", "-l", "app=web")).toMatch(/^web-\S+ +main +\d+m +\d+Mi *$/m);
+		const summary = JSON.parse(await kubectl.run("get", "--raw", `/api/v1/nodes/${node}/proxy/stats/summary`)) as { pods: { podRef: { name: string } }[] };
+		expect(summary.pods.some(({ podRef }) => podRef.name.startsWith("web-"))).toBe(true);
+		expect(await kubectl.run("get", "--raw", `/api/v1/nodes/${node}/proxy/metrics/resource`)).toMatch(
+			/^container_memory_working_set_bytes\{container="main",namespace="default",pod="web-\S+"\} \d+ \d+$/m,
+		);
 		expect(await kubectl.run("get", "pods.metrics.k8s.io")).toMatch(/^NAME +CPU +MEMORY +WINDOW\nweb-/);
 	});
 

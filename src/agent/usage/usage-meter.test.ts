@@ -2,10 +2,12 @@ import { describe, expect, it } from "vitest";
 import { FakeClock } from "../../../test/support/fake-clock.ts";
 import type { ContainerStateInfo, ContainerUsage } from "../runtime/runtime.ts";
 import { parseMachineUsage } from "./machine-usage.ts";
+import { resourceMetricsText } from "./resource-metrics-text.ts";
+import { statsSummary } from "./stats-summary.ts";
 import { MAX_WINDOW_MS, MIN_WINDOW_MS, UsageMeter } from "./usage-meter.ts";
 
 const pod = { namespace: "default", name: "web", uid: "u1" };
-const container = (id: string, name: string) => ({ id, name, podUid: "u1", state: "running" }) as ContainerStateInfo;
+const container = (id: string, name: string) => ({ id, name, podUid: "u1", state: "running", startedAtMs: 0 }) as ContainerStateInfo;
 
 /** A machine whose containers each use `cores` of CPU from time 0 on. */
 function meterOf(cores: Record<string, number>) {
@@ -70,6 +72,37 @@ describe("the usage meter", () => {
 		await clock.advance(MIN_WINDOW_MS);
 		expect((await usage).pods).toEqual([]);
 	});
+});
+
+it("tells counters and rates as kubelet does", async () => {
+	const { meter, clock } = meterOf({ a: 0.5 });
+	await clock.advance(10_000);
+	const rates = meter.usage();
+	await settled();
+	await clock.advance(MIN_WINDOW_MS);
+	const [usage, totals] = [await rates, await meter.totals()];
+	expect(statsSummary("n1", usage, totals)).toEqual({
+		node: { nodeName: "n1", cpu: cpu(2e9, 22e9), memory: { time: "1970-01-01T00:00:11Z", workingSetBytes: 5000 } },
+		pods: [
+			{
+				podRef: pod,
+				startTime: "1970-01-01T00:00:00Z",
+				containers: [
+					{ name: "name-a", startTime: "1970-01-01T00:00:00Z", cpu: cpu(0.5e9, 5.5e9), memory: { time: "1970-01-01T00:00:11Z", workingSetBytes: 1000 } },
+				],
+				cpu: cpu(0.5e9, 5.5e9),
+				memory: { time: "1970-01-01T00:00:11Z", workingSetBytes: 1000 },
+			},
+		],
+	});
+	const text = resourceMetricsText(totals);
+	expect(text).toContain('container_cpu_usage_seconds_total{container="name-a",namespace="default",pod="web"} 5.5 11000\n');
+	expect(text).toContain('pod_memory_working_set_bytes{namespace="default",pod="web"} 1000 11000\n');
+	expect(text).toContain("# TYPE node_cpu_usage_seconds_total counter\nnode_cpu_usage_seconds_total 22 11000\n");
+
+	function cpu(usageNanoCores: number, usageCoreNanoSeconds: number): object {
+		return { time: "1970-01-01T00:00:11Z", usageNanoCores, usageCoreNanoSeconds };
+	}
 });
 
 it("reads the machine's usage from /proc", () => {

@@ -2,7 +2,7 @@
 import type { NodeUsage } from "../../core/protocol/agent-protocol.ts";
 import type { PodRef } from "../../core/protocol/messages.ts";
 import { type Clock, sleep } from "../clock.ts";
-import type { ContainerRuntime, ContainerUsage } from "../runtime/runtime.ts";
+import type { ContainerRuntime, ContainerStateInfo, ContainerUsage } from "../runtime/runtime.ts";
 import { type MachineUsage, machineUsage } from "./machine-usage.ts";
 
 /** A shorter window says little, since CPU is counted in hundredths of a second, in milliseconds. */
@@ -16,6 +16,13 @@ interface Measurement {
 	machine: MachineUsage;
 	/** By id. */
 	containers: Map<string, ContainerUsage>;
+}
+
+/** Counters since each container's start, and the machine's. */
+export interface UsageTotals {
+	atMs: number;
+	machine: MachineUsage;
+	pods: { pod: PodRef; containers: ({ name: string; startedAtMs: number } & Omit<ContainerUsage, "id">)[] }[];
 }
 
 export interface UsageMeterOptions {
@@ -42,6 +49,26 @@ export class UsageMeter {
 			this.#measuring = undefined;
 		});
 		return this.#measuring;
+	}
+
+	/** What has been used in all and is used now. Rejects when the runtime does not answer. */
+	async totals(): Promise<UsageTotals> {
+		const { atMs, machine, containers } = await this.#measure();
+		const pods = (await this.#running()).map(({ pod, running }) => ({
+			pod,
+			containers: running.flatMap(({ id, name, startedAtMs }) => {
+				const usage = containers.get(id);
+				return usage ? [{ name, startedAtMs, atMs: usage.atMs, cpuNanos: usage.cpuNanos, memoryBytes: usage.memoryBytes }] : [];
+			}),
+		}));
+		return { atMs, machine, pods };
+	}
+
+	/** The node's pods with their running containers. */
+	async #running(): Promise<{ pod: PodRef; running: ContainerStateInfo[] }[]> {
+		const running = (await this.#options.runtime.listContainers()).filter(({ state }) => state === "running");
+		const byPod = Map.groupBy(running, ({ podUid }) => podUid);
+		return this.#options.pods().map((pod) => ({ pod, running: byPod.get(pod.uid) ?? [] }));
 	}
 
 	async #usage(): Promise<NodeUsage> {
@@ -73,10 +100,8 @@ export class UsageMeter {
 
 	/** A pod of which one container cannot be told is left out: half of its usage would mislead. */
 	async #pods(before: Measurement, now: Measurement): Promise<NodeUsage["pods"]> {
-		const running = (await this.#options.runtime.listContainers()).filter(({ state }) => state === "running");
-		const byPod = Map.groupBy(running, ({ podUid }) => podUid);
-		return this.#options.pods().flatMap((pod) => {
-			const containers = (byPod.get(pod.uid) ?? []).map(({ id, name }) => {
+		return (await this.#running()).flatMap(({ pod, running }) => {
+			const containers = running.map(({ id, name }) => {
 				const [first, last] = [before.containers.get(id), now.containers.get(id)];
 				return first && last && last.atMs > first.atMs ? { name, ...usageBetween(first, last) } : undefined;
 			});
