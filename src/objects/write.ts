@@ -110,7 +110,7 @@ function fillSystemFields(server: ResourceServer, kind: KindDefinition, object: 
 function freeName(server: ResourceServer, kind: KindDefinition, prefix: string): string {
 	for (let tries = 1; ; tries++) {
 		const name = generateName(prefix, (length) => server.suffix(length));
-		if (tries >= GENERATE_NAME_TRIES || server.store.getText(resourceOf(kind), name) === undefined) return name;
+		if (tries >= GENERATE_NAME_TRIES || !server.store.has(resourceOf(kind), name)) return name;
 	}
 }
 
@@ -133,7 +133,7 @@ export function createObject(server: ResourceServer, kind: KindDefinition, given
 	]);
 	admitValidating(admission, server.admission);
 	server.authorizer.checkGrant(options.user, resourceOf(kind), object);
-	if (server.store.getText(resourceOf(kind), object.metadata.name ?? "") !== undefined) throw alreadyExists(groupResourceOf(kind), object.metadata.name ?? "");
+	if (server.store.has(resourceOf(kind), object.metadata.name ?? "")) throw alreadyExists(groupResourceOf(kind), object.metadata.name ?? "");
 	allocate(server, kind, object, undefined, options.dryRun);
 	for (const warning of kind.warnings?.(object, undefined) ?? []) options.addWarning(warning);
 	return options.dryRun ? object : server.commit(kind, object, undefined);

@@ -69,8 +69,19 @@ export class Store {
 
 	/** The object, or undefined. It is shared: clone before changing it. */
 	get<T extends KubeObject>(resource: ResourceName, name: string): T | undefined {
-		const row = this.#sql.all<{ revision: number }>("SELECT revision FROM objects WHERE resource = ? AND name = ?", resource, name)[0];
-		return row === undefined ? undefined : (this.#load(resource, name, row.revision) as T);
+		const revision = this.#revisionOf(resource, name);
+		return revision === undefined ? undefined : (this.#load(resource, name, revision) as T);
+	}
+
+	has(resource: ResourceName, name: string): boolean {
+		return this.#revisionOf(resource, name) !== undefined;
+	}
+
+	/** From memory where the collection's names are there. */
+	#revisionOf(resource: ResourceName, name: string): number | undefined {
+		const known = this.#index.revisionOf(resource, name);
+		if (known !== undefined) return known === null ? undefined : known;
+		return this.#sql.all<{ revision: number }>("SELECT revision FROM objects WHERE resource = ? AND name = ?", resource, name)[0]?.revision;
 	}
 
 	/** The object's JSON text: what a GET answers, without parsing. */

@@ -71,6 +71,12 @@ export class SummaryIndex {
 		return collection.scan(options);
 	}
 
+	/** The object's revision, null when there is none of the name; undefined when the collection is not in memory. */
+	revisionOf(resource: ResourceName, name: string): number | null | undefined {
+		const collection = this.#collections.get(resource);
+		return collection && (collection.entries.get(name)?.revision ?? null);
+	}
+
 	set(resource: ResourceName, entry: SummaryEntry): void {
 		const collection = this.#collections.get(resource);
 		if (collection === undefined) return;

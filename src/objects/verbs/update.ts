@@ -12,7 +12,7 @@ export function update(call: VerbCall): VerbResult {
 	const next = decodeBody(server.schema, kind, parseJson(request.body, `${kind.version}.${kind.kind}`), request.body, request, options.addWarning);
 	if (!next.metadata?.name) throw badRequest("name must be provided");
 	checkAddress(kind, next, request);
-	if (!server.store.getText(resourceOf(kind), request.name)) return createOnUpdate(call, kind, next, options);
+	if (!server.store.has(resourceOf(kind), request.name)) return createOnUpdate(call, kind, next, options);
 	return { code: 200, object: shown(kind, updateObject(server, storedKind(kind), toStored(kind, next), existingStored(call), options)) };
 }
 
