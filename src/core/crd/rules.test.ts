@@ -166,6 +166,26 @@ describe("a definition's rules", () => {
 		]);
 	});
 
+	it("may be as long as those of the Gateway API", () => {
+		const name = (maxLength: number): JsonSchema => ({ type: "string", maxLength });
+		const same = (field: string): string =>
+			`(((!has(p1.${field}) || p1.${field} == '') && (!has(p2.${field}) || p2.${field} == '')) || (has(p1.${field}) && has(p2.${field}) && p1.${field} == p2.${field}))`;
+		const identity = "p1.group == p2.group && p1.kind == p2.kind && p1.name == p2.name";
+		const parentRefs: JsonSchema = {
+			type: "array",
+			maxItems: 32,
+			items: {
+				type: "object",
+				required: ["name"],
+				properties: { group: name(253), kind: name(63), name: name(253), namespace: name(63), sectionName: name(253) },
+			},
+			"x-kubernetes-validations": [
+				{ rule: `self.all(p1, self.exists_one(p2, ${identity} && ${same("__namespace__")} && ${same("sectionName")}))`, message: "must be unique" },
+			],
+		};
+		expect(problems([], { parentRefs })).toEqual([]);
+	});
+
 	it("of items count for each of them", () => {
 		const items = (maxItems: number): Record<string, JsonSchema> => ({
 			list: {

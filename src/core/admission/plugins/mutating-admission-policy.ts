@@ -55,8 +55,8 @@ class Mutating {
 
 	#complain({ name, policy }: Bound, binding: string | undefined, message: string, reason?: string): void {
 		if (policy.spec?.failurePolicy === "Ignore") return;
-		const by = binding === undefined ? "" : ` with binding '${binding}'`;
-		this.#errors.push({ message: `policy '${name}'${by} denied request: ${message}`, ...(reason ? { reason } : {}) });
+		const by = binding === undefined ? JSON.stringify(name) : `'${name}' with binding '${binding}'`;
+		this.#errors.push({ message: `policy ${by} denied request: ${message}`, ...(reason ? { reason } : {}) });
 	}
 
 	/** What applies to the request, found before anything is changed. */
