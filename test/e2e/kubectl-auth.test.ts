@@ -1,9 +1,14 @@
 /** Who may do what: ServiceAccounts' tokens, roles, can-i; and clusters of a deployment that serves many. */
+import "reflect-metadata";
+import { X509Certificate } from "node:crypto";
+import * as x509 from "@peculiar/x509";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createOwnerToken } from "../../src/cli/tokens.ts";
 import { Kubectl } from "./support/kubectl.ts";
 import { runPetrel } from "./support/petrel.ts";
 import { useControlPlane } from "./support/cluster.ts";
+
+const KEY_ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 
 describe("kubectl and authorisation", () => {
 	const plane = useControlPlane();
@@ -69,6 +74,20 @@ describe("kubectl and authorisation", () => {
 		expect(await kubectl.try(["auth", "can-i", "delete", "pods", "--as=nobody"])).toMatchObject({ code: 1, stdout: "no\n" });
 		expect(await kubectl.run("auth", "can-i", "--list")).toMatch(/^\*\.\* +\[\] +\[\] +\[\*\]$/m);
 		expect(await kubectl.run(...asRobot("auth", "can-i", "--list"))).toMatch(/^selfsubjectreviews\.authentication\.k8s\.io +\[\] +\[\] +\[create\]$/m);
+	});
+
+	it("certificate approve: the cluster's CA signs what somebody vouches for", async () => {
+		const keys = (await crypto.subtle.generateKey(KEY_ALGORITHM, true, ["sign", "verify"])) as CryptoKeyPair;
+		const request = await x509.Pkcs10CertificateRequestGenerator.create({ name: "O=devs, CN=jane", keys, signingAlgorithm: KEY_ALGORITHM });
+		const spec = { request: btoa(request.toString("pem")), signerName: "kubernetes.io/kube-apiserver-client", usages: ["client auth"] };
+		await kubectl.apply({ apiVersion: "certificates.k8s.io/v1", kind: "CertificateSigningRequest", metadata: { name: "jane" }, spec });
+		expect(await kubectl.run("get", "csr", "jane")).toMatch(/jane +\S+ +kubernetes.io\/kube-apiserver-client +kubernetes-admin +<none> +Pending\n/);
+		expect(await kubectl.run("certificate", "approve", "jane")).toBe("certificatesigningrequest.certificates.k8s.io/jane approved\n");
+		expect(await kubectl.run("get", "csr", "jane")).toMatch(/Approved,Issued\n/);
+		const pem = atob(await kubectl.run("get", "csr", "jane", "-o", "jsonpath={.status.certificate}"));
+		const issued = new X509Certificate(pem);
+		expect(issued.subject).toBe("O=devs\nCN=jane");
+		expect(issued.verify(new X509Certificate(plane.data.read("ca.crt") ?? "").publicKey)).toBe(true);
 	});
 
 	it("serves clusters to accounts, each with a kubeconfig of its own", async () => {

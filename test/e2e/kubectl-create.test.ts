@@ -169,4 +169,21 @@ describe("kubectl delete and wait", () => {
 		expect(await waiting.finish()).toBe(0);
 		expect(waiting.text).toBe("deployment.apps/waited condition met\n");
 	});
+
+	it("makes nothing that the namespace's quota or Pod Security level forbids", async () => {
+		await kubectl.run("create", "namespace", "held");
+		await kubectl.run("create", "quota", "few", "-n", "held", "--hard=count/configmaps=2,pods=1");
+		await kubectl.run("create", "configmap", "one", "-n", "held");
+		expect(await kubectl.fails(["create", "configmap", "two", "-n", "held"])).toBe(
+			'error: failed to create configmap: configmaps "two" is forbidden: exceeded quota: few, requested: count/configmaps=1, used: count/configmaps=2, limited: count/configmaps=2\n',
+		);
+		expect(await kubectl.run("describe", "quota", "few", "-n", "held")).toMatch(/count\/configmaps +2 +2\npods +0 +1\n/);
+		await kubectl.run("run", "old", "-n", "held", `--image=${EXAMPLE_IMAGE_REF}`);
+		const { stderr } = await kubectl.try(["label", "namespace", "held", "pod-security.kubernetes.io/enforce=restricted"]);
+		expect(stderr).toContain('Warning: existing pods in namespace "held" violate the new PodSecurity enforce level "restricted:latest"\n');
+		expect(stderr).toContain("Warning: old: allowPrivilegeEscalation != false, unrestricted capabilities, runAsNonRoot != true, seccompProfile\n");
+		expect(await kubectl.fails(["run", "new", "-n", "held", `--image=${EXAMPLE_IMAGE_REF}`])).toMatch(
+			/^Error from server \(Forbidden\): pods "new" is forbidden: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false /,
+		);
+	});
 });
