@@ -3,7 +3,15 @@
  * away the agent restarts pods after its own restart. The file holds Secrets, so it is sealed, and the agent's alone (0600).
  */
 import { join } from "node:path";
-import { AGENT_PROTOCOL_VERSION, isRowGone, type NetworkRow, networkRowKey, type PollResponse, type ServiceEntry } from "../core/protocol/agent-protocol.ts";
+import {
+	AGENT_PROTOCOL_VERSION,
+	isRowGone,
+	type NetworkRow,
+	networkRowKey,
+	type PollResponse,
+	rowGone,
+	type ServiceEntry,
+} from "../core/protocol/agent-protocol.ts";
 import type { PodRef } from "../core/protocol/messages.ts";
 import type { ConfigMap, Pod, Secret } from "../core/schema/kubernetes.d.ts";
 import { readBytesIfPresent, writeFileAtomic } from "./atomic-file.ts";
@@ -30,8 +38,6 @@ interface SavedState {
 	secrets: Secret[];
 	networkRows: NetworkRow[];
 }
-
-const gone = (row: NetworkRow): NetworkRow => (row.kind === "node" ? { ...row, node: null } : { ...row, service: null });
 
 const objectKey = (o: ConfigMap | Secret): string => `${o.metadata.namespace}/${o.metadata.name}`;
 
@@ -101,7 +107,7 @@ export class DesiredState implements ObjectSource {
 		const changed = [...(answer.networkRows ?? []), ...this.#rowsOfNamespaces(answer)];
 		if (wholeNetwork && answer.networkCursor > 0) {
 			const present = new Set(changed.map(networkRowKey));
-			for (const [key, row] of this.#network) if (!present.has(key)) changed.push(gone(row));
+			for (const [key, row] of this.#network) if (!present.has(key)) changed.push(rowGone(row));
 		}
 		for (const row of changed) {
 			if (isRowGone(row)) this.#network.delete(networkRowKey(row));
@@ -116,7 +122,7 @@ export class DesiredState implements ObjectSource {
 		return network.flatMap(({ namespace, services }) => {
 			const listed = services.map((service): NetworkRow => ({ kind: "service", namespace, name: service.name, service }));
 			const former = [...this.#network.values()].filter((row) => row.kind === "service" && row.namespace === namespace);
-			return [...former.filter((row) => !listed.some((one) => networkRowKey(one) === networkRowKey(row))).map(gone), ...listed];
+			return [...former.filter((row) => !listed.some((one) => networkRowKey(one) === networkRowKey(row))).map(rowGone), ...listed];
 		});
 	}
 

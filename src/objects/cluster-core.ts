@@ -284,7 +284,13 @@ export class ClusterCore {
 	#changeNetwork(rows: readonly NetworkRow[]): void {
 		const change = this.#network.change(rows, () => this.core.server.store.clock.next(this.#ports.nowMs()));
 		if (!change) return;
+		// The first policy: from now on every namespace tells of its pods.
+		if (change.rows.some(({ kind }) => kind === "policy")) for (const name of this.namespaces()) this.#wantPodRows(name);
 		for (const { name } of this.core.server.store.names(NODES)) this.#post({ to: { object: "node", name }, body: { type: "network", ...change } });
+	}
+
+	#wantPodRows(name: string): void {
+		if (this.#network.hasPolicies()) this.#post({ to: { object: "namespace", name }, body: { type: "wantPodRows" } });
 	}
 
 	/** A namespace with daemons gets the nodes, and from then on what changes of them. */
@@ -371,8 +377,10 @@ export class ClusterCore {
 		this.#definitions.take({ version: this.#definitionLedger.version(), definitions: this.core.server.store.list(DEFINITIONS) });
 	}
 
-	#namespaceChanged({ name, object }: CommittedChange): void {
+	#namespaceChanged({ name, object, old }: CommittedChange): void {
 		if (object === undefined) this.#ports.sql.run("DELETE FROM meta WHERE key = ?", NODE_WATCHER + name);
+		this.#changeNetwork([{ kind: "namespace", name, labels: object === undefined ? null : (object.metadata.labels ?? {}) }]);
+		if (old === undefined) this.#wantPodRows(name);
 		if (object === undefined) this.scheduler.deleteNamespace(name);
 		else this.scheduler.ledger.setNamespace(name, object.metadata.labels ?? {});
 		this.#pushConfig([name]);

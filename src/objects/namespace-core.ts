@@ -11,6 +11,7 @@ import type { LevelVersion } from "../core/admission/pod-security/policy.ts";
 import type { MutatingWebhookConfiguration, Namespace, Pod, PriorityClass, ValidatingWebhookConfiguration } from "../core/schema/kubernetes.d.ts";
 import type { Schema } from "../core/schema/types.ts";
 import { namespaceControllers } from "../core/controllers/registry.ts";
+import { POD_TABLE } from "../core/controllers/pod-table-controller.ts";
 import { systemServiceIn } from "../core/controllers/system-service-controller.ts";
 import { CUSTOM_RESOURCE_CLEANUP } from "../core/controllers/custom-resource-cleanup-controller.ts";
 import type { Action } from "../core/controllers/controller.ts";
@@ -47,6 +48,9 @@ export interface NamespacePorts extends CorePorts {
 	allocate(holder: string, request: AllocationRequest, dryRun: boolean): Promise<Allocation>;
 }
 
+/** In the meta table, once pods are told of. */
+const POD_ROWS = "pod-rows";
+
 /** A write that needs addresses is tried again once it has them; more tries mean a hook that never has enough. */
 const ALLOCATION_TRIES = 3;
 
@@ -81,6 +85,7 @@ export class NamespaceCore {
 			rootCa: () => this.#config?.rootCa ?? "",
 			signAccountToken: (secret, account) => ports.signAccountToken(secret, account),
 			knowsNodes: () => this.#nodes.known,
+			podRowsWanted: () => this.#podRowsWanted(),
 		});
 		this.core = new ResourceCore(
 			{
@@ -213,6 +218,8 @@ export class NamespaceCore {
 				return this.#performEach("pod-garbage-collector", message.pods, (pod) => applyNodeGone(view, { ...message, pods: [pod] }, nowMs));
 			case "deleteInstances":
 				return this.core.turn(() => this.core.runner.enqueue(CUSTOM_RESOURCE_CLEANUP, message.definition));
+			case "wantPodRows":
+				return this.#tellOfPods();
 			case "keysRotated":
 				return;
 			case "recordEvent":
@@ -220,6 +227,19 @@ export class NamespaceCore {
 			default:
 				return this.#ports.logError(`a Namespace object takes no message ${message.type}`, undefined);
 		}
+	}
+
+	/** From now on the network table has this namespace's pods. */
+	#tellOfPods(): void {
+		if (this.#podRowsWanted()) return;
+		this.#ports.sql.run("INSERT OR REPLACE INTO meta VALUES (?, '')", POD_ROWS);
+		this.core.turn(() => {
+			for (const { name } of this.core.server.store.names("pods")) this.core.runner.enqueue(POD_TABLE, name);
+		});
+	}
+
+	#podRowsWanted(): boolean {
+		return this.#ports.sql.all("SELECT 1 FROM meta WHERE key = ?", POD_ROWS).length > 0;
 	}
 
 	#takeNodes({ sequence, replica }: Extract<MessageBody, { type: "nodes" }>): void {

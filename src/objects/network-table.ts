@@ -35,6 +35,10 @@ export class NetworkTable {
 		return { sequence, rows: changed };
 	}
 
+	hasPolicies(): boolean {
+		return this.#sql.all("SELECT 1 FROM networks WHERE namespace LIKE 'policy/%' LIMIT 1").length > 0;
+	}
+
 	/** Everything, in parts that fit into a message. */
 	parts(): NetworkPart[] {
 		const all = this.#sql.all<{ sequence: number; body: string }>("SELECT sequence, body FROM networks ORDER BY sequence");

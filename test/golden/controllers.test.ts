@@ -63,6 +63,7 @@ function controllersFor({ object, phase = "Active", lastSeen = {}, connected = [
 		rootCa: () => "PEM\n",
 		terminatingDefinitions: () => [],
 		knowsNodes: () => true,
+		podRowsWanted: () => true,
 	};
 	return namespaceControllers({ registry, ...namespace });
 }

@@ -63,6 +63,7 @@ it("is emptied with all its workloads, which do not come back", () => {
 		signAccountToken: () => "",
 		terminatingDefinitions: () => [],
 		knowsNodes: () => true,
+		podRowsWanted: () => true,
 	});
 	const w = new MemoryWorld(controllers, "team");
 	for (const name of ["serviceaccount", "root-ca-certificate-publisher"]) w.enqueue(name, "namespace");

@@ -26,6 +26,8 @@ import { nodeIpamController } from "./node-ipam-controller.ts";
 import { type NodeLiveness, nodeLifecycleController } from "./node-lifecycle-controller.ts";
 import { podAssignmentController } from "./pod-assignment-controller.ts";
 import { podLedgerController } from "./pod-ledger-controller.ts";
+import { type PodTableDeps, podTableController } from "./pod-table-controller.ts";
+import { policyTableController } from "./policy-table-controller.ts";
 import { podSchedulingController } from "./pod-scheduling-controller.ts";
 import { pvProtectionController } from "./pv-protection-controller.ts";
 import { pvcProtectionController } from "./pvc-protection-controller.ts";
@@ -49,7 +51,7 @@ import { ttlAfterFinishedController } from "./ttl-after-finished-controller.ts";
 import { validatingAdmissionPolicyStatusController } from "./validating-admission-policy-status-controller.ts";
 import type { Schema } from "../schema/types.ts";
 
-export interface NamespaceDeps extends DaemonSetDeps, CleanupDeps, AccountTokenDeps {
+export interface NamespaceDeps extends DaemonSetDeps, CleanupDeps, AccountTokenDeps, PodTableDeps {
 	registry: KindRegistry;
 	namespaceActive(): boolean;
 	namespaceTerminating(): boolean;
@@ -75,6 +77,8 @@ export function namespaceControllers(deps: NamespaceDeps): Controller[] {
 		endpointsController,
 		serviceTableController,
 		serviceLoadBalancerController(deps),
+		policyTableController,
+		podTableController(deps),
 		serviceAllocationController,
 		podSchedulingController,
 		podAssignmentController,

@@ -13,7 +13,7 @@
  * is not empty is the answer. The other one carries reports up and is answered as soon as they are stored. An agent keeps
  * one held poll open and sends reports beside it.
  */
-import type { ConfigMap, NodeStatus, Pod, PodStatus, Secret } from "../schema/kubernetes.d.ts";
+import type { ConfigMap, NetworkPolicy, NodeStatus, Pod, PodStatus, Secret } from "../schema/kubernetes.d.ts";
 import type { PodRef } from "./messages.ts";
 
 export const AGENT_PROTOCOL_VERSION = 1;
@@ -139,11 +139,39 @@ export const NETWORK_ROWS_VERSION = 2;
 /** One row of the network table: what it says of one thing, or null when that is gone. */
 export type NetworkRow =
 	| { kind: "service"; namespace: string; name: string; service: ServiceEntry | null }
-	| { kind: "node"; name: string; node: NodeEntry | null };
+	| { kind: "node"; name: string; node: NodeEntry | null }
+	/** The spec as it is. */
+	| { kind: "policy"; namespace: string; name: string; policy: NonNullable<NetworkPolicy["spec"]> | null }
+	/** Pods and namespaces are told of while there are NetworkPolicies. */
+	| { kind: "pod"; namespace: string; name: string; pod: PodEntry | null }
+	| { kind: "namespace"; name: string; labels: Record<string, string> | null };
 
-export const networkRowKey = (row: NetworkRow): string => (row.kind === "node" ? `node/${row.name}` : `${row.kind}/${row.namespace}/${row.name}`);
+export function networkRowKey(row: NetworkRow): string {
+	return row.kind === "node" || row.kind === "namespace" ? `${row.kind}/${row.name}` : `${row.kind}/${row.namespace}/${row.name}`;
+}
 
-export const isRowGone = (row: NetworkRow): boolean => (row.kind === "node" ? row.node : row.service) === null;
+export function isRowGone(row: NetworkRow): boolean {
+	if (row.kind === "service") return row.service === null;
+	if (row.kind === "node") return row.node === null;
+	if (row.kind === "policy") return row.policy === null;
+	return row.kind === "pod" ? row.pod === null : row.labels === null;
+}
+
+/** The row that says that what this one speaks of is gone. */
+export function rowGone(row: NetworkRow): NetworkRow {
+	if (row.kind === "service") return { ...row, service: null };
+	if (row.kind === "node") return { ...row, node: null };
+	if (row.kind === "policy") return { ...row, policy: null };
+	return row.kind === "pod" ? { ...row, pod: null } : { ...row, labels: null };
+}
+
+/** What NetworkPolicies ask of a pod. */
+export interface PodEntry {
+	ips: string[];
+	labels: Record<string, string>;
+	/** Its named ports: "TCP/http" to a number. */
+	ports: Record<string, number>;
+}
 
 /** What the other nodes must know of one. */
 export interface NodeEntry {

@@ -71,6 +71,8 @@ export type MessageBody =
 	| { type: "recordEvent"; source: string; about: KubeObject; eventType: "Normal" | "Warning"; reason: string; message: string }
 	/** Cluster -> Node: rows of the network table; `sequence` orders them. */
 	| { type: "network"; sequence: number; rows: NetworkRow[] }
+	/** Cluster -> Namespace: there are NetworkPolicies: tell of the pods. */
+	| { type: "wantPodRows" }
 	/** Cluster -> Namespace: these nodes are gone: their pods can be collected. */
 	| { type: "nodeGone"; node: string; pods: PodRef[] }
 	/** Cluster -> Namespace, Node: the encryption keys were rotated. Nothing but to be awake: an object that wakes seals anew what older keys sealed. */

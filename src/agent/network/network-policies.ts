@@ -1,0 +1,37 @@
+/** Keeps NetworkPolicies in force on this node: a table of their own, replaced in one transaction. */
+import { BlockList } from "node:net";
+import type { NetworkRow } from "../../core/protocol/agent-protocol.ts";
+import { applyNft, deleteTable, requireNetwork } from "./nft.ts";
+import { PolicyRules } from "./policy-rules.ts";
+
+export class NetworkPolicies {
+	readonly tableName: string;
+	readonly #rules: PolicyRules;
+	#applied = "";
+
+	/** `instance` tells this node's table from others' on the machine; its pods have addresses of `podCidr`. */
+	constructor(options: { instance: string; podCidr: string; log(message: string): void }) {
+		this.tableName = `petrel-${options.instance}-policies`;
+		const own = new BlockList();
+		const [base = "", bits = ""] = requireNetwork(options.podCidr).split("/");
+		own.addSubnet(base, Number(bits));
+		this.#rules = new PolicyRules((ip) => !ip.includes(":") && own.check(ip), options.log);
+	}
+
+	async start(): Promise<void> {
+		await deleteTable(this.tableName);
+	}
+
+	async apply(rows: readonly NetworkRow[]): Promise<void> {
+		if (!this.#rules.take(rows)) return;
+		const text = this.#rules.table(this.tableName) ?? "";
+		if (text === this.#applied) return;
+		await applyNft(`table ip ${this.tableName} {}\ndelete table ip ${this.tableName}\n${text}`);
+		this.#applied = text;
+	}
+
+	async stop(): Promise<void> {
+		await deleteTable(this.tableName);
+		this.#applied = "";
+	}
+}
