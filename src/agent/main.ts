@@ -6,6 +6,7 @@ import { type Agent, type AgentOptions, type NodeNetwork, startAgent } from "./a
 import { AgentError } from "./agent-error.ts";
 import { isMissing } from "./atomic-file.ts";
 import { createLogger, errorText, type Logger } from "./log.ts";
+import { NetworkPolicies } from "./network/network-policies.ts";
 import { NftProxy } from "./network/nft-proxy.ts";
 import { PodRoutes } from "./network/pod-routes.ts";
 import type { ServiceProxy } from "./network/service-proxy.ts";
@@ -36,9 +37,14 @@ export async function runNode(options: NodeOptions): Promise<Agent> {
 		runtime: () => createRuntime(kind, { dataDir }),
 		network: async (cluster, runtime) => {
 			await importImages(runtime, options.imagesDir, log);
+			const { nodeName } = options;
 			if (kind === "containerd" && cluster.podCidr)
-				return combined([serviceProxy(kind, dataDir, options.nodeName, log), podRoutes(dataDir, options.nodeName, cluster.podCidr, log)]);
-			return serviceProxy(kind, dataDir, options.nodeName, log);
+				return combined([
+					networkPolicies(dataDir, cluster.podCidr, log),
+					serviceProxy(kind, dataDir, nodeName, log),
+					podRoutes(dataDir, nodeName, cluster.podCidr, log),
+				]);
+			return serviceProxy(kind, dataDir, nodeName, log);
 		},
 	});
 }
@@ -65,6 +71,11 @@ function combined(parts: readonly NodeNetwork[]): NodeNetwork {
 /** The way to other nodes' pods. */
 export function podRoutes(dataDir: string, nodeName: string, podCidr: string, log: Logger = createLogger()): PodRoutes {
 	return new PodRoutes({ instance: instanceOf(dataDir), nodeName, podCidr, log: (message) => log.warn(message) });
+}
+
+/** What NetworkPolicies let through to and from this node's pods. */
+export function networkPolicies(dataDir: string, podCidr: string, log: Logger = createLogger()): NetworkPolicies {
+	return new NetworkPolicies({ instance: instanceOf(dataDir), podCidr, log: (message) => log.warn(message) });
 }
 
 /** Rules in the kernel where containers have a network of their own; else ports forwarded by the agent itself. */

@@ -1,7 +1,7 @@
 /** Removes from the machine what an agent that was killed has left: pods, their mounts and interfaces, its firewall rules. */
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { podRoutes, serviceProxy } from "../agent/main.ts";
+import { networkPolicies, podRoutes, serviceProxy } from "../agent/main.ts";
 import { clusterAddresses } from "../agent/network/cluster-services.ts";
 import { createRuntime, type RuntimeKind } from "../agent/runtime/detect.ts";
 
@@ -19,5 +19,6 @@ export async function cleanMachine(directory: string): Promise<void> {
 		if (kind !== "containerd") continue;
 		await clusterAddresses().remove();
 		await podRoutes(dataDir, "", "").stop();
+		await networkPolicies(dataDir, "").stop();
 	}
 }

@@ -1,7 +1,7 @@
 /** Two nodes in networks of their own: pods reach each other, and Services choose among both nodes' pods as their policies say. */
 import { execFileSync } from "node:child_process";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { Deployment, Node, NodeList, Pod, PodList, Service } from "../../src/core/schema/kubernetes.d.ts";
+import type { Deployment, NetworkPolicy, Node, NodeList, Pod, PodList, Service } from "../../src/core/schema/kubernetes.d.ts";
 import { deployment, EXAMPLE_PORT } from "./support/example.ts";
 import { machinePod } from "./support/machine-pod.ts";
 import { eventually, Petrel } from "./support/petrel.ts";
@@ -10,7 +10,7 @@ import { NO_TRACES, tracesOf } from "./support/traces.ts";
 
 const NEAR = "node-a";
 const SLEEP = "trap 'exit 0' TERM; while :; do sleep 0.2; done";
-const ASKS = 16;
+const ASKS = 12;
 
 const ready = ({ status }: Node): string | undefined => status?.conditions?.find(({ type }) => type === "Ready")?.status;
 const on = (pod: Pod, node: string): Pod => ({ ...pod, spec: { ...(pod.spec as NonNullable<Pod["spec"]>), nodeName: node } });
@@ -19,7 +19,9 @@ const on = (pod: Pod, node: string): Pod => ({ ...pod, spec: { ...(pod.spec as N
 function spread(name: string): Deployment {
 	const web = deployment(name, 3);
 	const constraint = { maxSkew: 1, topologyKey: "kubernetes.io/hostname", whenUnsatisfiable: "DoNotSchedule", labelSelector: { matchLabels: { app: name } } };
-	Object.assign(web.spec?.template.spec ?? {}, { topologySpreadConstraints: [constraint] });
+	Object.assign(web.spec?.template.spec ?? {}, { topologySpreadConstraints: [constraint], terminationGracePeriodSeconds: 10 });
+	// Until every node knows that the pod ends it must go on answering.
+	for (const container of web.spec?.template.spec?.containers ?? []) container.lifecycle = { preStop: { sleep: { seconds: 3 } } };
 	return web;
 }
 
@@ -134,7 +136,49 @@ describe("nodes with networks of their own", () => {
 		await kubectl.apply(service("empty", { selector: { app: "nobody" } }));
 		const ip = await clusterIp("empty");
 		const outcome = () => inPod(left.name, "curl", "-sS", "--max-time", "3", `http://${ip}/`).then(String, (error: Error) => error.message);
-		await eventually("a refusal", async () => (/refused/.test(await outcome()) ? true : undefined));
+		await eventually("a refusal", async () => (/Failed to connect .* after \d{1,3} ms/.test(await outcome()) ? true : undefined));
+	});
+
+	it("enforces NetworkPolicies, on the pod's own node and on others, while they stand", async () => {
+		const label = (pod: string, text: string) => kubectl.run("label", "pod", pod, "--overwrite", text);
+		const url = "http://web/";
+		const reaches = async (node: string): Promise<boolean> => (await answers(node, url)).join() === nodes.join();
+		const isCut = async (node: string): Promise<boolean> =>
+			inPod(node, "curl", "-sS", "--max-time", "1", url).then(
+				() => false,
+				() => true,
+			);
+		const changes = (what: string, check: () => Promise<boolean>) => eventually(what, async () => ((await check()) ? true : undefined));
+		const policy = (name: string, spec: NonNullable<NetworkPolicy["spec"]>): NetworkPolicy => ({
+			apiVersion: "networking.k8s.io/v1",
+			kind: "NetworkPolicy",
+			metadata: { name },
+			spec,
+		});
+		await changes("no policy", () => reaches(left.name));
+		await kubectl.apply(policy("deny", { podSelector: { matchLabels: { app: "web" } }, policyTypes: ["Ingress"] }));
+		for (const node of nodes) await changes(`${node} is kept out`, () => isCut(node));
+		await label(`client-${left.name}`, "role=friend");
+		await kubectl.apply(
+			policy("friends", {
+				podSelector: { matchLabels: { app: "web" } },
+				policyTypes: ["Ingress"],
+				ingress: [{ from: [{ podSelector: { matchLabels: { role: "friend" } } }], ports: [{ port: "http" }] }],
+			}),
+		);
+		await changes("a friend is let in", () => reaches(left.name));
+		expect(await isCut(right.name)).toBe(true);
+		await label(`client-${right.name}`, "role=friend");
+		await changes("a new friend is let in", () => reaches(right.name));
+		await kubectl.run("delete", "networkpolicy", "--all");
+		for (const node of nodes) await changes(`${node} is let in again`, () => reaches(node));
+		await kubectl.apply(
+			policy("stay", { podSelector: { matchLabels: { role: "friend" } }, policyTypes: ["Egress"], egress: [{ ports: [{ port: 53, protocol: "UDP" }] }] }),
+		);
+		await changes("nothing goes out", () => isCut(left.name));
+		expect(await inPod(left.name, "getent", "ahostsv4", "web")).toContain(await clusterIp("web"));
+		await kubectl.run("delete", "networkpolicy", "--all");
+		await changes("all goes out again", () => reaches(left.name));
 	});
 
 	it("rolls a Deployment over without a failed request", async () => {

@@ -9,12 +9,12 @@ export class NetworkPolicies {
 	readonly #rules: PolicyRules;
 	#applied = "";
 
-	/** `instance` tells this node's table from others' on the machine; its pods have addresses of `podCidr`. */
+	/** `instance` tells this node's table from others' on the machine; its pods have addresses of `podCidr`, "" to clean up alone. */
 	constructor(options: { instance: string; podCidr: string; log(message: string): void }) {
 		this.tableName = `petrel-${options.instance}-policies`;
 		const own = new BlockList();
-		const [base = "", bits = ""] = requireNetwork(options.podCidr).split("/");
-		own.addSubnet(base, Number(bits));
+		const [base, bits] = options.podCidr === "" ? [] : requireNetwork(options.podCidr).split("/");
+		if (base && bits) own.addSubnet(base, Number(bits));
 		this.#rules = new PolicyRules((ip) => !ip.includes(":") && own.check(ip), options.log);
 	}
 
