@@ -16,7 +16,19 @@ export const clusterObjectName = (cluster: string): string => cluster;
 export const namespaceObjectName = (cluster: string, namespace: string): string => `${cluster}/${namespace}`;
 export const nodeObjectName = (cluster: string, node: string): string => `${cluster}/${node}`;
 
-const named = <Rpc>(objects: DurableObjectNamespace, name: string): ObjectStub<Rpc> => objects.get(objects.idFromName(name)) as unknown as ObjectStub<Rpc>;
+/** Ids that an isolate keeps of each class: making one is a keyed hash. */
+const IDS_MAX = 4_096;
+const ids = new WeakMap<DurableObjectNamespace, Map<string, DurableObjectId>>();
+
+function idOf(objects: DurableObjectNamespace, name: string): DurableObjectId {
+	let known = ids.get(objects);
+	if (known === undefined || known.size >= IDS_MAX) ids.set(objects, (known = new Map()));
+	let id = known.get(name);
+	if (id === undefined) known.set(name, (id = objects.idFromName(name)));
+	return id;
+}
+
+const named = <Rpc>(objects: DurableObjectNamespace, name: string): ObjectStub<Rpc> => objects.get(idOf(objects, name)) as unknown as ObjectStub<Rpc>;
 
 export const clusterObject = (env: WorkerEnv, cluster: string): ObjectStub<ClusterRpc> => named(env.CLUSTER, clusterObjectName(cluster));
 export const namespaceObject = (env: WorkerEnv, cluster: string, namespace: string): ObjectStub<NamespaceRpc> =>

@@ -215,7 +215,8 @@ export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRp
 	}
 
 	#settle(): void {
-		if (this.#made !== undefined) this.ctx.waitUntil(this.#made.core.settle());
+		const settled = this.#made?.core.settle();
+		if (settled !== undefined) this.ctx.waitUntil(settled);
 	}
 }
 

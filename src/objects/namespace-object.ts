@@ -183,7 +183,8 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 	}
 
 	#settle(): void {
-		if (this.#made !== undefined) this.ctx.waitUntil(this.#made.core.settle());
+		const settled = this.#made?.core.settle();
+		if (settled !== undefined) this.ctx.waitUntil(settled);
 	}
 
 	async #answerRpc<T>(request: ApiRequest, work: () => T, authorized = false): Promise<T | Refusal> {

@@ -86,10 +86,16 @@ export class ResourceCore {
 		this.turn(() => this.actor.act(controller, actions));
 	}
 
-	/** Sends what waits in the outbox, asks what webhooks are to be asked, and sets the alarm for what is due later. Call after each turn. */
-	async settle(): Promise<void> {
+	/** Sends what waits in the outbox, asks what webhooks are to be asked, and sets the alarm for what is due later. Call after each turn; undefined when nothing waits. */
+	settle(): Promise<void> | undefined {
 		this.arm();
-		await Promise.all([this.outbox.flush(), ...this.runner.takeCalls().map(({ entry, calls }) => this.#admit(entry, calls))]);
+		const calls = this.runner.takeCalls();
+		if (calls.length === 0 && this.outbox.nextDueMs() === undefined) return undefined;
+		return this.#sendAndAsk(calls);
+	}
+
+	async #sendAndAsk(calls: ReturnType<ControllerRunner["takeCalls"]>): Promise<void> {
+		await Promise.all([this.outbox.flush(), ...calls.map(({ entry, calls: asked }) => this.#admit(entry, asked))]);
 		this.arm();
 	}
 

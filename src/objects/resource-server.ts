@@ -82,6 +82,9 @@ export class ResourceServer {
 	/** The write that is under way. */
 	attempt: Attempt;
 	#committed: CommittedChange[] = [];
+	/** The second since 1970 that `#secondIso` spells: most writes fall in the same as the one before. */
+	#second = Number.NaN;
+	#secondIso = "";
 
 	constructor(options: ResourceServerOptions) {
 		this.ports = options.ports;
@@ -141,7 +144,12 @@ export class ResourceServer {
 	}
 
 	nowIso(): string {
-		return `${new Date(this.attempt.nowMs()).toISOString().slice(0, 19)}Z`;
+		const second = Math.floor(this.attempt.nowMs() / 1000);
+		if (second !== this.#second) {
+			this.#second = second;
+			this.#secondIso = `${new Date(second * 1000).toISOString().slice(0, 19)}Z`;
+		}
+		return this.#secondIso;
 	}
 
 	/** Runs `work` as one try of a write: it draws, and asks, through `attempt`. */

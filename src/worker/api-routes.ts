@@ -55,7 +55,7 @@ async function serveObject(c: FrontDoor, path: ResourcePath, kind: KindDefinitio
 
 /** @throws StatusError for whatever is wrong with the request. */
 export async function serveResource(c: FrontDoor): Promise<Response> {
-	const path = parseResourcePath(c.req.raw.method, c.get("path"), c.get("query"));
+	const path = c.get("resource") ?? parseResourcePath(c.req.raw.method, c.get("path"), c.get("query"));
 	if (!path) throw pathNotFound();
 	const route = routeOf(path, await kindsFor(c.env, c.get("cluster"), path));
 	if (route.serve === "object") return serveObject(c, path, route.kind);

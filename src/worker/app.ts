@@ -1,5 +1,5 @@
 /** The front door: routes, and what every request passes through before and after them. */
-import { type Handler, Hono } from "hono";
+import { Context, type Handler, Hono } from "hono";
 import { pathNotFound, unauthorized } from "../core/errors/status-error.ts";
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
 import { serveAgentSession, serveAgentTunnel, serveCertificate, serveCredential, serveHeldPoll, serveJoin, serveReport } from "./agent-routes.ts";
@@ -14,15 +14,16 @@ import { managementPath } from "./management-path.ts";
 import { addManagementRoutes } from "./management-routes.ts";
 import { recordRequest } from "./metrics.ts";
 import { isTrue } from "./query.ts";
-import { parseResourcePath, PROXY_PATH } from "./request-info.ts";
+import { parseResourcePath, PROXY_PATH, type ResourcePath } from "./request-info.ts";
+import { parseRequestUrl } from "./request-url.ts";
 import { addStaticRoutes } from "./static-routes.ts";
 
 const shedder = new LoadShedder();
 
 /** Requests that last: they wait far more than they work, so they do not count as load. */
 function isLong(request: Request, path: string, query: URLSearchParams): boolean {
-	if (isWebSocketUpgrade(request.headers) || isTrue(query.get("watch")) || isTrue(query.get("follow"))) return true;
-	if (PROXY_PATH.test(path)) return true;
+	if (isWebSocketUpgrade(request.headers) || PROXY_PATH.test(path)) return true;
+	if (query.size > 0 && (isTrue(query.get("watch")) || isTrue(query.get("follow")))) return true;
 	return path.endsWith("/poll") && path.startsWith("/agent/");
 }
 
@@ -72,30 +73,46 @@ function createApp(): Hono<FrontDoorEnv> {
 
 const app = createApp();
 
-interface RequestLabels {
-	verb: string;
-	resource: string;
+const serveAuthenticatedResource = authenticated(serveResource);
+
+/** The resource that a request speaks of; undefined for what is none, or is wrong. */
+function resourceOf(method: string, path: string, query: URLSearchParams): ResourcePath | undefined {
+	try {
+		return parseResourcePath(method, path, query);
+	} catch {
+		// A path or method that names nothing: the router says so.
+		return undefined;
+	}
 }
 
-/** What metrics call a request; never throws. */
-function labelsOf(request: Request, path: string, query: URLSearchParams): RequestLabels {
-	try {
-		const resource = parseResourcePath(request.method, path, query);
-		if (resource) return { verb: resource.verb, resource: resource.subresource ? `${resource.resource}/${resource.subresource}` : resource.resource };
-	} catch {
-		// A path or method that names nothing.
-	}
-	return { verb: request.method.toLowerCase(), resource: "" };
+const noNext = async (): Promise<void> => {};
+
+/** Requests for resources, nearly all there are, pass by the router: where they go is known. */
+async function serveDirectly(
+	request: Request,
+	env: WorkerEnv,
+	ctx: ExecutionContext,
+	known: Omit<FrontDoorEnv["Variables"], "user" | "cluster">,
+): Promise<Response> {
+	const c = new Context<FrontDoorEnv>(request, { env, executionCtx: ctx });
+	c.set("clusterName", known.clusterName);
+	c.set("path", known.path);
+	c.set("query", known.query);
+	c.set("resource", known.resource);
+	return (await serveAuthenticatedResource(c, noNext)) as Response;
 }
 
 /** The Worker's fetch handler. Never rejects. */
 export async function serve(request: Request, env: WorkerEnv, ctx: ExecutionContext): Promise<Response> {
 	const startMs = Date.now();
 	const auditId = crypto.randomUUID();
-	const url = new URL(request.url);
-	const path = splitClusterPath(url.pathname)?.path ?? url.pathname;
-	const long = isLong(request, path, url.searchParams);
-	const work = async () => app.fetch(request, env, ctx);
+	const { pathname, query } = parseRequestUrl(request.url);
+	const split = splitClusterPath(pathname);
+	const path = split?.path ?? pathname;
+	const resource = resourceOf(request.method, path, query);
+	const long = isLong(request, path, query);
+	const work = async () =>
+		split && resource ? serveDirectly(request, env, ctx, { clusterName: split.cluster, path: split.path, query, resource }) : app.fetch(request, env, ctx);
 	let audit: AuditRecord | undefined;
 	let response: Response;
 	try {
@@ -104,9 +121,15 @@ export async function serve(request: Request, env: WorkerEnv, ctx: ExecutionCont
 	} catch (error) {
 		response = errorResponse(error, request);
 	}
-	const { verb, resource } = labelsOf(request, path, url.searchParams);
-	recordRequest(verb, response.status === 404 ? "" : resource, response.status, (Date.now() - startMs) / 1000);
+	const verb = resource?.verb ?? request.method.toLowerCase();
+	recordRequest(verb, response.status === 404 ? "" : nameOf(resource), response.status, (Date.now() - startMs) / 1000);
 	// An upgrade's headers are the object's own.
 	if (response.status !== 101) response.headers.set("audit-id", auditId);
 	return audit === undefined ? response : endAudit(env, audit, response, long, ctx);
+}
+
+/** What metrics call a resource. */
+function nameOf(resource: ResourcePath | undefined): string {
+	if (resource === undefined) return "";
+	return resource.subresource === "" ? resource.resource : `${resource.resource}/${resource.subresource}`;
 }

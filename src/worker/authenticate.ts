@@ -41,11 +41,17 @@ function decodeExtraKey(key: string): string {
 	}
 }
 
+function namesTarget(headers: Headers): boolean {
+	for (const name of headers.keys()) if (name.startsWith("impersonate-")) return true;
+	return false;
+}
+
 /**
  * The user that the Impersonate-* headers name, or undefined when there are none; before its default groups.
  * @throws StatusError 400 when groups, uid or extra are named without a user.
  */
 export function impersonationTarget(headers: Headers): UserInfo | undefined {
+	if (!namesTarget(headers)) return undefined;
 	const name = headers.get("impersonate-user") ?? "";
 	const groups = splitList(headers.get("impersonate-group"));
 	const uid = headers.get("impersonate-uid") ?? "";

@@ -24,10 +24,19 @@ const tooLarge = () => tooLargeBody(`Request entity too large: limit is ${MAX_BO
 /** @throws StatusError 413 */
 export async function readBytes(request: Request): Promise<Uint8Array> {
 	if (!request.body) return new Uint8Array();
-	if (Number(request.headers.get("content-length") ?? 0) > MAX_BODY_BYTES) throw tooLarge();
+	const length = request.headers.get("content-length");
+	if (length !== null) {
+		if (Number(length) > MAX_BODY_BYTES) throw tooLarge();
+		return new Uint8Array(await request.arrayBuffer());
+	}
+	return readUnmeasured(request.body as ReadableStream<Uint8Array>);
+}
+
+/** A body that does not tell its length beforehand. */
+async function readUnmeasured(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
 	const chunks: Uint8Array[] = [];
 	let length = 0;
-	for await (const chunk of request.body as ReadableStream<Uint8Array>) {
+	for await (const chunk of body) {
 		length += chunk.length;
 		if (length > MAX_BODY_BYTES) throw tooLarge();
 		chunks.push(chunk);
@@ -45,9 +54,11 @@ function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
 	return bytes;
 }
 
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+
 function utf8(bytes: Uint8Array): string {
 	try {
-		return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
+		return decoder.decode(bytes);
 	} catch {
 		throw badRequest("the body of the request is not valid UTF-8");
 	}

@@ -2,6 +2,7 @@
 import type { Context } from "hono";
 import type { UserInfo } from "../core/api/request.ts";
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
+import type { ResourcePath } from "./request-info.ts";
 
 export interface FrontDoorEnv {
 	Bindings: WorkerEnv;
@@ -13,6 +14,8 @@ export interface FrontDoorEnv {
 		/** The path under the cluster's root. */
 		path: string;
 		query: URLSearchParams;
+		/** What the path and the method speak of, once that is known. */
+		resource?: ResourcePath;
 		/** Set behind authentication. */
 		user: UserInfo;
 	};

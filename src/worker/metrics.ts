@@ -22,17 +22,27 @@ const labels = (pairs: Record<string, string>): string =>
 		.map(([name, value]) => `${name}="${escapeLabel(value)}"`)
 		.join(",");
 
-function bounded<T>(series: Map<string, T>, key: string, other: string): string {
-	return series.has(key) || series.size < MAX_SERIES ? key : other;
+/** The labels of a series by what it counts, made once. */
+const known = new Map<string, string>();
+
+function labelled<T>(series: Map<string, T>, key: string, pairs: () => Record<string, string>): string {
+	let text = known.get(key);
+	if (text === undefined) {
+		text = labels(pairs());
+		if (!series.has(text) && series.size >= MAX_SERIES)
+			return labels(Object.fromEntries(Object.keys(pairs()).map((name) => [name, name === "code" ? "0" : "other"])));
+		known.set(key, text);
+	}
+	return text;
 }
 
 /** `resource` is "" for what is no resource request. */
 export function recordRequest(verb: string, resource: string, code: number, seconds: number): void {
-	const countKey = bounded(counts, labels({ verb, resource, code: String(code) }), labels({ verb: "other", resource: "other", code: "0" }));
+	const countKey = labelled(counts, `${verb}\n${resource}\n${code}`, () => ({ verb, resource, code: String(code) }));
 	counts.set(countKey, (counts.get(countKey) ?? 0) + 1);
-	const latencyKey = bounded(latencies, labels({ verb, resource }), labels({ verb: "other", resource: "other" }));
+	const latencyKey = labelled(latencies, `${verb}\n${resource}`, () => ({ verb, resource }));
 	const histogram = latencies.get(latencyKey) ?? { buckets: BUCKETS_SECONDS.map(() => 0), sumSeconds: 0, count: 0 };
-	for (const [at, bound] of BUCKETS_SECONDS.entries()) if (seconds <= bound) histogram.buckets[at] = (histogram.buckets[at] ?? 0) + 1;
+	for (let at = 0; at < BUCKETS_SECONDS.length; at++) if (seconds <= (BUCKETS_SECONDS[at] as number)) histogram.buckets[at] = (histogram.buckets[at] ?? 0) + 1;
 	histogram.sumSeconds += seconds;
 	histogram.count += 1;
 	latencies.set(latencyKey, histogram);

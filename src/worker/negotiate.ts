@@ -47,7 +47,20 @@ function parseClause(text: string): Clause {
 	return { type: type.toLowerCase(), parameters, quality: Number.isFinite(quality) ? quality : 1 };
 }
 
-function parseAccept(header: string): Clause[] {
+/** What clients' headers were read as: there are few of them. */
+const parsedHeaders = new Map<string, readonly Clause[]>();
+const PARSED_HEADERS_MAX = 256;
+
+function parseAccept(header: string): readonly Clause[] {
+	const known = parsedHeaders.get(header);
+	if (known !== undefined) return known;
+	if (parsedHeaders.size >= PARSED_HEADERS_MAX) parsedHeaders.clear();
+	const clauses = parseClauses(header);
+	parsedHeaders.set(header, clauses);
+	return clauses;
+}
+
+function parseClauses(header: string): Clause[] {
 	const clauses = header
 		.split(",")
 		.slice(0, MAX_CLAUSES)

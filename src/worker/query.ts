@@ -15,7 +15,15 @@ const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u;
 /** How upstream reads a boolean out of a query: anything but "0" and "false". */
 export const isTrue = (value: string | null): boolean => value !== null && value !== "0" && value.toLowerCase() !== "false";
 
-function integer(query: URLSearchParams, name: string): number | undefined {
+/** A query taken out of the platform's object once: each look into that costs a call. */
+type Given = Pick<URLSearchParams, "get" | "has" | "getAll">;
+
+function parametersOf(raw: readonly (readonly [string, string])[]): Given {
+	const first = (name: string): string | null => raw.find(([key]) => key === name)?.[1] ?? null;
+	return { get: first, has: (name) => first(name) !== null, getAll: (name) => raw.filter(([key]) => key === name).map(([, value]) => value) };
+}
+
+function integer(query: Given, name: string): number | undefined {
 	const text = query.get(name);
 	if (text === null || text === "") return undefined;
 	const value = Number(text);
@@ -30,8 +38,8 @@ function checkResourceVersion(version: string): void {
 	throw badRequest(`invalid resource version: resourceVersion: Invalid value: ${quoted}: strconv.ParseUint: parsing ${quoted}: invalid syntax`);
 }
 
-const text = (query: URLSearchParams, name: string): string | undefined => query.get(name) || undefined;
-const boolean = (query: URLSearchParams, name: string): boolean | undefined => (query.has(name) ? isTrue(query.get(name)) : undefined);
+const text = (query: Given, name: string): string | undefined => query.get(name) || undefined;
+const boolean = (query: Given, name: string): boolean | undefined => (query.has(name) ? isTrue(query.get(name)) : undefined);
 
 function listMatchErrors(query: ApiQuery): FieldError[] {
 	const errors: FieldError[] = [];
@@ -74,7 +82,7 @@ function fieldManagerErrors(manager: string | undefined): FieldError[] {
 	return errors;
 }
 
-function writeErrors(params: URLSearchParams, query: ApiQuery, patchType: PatchType | undefined): FieldError[] {
+function writeErrors(params: Given, query: ApiQuery, patchType: PatchType | undefined): FieldError[] {
 	const errors = [...fieldManagerErrors(query.fieldManager), ...dryRunErrors(params.getAll("dryRun"))];
 	const validation = params.get("fieldValidation") ?? "";
 	if (!FIELD_VALIDATIONS.includes(validation)) errors.push(notSupported("fieldValidation", validation, FIELD_VALIDATIONS));
@@ -84,7 +92,7 @@ function writeErrors(params: URLSearchParams, query: ApiQuery, patchType: PatchT
 	return errors;
 }
 
-function deleteErrors(params: URLSearchParams, query: ApiQuery): FieldError[] {
+function deleteErrors(params: Given, query: ApiQuery): FieldError[] {
 	const errors: FieldError[] = [];
 	const policy = params.get("propagationPolicy") || undefined;
 	if (policy !== undefined && query.orphanDependents !== undefined) {
@@ -107,7 +115,7 @@ const OPTIONS_KIND: Readonly<Record<RequestVerb, string>> = {
 	deletecollection: "DeleteOptions",
 };
 
-function optionErrors(verb: RequestVerb, params: URLSearchParams, query: ApiQuery, patchType: PatchType | undefined): FieldError[] {
+function optionErrors(verb: RequestVerb, params: Given, query: ApiQuery, patchType: PatchType | undefined): FieldError[] {
 	if (verb === "list") return listMatchErrors(query);
 	if (verb === "watch") return watchMatchErrors(query);
 	if (verb === "create" || verb === "update" || verb === "patch") return writeErrors(params, query, patchType);
@@ -122,7 +130,10 @@ function withoutUndefined(query: ApiQuery): ApiQuery {
 /**
  * @throws StatusError 400 for what cannot be read, 422 with upstream's causes for what may not be.
  */
-export function parseQuery(verb: RequestVerb, params: URLSearchParams, patchType?: PatchType): ApiQuery {
+export function parseQuery(verb: RequestVerb, search: URLSearchParams, patchType?: PatchType): ApiQuery {
+	if (search.size === 0 && patchType !== "apply") return { raw: [] };
+	const raw = [...search] as [string, string][];
+	const params = parametersOf(raw);
 	const limit = integer(params, "limit");
 	checkResourceVersion(params.get("resourceVersion") ?? "");
 	const query = withoutUndefined({
@@ -142,7 +153,7 @@ export function parseQuery(verb: RequestVerb, params: URLSearchParams, patchType
 		gracePeriodSeconds: integer(params, "gracePeriodSeconds"),
 		propagationPolicy: text(params, "propagationPolicy") as ApiQuery["propagationPolicy"],
 		orphanDependents: boolean(params, "orphanDependents"),
-		raw: [...params],
+		raw,
 	});
 	const errors = optionErrors(verb, params, query, patchType);
 	if (errors.length > 0) throw invalidObject("meta.k8s.io", OPTIONS_KIND[verb], "", errors);

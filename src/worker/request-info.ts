@@ -45,10 +45,8 @@ function decodeSegment(segment: string): string {
 
 /** The segments behind /api/v1 or /apis/group/version; undefined when the path is no resource path. */
 function apiSegments(path: string): { group: string; version: string; segments: string[] } | undefined {
-	const segments = path
-		.split("/")
-		.filter((s) => s !== "")
-		.map(decodeSegment);
+	const given = path.split("/").filter((s) => s !== "");
+	const segments = path.includes("%") ? given.map(decodeSegment) : given;
 	if (segments[0] === "api" && segments.length >= 3) return { group: "", version: segments[1] ?? "", segments: segments.slice(2) };
 	if (segments[0] === "apis" && segments.length >= 4) return { group: segments[1] ?? "", version: segments[2] ?? "", segments: segments.slice(3) };
 	return undefined;
