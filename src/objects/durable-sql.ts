@@ -16,6 +16,14 @@ export class DurableSql implements Sql {
 		return this.#storage.sql.exec<Row>(query, ...bindings);
 	}
 
+	bytes(query: string, ...bindings: SqlValue[]): Uint8Array | undefined {
+		const value = this.#storage.sql
+			.exec(query, ...bindings)
+			.raw()
+			.next().value?.[0];
+		return value instanceof ArrayBuffer ? new Uint8Array(value) : undefined;
+	}
+
 	run(query: string, ...bindings: SqlValue[]): void {
 		this.#storage.sql.exec(query, ...bindings);
 	}

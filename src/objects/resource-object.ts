@@ -24,7 +24,7 @@ export function streamList(core: ResourceCore, http: Request, request: ApiReques
 		pull(controller) {
 			const next = pieces.next();
 			if (next.done) controller.close();
-			else controller.enqueue(encoder.encode(next.value));
+			else controller.enqueue(typeof next.value === "string" ? encoder.encode(next.value) : next.value);
 		},
 	});
 	return new Response(body, { headers: { "content-type": "application/json" } });

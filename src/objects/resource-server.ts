@@ -29,6 +29,8 @@ export interface CommittedChange extends ObjectChange {
 	previous: Summary | null;
 	/** The state a watcher is shown: the new one, or the final one of a deletion. */
 	shown: KubeObject;
+	/** Its JSON text. */
+	text: string;
 }
 
 /** Thrown inside a transaction by a write that needs addresses: the caller gets them and tries again. */
@@ -239,6 +241,7 @@ export class ResourceServer {
 			summary,
 			previous,
 			shown,
+			text: this.store.textOf(shown),
 			...(old ? { old } : {}),
 			...(object ? { object } : {}),
 		});

@@ -108,11 +108,10 @@ export class WatchHub {
 		for (const change of changes) {
 			const watchers = this.#watchers.get(change.resource);
 			if (watchers === undefined || watchers.size === 0) continue;
-			const text = JSON.stringify(change.shown);
 			const type = change.object === undefined ? "DELETED" : change.old === undefined ? "ADDED" : "MODIFIED";
 			for (const watcher of watchers.values()) {
 				const shown = eventType(watcher.matcher, change.name, type, change.summary, change.previous);
-				if (shown !== undefined) this.#sendShown(watcher, shown, text);
+				if (shown !== undefined) this.#sendShown(watcher, shown, change.text);
 			}
 		}
 	}

@@ -12,6 +12,11 @@ export class ObjectCache {
 		return entry?.revision === revision ? entry.object : undefined;
 	}
 
+	/** Whatever revision is kept: the present one, since every write passes through here. */
+	latest(resource: ResourceName, name: string): KubeObject | undefined {
+		return this.#entries.get(`${resource}/${name}`)?.object;
+	}
+
 	set(resource: ResourceName, name: string, revision: number, object: KubeObject): void {
 		const key = `${resource}/${name}`;
 		if (this.#entries.size >= CACHED_OBJECTS_MAX && !this.#entries.has(key)) {

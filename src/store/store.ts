@@ -58,6 +58,8 @@ export class Store {
 	readonly #index = new SummaryIndex();
 	/** What was written since the last `settle`, to be read again if it is rolled back. */
 	readonly #written: { resource: ResourceName; name: string }[] = [];
+	/** The texts of what was written since then: the answer and the watches send the same. */
+	readonly #texts = new Map<unknown, string>();
 
 	/** Without `sealing` everything is kept as it is. */
 	constructor(sql: Sql, sealing?: Sealing) {
@@ -69,12 +71,14 @@ export class Store {
 
 	/** The object, or undefined. It is shared: clone before changing it. */
 	get<T extends KubeObject>(resource: ResourceName, name: string): T | undefined {
+		const cached = this.#cache.latest(resource, name);
+		if (cached !== undefined) return cached as T;
 		const revision = this.#revisionOf(resource, name);
 		return revision === undefined ? undefined : (this.#load(resource, name, revision) as T);
 	}
 
 	has(resource: ResourceName, name: string): boolean {
-		return this.#revisionOf(resource, name) !== undefined;
+		return this.#cache.latest(resource, name) !== undefined || this.#revisionOf(resource, name) !== undefined;
 	}
 
 	/** From memory where the collection's names are there. */
@@ -82,6 +86,11 @@ export class Store {
 		const known = this.#index.revisionOf(resource, name);
 		if (known !== undefined) return known === null ? undefined : known;
 		return this.#sql.all<{ revision: number }>("SELECT revision FROM objects WHERE resource = ? AND name = ?", resource, name)[0]?.revision;
+	}
+
+	/** The text of an object that this turn has written, else made anew. */
+	textOf(object: unknown): string {
+		return this.#texts.get(object) ?? JSON.stringify(object);
 	}
 
 	/** The object's JSON text: what a GET answers, without parsing. */
@@ -99,7 +108,9 @@ export class Store {
 		const revision = this.clock.next(nowMs);
 		const name = object.metadata.name ?? "";
 		object.metadata.resourceVersion = String(revision);
-		const body = this.#sealed.textOf(resource, name, JSON.stringify(object));
+		const text = JSON.stringify(object);
+		this.#texts.set(object, text);
+		const body = this.#sealed.textOf(resource, name, text);
 		this.#sql.run(
 			"INSERT OR REPLACE INTO objects (resource, name, uid, revision, labels, fields, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
 			resource,
@@ -123,9 +134,11 @@ export class Store {
 		const revision = this.clock.next(nowMs);
 		const name = object.metadata.name ?? "";
 		const final = { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
+		const text = JSON.stringify(final);
+		this.#texts.set(final, text);
 		this.#sql.run("DELETE FROM objects WHERE resource = ? AND name = ?", resource, name);
 		this.#indexOwners(resource, name, undefined, object);
-		this.log.append({ revision, resource, name, type: "DELETED", previous: summary, body: this.#sealed.textOf(resource, name, JSON.stringify(final)) });
+		this.log.append({ revision, resource, name, type: "DELETED", previous: summary, body: this.#sealed.textOf(resource, name, text) });
 		this.#cache.delete(resource, name);
 		this.#index.delete(resource, name);
 		this.#written.push({ resource, name });
@@ -143,17 +156,16 @@ export class Store {
 	}
 
 	/**
-	 * The objects from `first` to `last` as one text, joined by commas in SQL, when they are exactly those of these
-	 * revisions; else undefined. Sealed ones cannot be joined there.
+	 * The objects from `first` to `last` as one text in UTF-8, joined by commas in SQL, when they are exactly those of these
+	 * revisions; else undefined. It never becomes a string. Sealed ones cannot be joined there.
 	 */
-	joinedTexts(resource: ResourceName, first: string, last: string, revisions: readonly number[]): string | undefined {
+	joinedBytes(resource: ResourceName, first: string, last: string, revisions: readonly number[]): Uint8Array | undefined {
 		if (this.#sealed.concerns(resource)) return undefined;
 		const range = "FROM (SELECT revision, body FROM objects WHERE resource = ? AND name BETWEEN ? AND ? ORDER BY name)";
-		const size = this.#sql.all<{ bytes: number | null }>(`SELECT sum(octet_length(body)) AS bytes ${range}`, resource, first, last)[0];
-		if ((size?.bytes ?? 0) > JOINED_BYTES_MAX) return undefined;
-		const query = `SELECT group_concat(revision) AS revisions, group_concat(body) AS bodies ${range}`;
-		const row = this.#sql.all<{ revisions: string | null; bodies: string | null }>(query, resource, first, last)[0];
-		return row?.revisions === revisions.join(",") ? (row.bodies ?? undefined) : undefined;
+		const check = `SELECT group_concat(revision) AS revisions, sum(octet_length(body)) AS bytes ${range}`;
+		const found = this.#sql.all<{ revisions: string | null; bytes: number | null }>(check, resource, first, last)[0];
+		if (found === undefined || found.revisions !== revisions.join(",") || (found.bytes ?? 0) > JOINED_BYTES_MAX) return undefined;
+		return this.#sql.bytes(`SELECT CAST(group_concat(body) AS BLOB) ${range}`, resource, first, last);
 	}
 
 	/** The texts of the named objects, in the given order; those that have gone since are left out. */
@@ -230,6 +242,7 @@ export class Store {
 	/** What was written is there to stay. */
 	settle(): void {
 		this.#written.length = 0;
+		this.#texts.clear();
 	}
 
 	#load(resource: ResourceName, name: string, revision: number): KubeObject {

@@ -53,6 +53,8 @@ class PartRefused extends Error {
 	}
 }
 
+const partOf = async (namespace: string, answered: Response): Promise<ListPart> => parseListPart(namespace, new Uint8Array(await answered.arrayBuffer()));
+
 class PartLister {
 	readonly #env: WorkerEnv;
 	readonly #cluster: string;
@@ -72,7 +74,7 @@ class PartLister {
 	}
 
 	async first(namespace: string): Promise<ListPart> {
-		return parseListPart(namespace, await (await this.#call(namespace, {}, {})).text());
+		return partOf(namespace, await this.#call(namespace, {}, {}));
 	}
 
 	/** The part as of the cut; `part` again when nothing changed since. */
@@ -80,7 +82,7 @@ class PartLister {
 		if (Number(part.version) >= Number(cut)) return part;
 		const anyVersion = { resourceVersion: undefined, resourceVersionMatch: undefined };
 		const response = await this.#call(part.namespace, anyVersion, { [AT_LEAST_HEADER]: cut, [IF_CHANGED_SINCE_HEADER]: part.version });
-		return response.status === NOT_MODIFIED ? part : parseListPart(part.namespace, await response.text());
+		return response.status === NOT_MODIFIED ? part : partOf(part.namespace, response);
 	}
 
 	/** A page of one namespace exactly at the cut. */
@@ -89,7 +91,7 @@ class PartLister {
 			inner === ""
 				? { continue: undefined, resourceVersion: cut, resourceVersionMatch: "Exact" }
 				: { continue: inner, resourceVersion: undefined, resourceVersionMatch: undefined };
-		return parseListPart(namespace, await (await this.#call(namespace, { ...position, limit }, { [AT_LEAST_HEADER]: cut })).text());
+		return partOf(namespace, await this.#call(namespace, { ...position, limit }, { [AT_LEAST_HEADER]: cut }));
 	}
 }
 

@@ -6,8 +6,8 @@ export interface ListPart {
 	version: string;
 	/** The namespace's own continue token; "" at its end. */
 	continue: string;
-	/** The items without the brackets around them. */
-	items: string;
+	/** The items without the brackets around them, in UTF-8. */
+	items: Uint8Array;
 	count: number;
 }
 
@@ -18,19 +18,27 @@ interface ListJson {
 
 /** An object's list ends with its items, so what stands before them is small and can be parsed alone. */
 const ITEMS = '"items":[';
+/** More than what stands before the items ever takes. */
+const HEAD_BYTES_MAX = 16 * 1024;
+const CLOSING_BRACKET = 0x5d;
+
+const decoder = new TextDecoder();
+const encoder = new TextEncoder();
 
 /** How many objects a JSON array's inside holds: commas outside of everything. */
-function countItems(items: string): number {
-	return items === "" ? 0 : (JSON.parse(`[${items}]`) as unknown[]).length;
+function countItems(items: Uint8Array): number {
+	return items.length === 0 ? 0 : (JSON.parse(`[${decoder.decode(items)}]`) as unknown[]).length;
 }
 
-/** Throws when the text is no list: a fault of the object's. */
-export function parseListPart(namespace: string, text: string): ListPart {
-	const start = text.indexOf(ITEMS);
-	const end = text.lastIndexOf("]");
+/** `list`: an object's answer. Throws when it is no list: a fault of the object's. */
+export function parseListPart(namespace: string, list: Uint8Array): ListPart {
+	// All of it ASCII: kinds, versions and a token in base64.
+	const head = decoder.decode(list.subarray(0, HEAD_BYTES_MAX));
+	const start = head.indexOf(ITEMS);
+	const end = list.lastIndexOf(CLOSING_BRACKET);
 	if (start === -1 || end < start) throw new Error(`namespace ${namespace} did not answer with a list`);
-	const { metadata } = JSON.parse(`${text.slice(0, start)}"items":[]}`) as ListJson;
-	const items = text.slice(start + ITEMS.length, end).trim();
+	const { metadata } = JSON.parse(`${head.slice(0, start)}"items":[]}`) as ListJson;
+	const items = list.subarray(start + ITEMS.length, end);
 	let count: number | undefined;
 	return {
 		namespace,
@@ -49,18 +57,17 @@ export function parseListPart(namespace: string, text: string): ListPart {
 export function mergeParts(parts: readonly ListPart[], version: string, next: string, kind: KindDefinition): Response {
 	const metadata = { resourceVersion: version, ...(next === "" ? {} : { continue: next }) };
 	const head = JSON.stringify({ kind: kind.listKind ?? `${kind.kind}List`, apiVersion: apiVersionOf(kind), metadata });
-	const texts = parts.filter((part) => part.items !== "").map((part) => part.items);
-	return new Response(streamOf([`${head.slice(0, -1)},"items":[`, ...texts.flatMap((text, at) => (at === 0 ? [text] : [",", text])), "]}\n"]));
+	const items = parts.filter((part) => part.items.length > 0).map((part) => part.items);
+	return new Response(streamOf([`${head.slice(0, -1)},"items":[`, ...items.flatMap((part, at) => (at === 0 ? [part] : [",", part])), "]}\n"]));
 }
 
-function streamOf(texts: readonly string[]): ReadableStream<Uint8Array> {
-	const encoder = new TextEncoder();
+function streamOf(pieces: readonly (string | Uint8Array)[]): ReadableStream<Uint8Array> {
 	let at = 0;
 	return new ReadableStream<Uint8Array>({
 		pull(controller) {
-			const text = texts[at++];
-			if (text === undefined) controller.close();
-			else controller.enqueue(encoder.encode(text));
+			const piece = pieces[at++];
+			if (piece === undefined) controller.close();
+			else controller.enqueue(typeof piece === "string" ? encoder.encode(piece) : piece);
 		},
 	});
 }

@@ -19,6 +19,11 @@ export class NodeSql implements Sql {
 		return this.#prepare(query).iterate(...bindings) as Iterable<Row>;
 	}
 
+	bytes(query: string, ...bindings: SqlValue[]): Uint8Array | undefined {
+		const value = Object.values(this.#prepare(query).get(...bindings) ?? {})[0];
+		return value instanceof Uint8Array ? value : undefined;
+	}
+
 	run(query: string, ...bindings: SqlValue[]): void {
 		this.#prepare(query).run(...bindings);
 	}

@@ -17,8 +17,9 @@ export const NON_NEGATIVE_ERROR = "must be greater than or equal to 0";
 export const FIELD_IMMUTABLE = "field is immutable";
 
 const textEncoder = new TextEncoder();
+const ASCII = /^[\0-\x7f]*$/;
 /** Length as Go counts it: in bytes of UTF-8. */
-export const byteLength = (text: string): number => textEncoder.encode(text).length;
+export const byteLength = (text: string): number => (ASCII.test(text) ? text.length : textEncoder.encode(text).length);
 
 function regexError(message: string, format: string, ...examples: string[]): string {
 	if (examples.length === 0) return `${message} (regex used for validation is '${format}')`;

@@ -65,7 +65,7 @@ export function dispatch(server: ResourceServer, request: ApiRequest): Dispatche
 	const annotations: Record<string, string> = {};
 	const handler = handlerOf(server, kind, request);
 	const { code, object } = handler({ server, kind, request, warnings, followUps, annotations });
-	return { code, body: JSON.stringify(object), warnings, followUps, annotations };
+	return { code, body: server.store.textOf(object), warnings, followUps, annotations };
 }
 
 function getText(server: ResourceServer, kind: KindDefinition, request: ApiRequest): ApiResponse {

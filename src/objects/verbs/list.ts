@@ -10,8 +10,10 @@ import type { ResourceServer } from "../resource-server.ts";
 import { matcherOf } from "../selection.ts";
 import { namesAt } from "./list-snapshot.ts";
 
-/** Objects read at a time: below SQLite's limit of 100 bound parameters. */
-const LIST_PAGE = 64;
+/** Objects named in one query: below the platform's limit of 100 bound parameters. */
+const NAMED_PAGE = 64;
+/** Objects that SQL joins at a time. */
+const JOINED_PAGE = 256;
 
 const CONTINUE_TOO_OLD =
 	"The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.";
@@ -88,36 +90,31 @@ function head(kind: KindDefinition, plan: ListPlan): string {
 	return `{"kind":"${kind.listKind ?? `${kind.kind}List`}","apiVersion":"${apiVersionOf(kind)}","metadata":${JSON.stringify(metadata)},"items":[`;
 }
 
-/** The answer's text, a piece at a time. */
-export function* listText(server: ResourceServer, kind: KindDefinition, plan: ListPlan): Generator<string> {
+/** The answer's text, a piece at a time: text, or its UTF-8. */
+export function* listText(server: ResourceServer, kind: KindDefinition, plan: ListPlan): Generator<string | Uint8Array> {
 	yield head(kind, plan);
-	for (let at = 0; at < plan.items.length; at += LIST_PAGE) {
-		const page = plan.items.slice(at, at + LIST_PAGE);
-		yield (at === 0 ? "" : ",") + pageText(server, kind, page, plan.contiguous);
+	for (let at = 0; at < plan.items.length; at += JOINED_PAGE) {
+		if (at > 0) yield ",";
+		const page = plan.items.slice(at, at + JOINED_PAGE);
+		const joined = plan.contiguous && !kind.present ? joinedPage(server, kind, page) : undefined;
+		if (joined !== undefined) yield joined;
+		else yield* namedPages(server, kind, page);
 	}
 	yield "]}\n";
 }
 
-function pageText(server: ResourceServer, kind: KindDefinition, page: ListPlan["items"], contiguous: boolean): string {
-	const [first, last] = [page[0]?.name ?? "", page.at(-1)?.name ?? ""];
-	const joined =
-		contiguous && !kind.present
-			? server.store.joinedTexts(
-					resourceOf(kind),
-					first,
-					last,
-					page.map((item) => item.revision),
-				)
-			: undefined;
-	if (joined !== undefined) return joined;
-	const found = new Map(
-		server.store
-			.texts(
-				resourceOf(kind),
-				page.map((item) => item.name),
-			)
-			.map((row) => [row.name, row]),
-	);
+function joinedPage(server: ResourceServer, kind: KindDefinition, page: ListPlan["items"]): Uint8Array | undefined {
+	const revisions = page.map((item) => item.revision);
+	return server.store.joinedBytes(resourceOf(kind), page[0]?.name ?? "", page.at(-1)?.name ?? "", revisions);
+}
+
+function* namedPages(server: ResourceServer, kind: KindDefinition, items: ListPlan["items"]): Generator<string> {
+	for (let at = 0; at < items.length; at += NAMED_PAGE) yield (at === 0 ? "" : ",") + namedPage(server, kind, items.slice(at, at + NAMED_PAGE));
+}
+
+function namedPage(server: ResourceServer, kind: KindDefinition, page: ListPlan["items"]): string {
+	const names = page.map((item) => item.name);
+	const found = new Map(server.store.texts(resourceOf(kind), names).map((row) => [row.name, row]));
 	const texts = page.map((item) => {
 		const row = found.get(item.name);
 		return row?.revision === item.revision ? row.body : server.store.log.at(item.revision);
@@ -127,5 +124,8 @@ function pageText(server: ResourceServer, kind: KindDefinition, page: ListPlan["
 }
 
 /** The whole answer, for callers that do not stream. */
-export const listBody = (server: ResourceServer, kind: KindDefinition, request: ApiRequest): string =>
-	[...listText(server, kind, planList(server, kind, request))].join("");
+export function listBody(server: ResourceServer, kind: KindDefinition, request: ApiRequest): string {
+	const decoder = new TextDecoder();
+	const pieces = [...listText(server, kind, planList(server, kind, request))];
+	return pieces.map((piece) => (typeof piece === "string" ? piece : decoder.decode(piece))).join("");
+}
