@@ -179,6 +179,12 @@ export class Store {
 		return rows.map((row) => this.#sealed.opened(resource, row));
 	}
 
+	/** How many objects have names after this one. */
+	countAfter(resource: ResourceName, name: string): number {
+		const query = "SELECT count(*) AS n FROM objects WHERE resource = ? AND name > ?";
+		return this.#index.countAfter(resource, name) ?? this.#sql.all<{ n: number }>(query, resource, name)[0]?.n ?? 0;
+	}
+
 	count(resource: ResourceName): number {
 		return this.#sql.all<{ n: number }>("SELECT count(*) AS n FROM objects WHERE resource = ?", resource)[0]?.n ?? 0;
 	}

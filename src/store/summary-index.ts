@@ -77,6 +77,12 @@ export class SummaryIndex {
 		return collection && (collection.entries.get(name)?.revision ?? null);
 	}
 
+	/** How many names come after one; undefined while the collection is not held. */
+	countAfter(resource: ResourceName, name: string): number | undefined {
+		const collection = this.#collections.get(resource);
+		return collection && collection.names.length - collection.after(name);
+	}
+
 	set(resource: ResourceName, entry: SummaryEntry): void {
 		const collection = this.#collections.get(resource);
 		if (collection === undefined) return;

@@ -1,78 +1,104 @@
 /** The load on the API: ConfigMaps written, read, changed; pods listed; changes watched. */
-import { randomBytes } from "node:crypto";
 import { type Call, Client, type Figures, load, percentile, type Target } from "./load.ts";
+import { configMap, createIn, createNamespace, namespacePath, pod } from "./objects.ts";
 
-const CONFIG_MAP_BYTES = 1024;
-const WRITES = 800;
-const READS = 2000;
-const UPDATES = 600;
-const LISTED_PODS = 1000;
-const LISTS = 20;
+const WRITES = 1500;
+const READS = 3000;
+const UPDATES = 1200;
+const SPREAD_NAMESPACES = 16;
+const LISTED_PODS = 5000;
+/** Pods of each of the other namespaces that a list of all counts in. */
+const OTHER_PODS = 167;
+const OTHER_NAMESPACES = 6;
+const LISTS = 12;
+const SMALL_LISTS = 40;
 const WATCHED_WRITES = 100;
 const NAMESPACE = "bench";
-const base = `/api/v1/namespaces/${NAMESPACE}`;
+const base = namespacePath(NAMESPACE);
+const TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
 
 export interface Row {
 	work: string;
 	figures: Figures;
+	/** CPU per request that is to be reached, in milliseconds. */
+	goalCpuMs?: number;
+	/** What a kube-apiserver with etcd took for the same work: CPU in milliseconds, and per second. */
+	peer?: { cpuMs: number; perSecond: number };
 }
 
-/** A ConfigMap whose JSON is 1 KiB. */
-function configMap(name: string, extra: Record<string, unknown> = {}): string {
-	const object = { apiVersion: "v1", kind: "ConfigMap", metadata: { name, ...extra }, data: { payload: "" } };
-	const left = CONFIG_MAP_BYTES - JSON.stringify(object).length;
-	object.data.payload = randomBytes(Math.ceil(left / 2))
-		.toString("hex")
-		.slice(0, left);
-	return JSON.stringify(object);
+export type Tell = (row: Row) => void;
+
+type Goal = Pick<Row, "goalCpuMs" | "peer">;
+const goal = (goalCpuMs: number, cpuMs: number, perSecond: number): Goal => ({ goalCpuMs, peer: { cpuMs, perSecond } });
+const peer = (cpuMs: number, perSecond: number): Goal => ({ peer: { cpuMs, perSecond } });
+
+/** Writes and reads of single objects. */
+export async function measureObjects(target: Target, tell: Tell): Promise<void> {
+	const admin = new Client(target, 4);
+	const spread = Array.from({ length: SPREAD_NAMESPACES }, (_, i) => `${NAMESPACE}-${i}`);
+	for (const name of [NAMESPACE, ...spread]) await admin.send(createNamespace(name));
+	const run = async (work: string, clients: number, count: number, of: Goal, make: (index: number, client: number) => Call): Promise<void> =>
+		tell({ work, figures: await load(target, clients, count, make), ...of });
+	const post = (clients: number) => (index: number) => createIn(NAMESPACE, "configmaps", configMap(`c${clients}-${index}`));
+	await run("POST ConfigMap 1 KiB, 1 client", 1, WRITES / 5, peer(2.37, 445), post(1));
+	await run("POST ConfigMap 1 KiB, 16 clients", 16, WRITES, goal(0.6, 1.08, 1521), post(16));
+	await run("POST ConfigMap 1 KiB, 64 clients", 64, WRITES, peer(0.91, 1843), post(64));
+	await run("POST ConfigMap, 64 clients, 16 namespaces", 64, WRITES, peer(1.08, 1526), (i) =>
+		createIn(spread[i % SPREAD_NAMESPACES] ?? "", "configmaps", configMap(`s-${i}`)),
+	);
+	const get = (i: number): Call => ({ method: "GET", path: `${base}/configmaps/c16-${i % 64}` });
+	await run("GET ConfigMap, 1 client", 1, READS / 5, peer(1.07, 924), get);
+	await run("GET ConfigMap, 16 clients", 16, READS, goal(0.35, 0.44, 3474), get);
+	await run("GET ConfigMap, 64 clients", 64, READS, peer(0.33, 4669), get);
+	await measureUpdates(run);
+	for (const name of spread) await admin.send({ method: "DELETE", path: `/api/v1/namespaces/${name}` });
+	admin.close();
 }
 
-function pod(name: string, index: number): string {
-	return JSON.stringify({
-		apiVersion: "v1",
-		kind: "Pod",
-		metadata: { name, labels: { app: "bench", shard: `s${index % 100}` } },
-		spec: { schedulerName: "nobody", containers: [{ name: "main", image: "example/none:1", resources: { requests: { cpu: "100m", memory: "64Mi" } } }] },
+async function measureUpdates(run: (work: string, clients: number, count: number, of: Goal, make: (index: number, client: number) => Call) => Promise<void>) {
+	const patch = (name: string, type: string, body: string): Call => ({ method: "PATCH", path: `${base}/configmaps/${name}`, type, body });
+	const data = (i: number): string => JSON.stringify({ data: { counter: String(i) } });
+	await run("PUT ConfigMap, 16 clients", 16, UPDATES, goal(0.7, 1.4, 1222), (_, client) => {
+		const name = `c16-${client}`;
+		return { method: "PUT", path: `${base}/configmaps/${name}`, body: configMap(name) };
 	});
+	await run("merge patch, 16 clients", 16, UPDATES, goal(0.7, 1.66, 1068), (i, client) => patch(`c16-${16 + client}`, "application/merge-patch+json", data(i)));
+	await run("strategic merge patch, 16 clients", 16, UPDATES, { goalCpuMs: 0.7 }, (i, client) =>
+		patch(`c16-${32 + client}`, "application/strategic-merge-patch+json", data(i)),
+	);
+	await run("JSON patch, 16 clients", 16, UPDATES, { goalCpuMs: 0.7 }, (i, client) =>
+		patch(`c16-${48 + client}`, "application/json-patch+json", JSON.stringify([{ op: "add", path: "/data/counter", value: String(i) }])),
+	);
+	await run("server-side apply, 16 clients", 16, UPDATES, goal(0.8, 1.91, 908), (_, client) =>
+		patch(`a-${client}?fieldManager=bench&force=true`, "application/apply-patch+yaml", configMap(`a-${client}`)),
+	);
 }
 
-const create = (body: string, collection: string): Call => ({ method: "POST", path: `${base}/${collection}`, body });
-
-export async function measureApi(target: Target, tell: (row: Row) => void): Promise<void> {
-	const admin = new Client(target, 16);
-	await admin.send({
-		method: "POST",
-		path: "/api/v1/namespaces",
-		body: JSON.stringify({ apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE } }),
-	});
-	const run = async (work: string, clients: number, count: number, make: (index: number, client: number) => Call): Promise<void> => {
-		tell({ work, figures: await load(target, clients, count, make) });
+/** Lists of pods. */
+export async function measureLists(target: Target, tell: Tell): Promise<void> {
+	const admin = new Client(target, 4);
+	const others = Array.from({ length: OTHER_NAMESPACES }, (_, i) => `lists-${i + 1}`);
+	for (const name of ["lists", ...others]) await admin.send(createNamespace(name));
+	tell({ work: "POST pod, 16 clients", figures: await load(target, 16, LISTED_PODS, (i) => createIn("lists", "pods", pod(`p-${i}`, i))) });
+	await load(target, 16, OTHER_NAMESPACES * OTHER_PODS, (i) => createIn(others[i % OTHER_NAMESPACES] ?? "", "pods", pod(`p-${i}`, i)));
+	const pods = `${namespacePath("lists")}/pods`;
+	const list = async (work: string, count: number, of: Goal, path: string, accept?: string): Promise<void> => {
+		const call: Call = { method: "GET", path, ...(accept === undefined ? {} : { accept }) };
+		await admin.send(call);
+		tell({ work, figures: await load(target, 1, count, () => call), ...of });
 	};
-	for (const clients of [1, 16, 64])
-		await run(`POST ConfigMap 1 KiB, ${clients} clients`, clients, WRITES, (i) => create(configMap(`c${clients}-${i}`), "configmaps"));
-	for (const clients of [1, 16, 64])
-		await run(`GET ConfigMap, ${clients} clients`, clients, READS, (i) => ({ method: "GET", path: `${base}/configmaps/c1-${i % WRITES}` }));
-	await run("PUT ConfigMap, 16 clients", 16, UPDATES, (_, client) => ({
-		method: "PUT",
-		path: `${base}/configmaps/c1-${client}`,
-		body: configMap(`c1-${client}`),
-	}));
-	await run("merge patch, 16 clients", 16, UPDATES, (i, client) => ({
-		method: "PATCH",
-		path: `${base}/configmaps/c16-${client}`,
-		body: JSON.stringify({ data: { n: String(i) } }),
-		type: "application/merge-patch+json",
-	}));
-	await run("server-side apply, 16 clients", 16, UPDATES, (i, client) => ({
-		method: "PATCH",
-		path: `${base}/configmaps/a-${client}?fieldManager=bench&force=true`,
-		body: configMap(`a-${client}`, { labels: { n: String(i) } }),
-		type: "application/apply-patch+yaml",
-	}));
-	await run(`POST pod, 16 clients`, 16, LISTED_PODS, (i) => create(pod(`p-${i}`, i), "pods"));
-	await run(`LIST ${LISTED_PODS} pods`, 1, LISTS, () => ({ method: "GET", path: `${base}/pods` }));
-	await run(`LIST ${LISTED_PODS} pods, label of 1%`, 1, LISTS, () => ({ method: "GET", path: `${base}/pods?labelSelector=shard%3Ds7` }));
-	await admin.send({ method: "DELETE", path: `${base}/pods` });
+	await list(`LIST ${LISTED_PODS} pods`, LISTS, goal(40, 276, 3.7), pods);
+	await list(`LIST ${LISTED_PODS} pods, label of 1%`, SMALL_LISTS, goal(7, 141, 11), `${pods}?labelSelector=shard%3Ds7`);
+	await list("LIST first 500 pods", SMALL_LISTS, {}, `${pods}?limit=500`);
+	await list("LIST first 500 pods as Table", SMALL_LISTS, goal(12, 18, 47), `${pods}?limit=500`, TABLE);
+	const all = LISTED_PODS + OTHER_NAMESPACES * OTHER_PODS;
+	await list(`LIST ${all} pods of ${OTHER_NAMESPACES + 1} namespaces`, LISTS, goal(60, 286, 3.4), "/api/v1/pods");
+	admin.close();
+}
+
+/** How long a write takes to reach watchers. */
+export async function measureWatches(target: Target, tell: Tell): Promise<void> {
+	const admin = new Client(target, 4);
 	for (const watchers of [1, 10, 100]) tell({ work: `watch, ${watchers} watchers: write to event`, figures: await watchLatency(admin, watchers) });
 	admin.close();
 }
@@ -108,6 +134,8 @@ async function watchLatency(client: Client, watchers: number): Promise<Figures> 
 	return {
 		requests: latencies.length,
 		errors: 0,
+		shed: 0,
+		resets: 0,
 		p50Ms: percentile(latencies, 50),
 		p99Ms: percentile(latencies, 99),
 		perSecond: WATCHED_WRITES / elapsedSeconds,

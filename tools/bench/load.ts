@@ -1,6 +1,7 @@
 /** Closed-loop load on an HTTPS server: latencies from before the request is written to the last byte of the answer. */
 import { readFileSync } from "node:fs";
 import { Agent, request } from "node:https";
+import { setTimeout as delay } from "node:timers/promises";
 
 /** Clock ticks a second in /proc/<pid>/stat. */
 const TICKS_PER_SECOND = 100;
@@ -22,6 +23,7 @@ export interface Call {
 	method: string;
 	path: string;
 	body?: string;
+	/** Content type of the body: application/json. */
 	type?: string;
 	accept?: string;
 }
@@ -29,6 +31,10 @@ export interface Call {
 export interface Figures {
 	requests: number;
 	errors: number;
+	/** Answers 429: the client came again after the Retry-After. */
+	shed: number;
+	/** Connections that were cut without an answer. */
+	resets: number;
 	p50Ms: number;
 	p99Ms: number;
 	perSecond: number;
@@ -52,6 +58,12 @@ export function percentile(values: readonly number[], percent: number): number {
 	return sorted[Math.min(sorted.length - 1, Math.ceil((percent / 100) * sorted.length) - 1)] ?? Number.NaN;
 }
 
+interface Answer {
+	status: number;
+	text: string;
+	retryAfterSeconds?: number;
+}
+
 export class Client {
 	readonly #target: Target;
 	readonly #agent: Agent;
@@ -61,8 +73,21 @@ export class Client {
 		this.#agent = new Agent({ keepAlive: true, maxSockets: sockets, maxFreeSockets: sockets, ca: target.ca });
 	}
 
-	/** Resolves with the answer's text; rejects unless it is a success. */
-	send({ method, path, body, type = "application/json", accept = "application/json" }: Call): Promise<string> {
+	/** Answers 429 so far. */
+	shed = 0;
+
+	/** Resolves with the answer's text; rejects unless it is a success. What is shed is asked again when the server says. */
+	async send(call: Call): Promise<string> {
+		for (;;) {
+			const { status, text, retryAfterSeconds } = await this.#once(call);
+			if (status < 300) return text;
+			if (status !== 429 || retryAfterSeconds === undefined) throw new Error(`${call.method} ${call.path}: ${status} ${text.slice(0, 200)}`);
+			this.shed++;
+			await delay(retryAfterSeconds * 1000);
+		}
+	}
+
+	#once({ method, path, body, type = "application/json", accept = "application/json" }: Call): Promise<Answer> {
 		const headers: Record<string, string> = { accept, "user-agent": "petrel-bench", authorization: `Bearer ${this.#target.token}` };
 		if (body !== undefined) headers["content-type"] = type;
 		return new Promise((resolve, reject) => {
@@ -71,9 +96,9 @@ export class Client {
 				response.on("data", (chunk: Buffer) => chunks.push(chunk));
 				response.on("error", reject);
 				response.on("end", () => {
-					const text = Buffer.concat(chunks).toString();
-					if ((response.statusCode ?? 0) < 300) resolve(text);
-					else reject(new Error(`${method} ${path}: ${response.statusCode} ${text.slice(0, 200)}`));
+					const after = response.headers["retry-after"];
+					const retry = after === undefined ? {} : { retryAfterSeconds: Number(after) };
+					resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString(), ...retry });
 				});
 			});
 			call.on("timeout", () => call.destroy(new Error(`${method} ${path}: no answer`)));
@@ -117,6 +142,7 @@ export async function load(target: Target, clients: number, count: number, make:
 	const latencies: number[] = [];
 	let next = 0;
 	let errors = 0;
+	let resets = 0;
 	const cpuBefore = cpuSeconds(target.pid);
 	const startMs = performance.now();
 	const worker = async (id: number): Promise<void> => {
@@ -127,6 +153,7 @@ export async function load(target: Target, clients: number, count: number, make:
 				await client.send(call);
 				latencies.push(performance.now() - sentMs);
 			} catch (error) {
+				if ((error as NodeJS.ErrnoException).code === "ECONNRESET") resets++;
 				if (errors++ === 0) console.error(`  first error: ${(error as Error).message}`);
 			}
 		}
@@ -137,6 +164,8 @@ export async function load(target: Target, clients: number, count: number, make:
 	return {
 		requests: latencies.length,
 		errors,
+		shed: client.shed,
+		resets,
 		p50Ms: percentile(latencies, 50),
 		p99Ms: percentile(latencies, 99),
 		perSecond: latencies.length / elapsedSeconds,

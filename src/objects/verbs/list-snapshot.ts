@@ -14,7 +14,6 @@ export interface ListedName {
 export function namesAt(server: ResourceServer, kind: KindDefinition, revision: number, matcher: Matcher | undefined): ListedName[] {
 	const resource = resourceOf(kind);
 	const current = server.store.names(resource, matcher ? { matcher } : {});
-	if (!server.store.log.changedSince(resource, revision)) return current;
 	const changed = server.store.log.statesAt(resource, revision);
 	const kept = current.filter(({ name }) => !changed.has(name));
 	const restored = [...changed].flatMap(([name, state]) => restoredName(server, kind, name, state, matcher));

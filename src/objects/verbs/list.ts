@@ -6,6 +6,7 @@ import type { ApiRequest } from "../../core/api/request.ts";
 import { badRequest, expired, StatusError } from "../../core/errors/status-error.ts";
 import { apiVersionOf, type KindDefinition, resourceOf } from "../../core/kinds/define-kind.ts";
 import { RESUME_OVERLAP_MS, revisionAt } from "../../store/revision-clock.ts";
+import type { Matcher } from "../../store/store.ts";
 import type { ResourceServer } from "../resource-server.ts";
 import { matcherOf } from "../selection.ts";
 import { namesAt } from "./list-snapshot.ts";
@@ -72,13 +73,34 @@ export function planList(server: ResourceServer, kind: KindDefinition, request: 
 	const wanted = wantedRevision(server, request, from);
 	if (wanted !== undefined && wanted < server.store.log.compactedRevision()) throw tooOld(from);
 	const matcher = matcherOf(kind, request.query, server.namespace);
-	const names = wanted === undefined ? server.store.names(resourceOf(kind), matcher ? { matcher } : {}) : namesAt(server, kind, wanted, matcher);
-	const all = from ? names.filter(({ name }) => name > from.start) : names;
-	const items = limit > 0 ? all.slice(0, limit) : all;
+	const { items, rest } = pageOf(server, kind, { wanted, matcher, after: from?.start ?? "", limit });
 	const resourceVersion = wanted ?? server.store.clock.cut();
-	const rest = all.length - items.length;
 	const continueToken = rest > 0 ? tokenText({ rv: from?.rv === 0 ? 0 : resourceVersion, start: items.at(-1)?.name ?? "" }) : "";
 	return { resourceVersion, items, contiguous: matcher === undefined, continueToken, remaining: rest > 0 && !matcher ? rest : undefined };
+}
+
+interface WantedPage {
+	/** Undefined for the present. */
+	wanted: number | undefined;
+	matcher: Matcher | undefined;
+	after: string;
+	/** 0 for all. */
+	limit: number;
+}
+
+/** A page of names, and how many come after it; with a matcher, whether any do. A page of the present costs what it holds. */
+function pageOf(server: ResourceServer, kind: KindDefinition, { wanted, matcher, after, limit }: WantedPage): { items: ListPlan["items"]; rest: number } {
+	const { store } = server;
+	const resource = resourceOf(kind);
+	if (wanted !== undefined && store.log.changedSince(resource, wanted)) {
+		const left = namesAt(server, kind, wanted, matcher).filter(({ name }) => name > after);
+		const items = limit > 0 ? left.slice(0, limit) : left;
+		return { items, rest: left.length - items.length };
+	}
+	const found = store.names(resource, { after, ...(matcher ? { matcher } : {}), ...(limit > 0 ? { limit: limit + 1 } : {}) });
+	if (limit === 0 || found.length <= limit) return { items: found, rest: 0 };
+	const items = found.slice(0, limit);
+	return { items, rest: matcher ? 1 : store.countAfter(resource, items.at(-1)?.name ?? "") };
 }
 
 function head(kind: KindDefinition, plan: ListPlan): string {
