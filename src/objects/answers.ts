@@ -20,6 +20,17 @@ export function statusOf(error: unknown, what: string): Status {
 	return internalError(error).status;
 }
 
+/** What a check throws for the client, or null. */
+export function refusalOf(check: () => void): Status | null {
+	try {
+		check();
+		return null;
+	} catch (error) {
+		if (error instanceof StatusError) return error.status;
+		throw error;
+	}
+}
+
 export function errorAnswer(error: unknown, what: string): Response {
 	if (error instanceof SubmissionNeeded) {
 		const wanted: CallsWanted = { draws: error.draws, calls: error.calls };

@@ -6,8 +6,18 @@ import { semanticEqual } from "../core/meta/equality.ts";
 import type { KubeObject } from "../core/meta/object.ts";
 import type { UserInfo } from "../core/api/request.ts";
 import type { ClusterConfig } from "../core/protocol/messages.ts";
-import { referencesOf } from "../core/controllers/pod-references.ts";
-import type { ClusterRole, ClusterRoleBinding, Pod, Role, RoleBinding } from "../core/schema/kubernetes.d.ts";
+import { claimNames } from "../core/scheduler/volume-objects.ts";
+import { referencesOf, resourceClaimsOf } from "../core/controllers/pod-references.ts";
+import type {
+	ClusterRole,
+	ClusterRoleBinding,
+	PersistentVolume,
+	Pod,
+	ResourceSlice,
+	Role,
+	RoleBinding,
+	VolumeAttachment,
+} from "../core/schema/kubernetes.d.ts";
 import type { Store } from "../store/store.ts";
 
 const GROUP = "rbac.authorization.k8s.io";
@@ -17,7 +27,7 @@ export interface Authorizer {
 	policy(): RbacPolicy;
 	decide(user: UserInfo, attributes: Attributes): { allowed: boolean; reason: string };
 	/** Throws the 403 of a refused request. */
-	check(user: UserInfo, attributes: Omit<ResourceAttributes, "namespace">): void;
+	check(user: UserInfo, attributes: Omit<ResourceAttributes, "namespace"> & { namespace?: string }): void;
 	/** Throws 403 when a role or binding would hand out more than the writer holds. */
 	checkGrant(user: UserInfo, resource: string, object: KubeObject, old?: KubeObject): void;
 	/** A role or binding was written: the policy is built again when it is next asked. */
@@ -45,7 +55,7 @@ function authorizerOf(namespace: string, objects: () => RbacObjects, references:
 		policy: current,
 		decide,
 		check(user, attributes) {
-			const asked = { ...attributes, namespace };
+			const asked = { ...attributes, namespace: attributes.namespace ?? namespace };
 			const { allowed, reason } = decide(user, asked);
 			if (!allowed) throw forbiddenRequest(user, asked, reason);
 		},
@@ -74,14 +84,26 @@ export function namespaceAuthorizer(namespace: string, store: () => Store, confi
 	return authorizerOf(namespace, objects, (node, resource, name) => nodeRefersTo(store(), node, resource, name));
 }
 
-export function clusterAuthorizer(store: () => Store): Authorizer {
+/** The claims of the pods of a namespace that were placed on a node. */
+export type PlacedClaims = (node: string, namespace: string) => readonly string[];
+
+export function clusterAuthorizer(store: () => Store, placed: PlacedClaims): Authorizer {
 	const objects = (): RbacObjects => ({
 		clusterRoles: store().list<ClusterRole>(`${GROUP}/clusterroles`),
 		clusterRoleBindings: store().list<ClusterRoleBinding>(`${GROUP}/clusterrolebindings`),
 		roles: [],
 		roleBindings: [],
 	});
-	return authorizerOf("", objects, () => false);
+	return authorizerOf("", objects, (node, resource, name) => nodeHolds(store(), placed, node, resource, name));
+}
+
+/** Of the cluster's objects: a volume through the claim of a pod that was placed there, and what names the node itself. */
+function nodeHolds(store: Store, placed: PlacedClaims, node: string, resource: string, name: string): boolean {
+	if (resource === "volumeattachments") return store.get<VolumeAttachment>("storage.k8s.io/volumeattachments", name)?.spec.nodeName === node;
+	if (resource === "resourceslices") return store.get<ResourceSlice>("resource.k8s.io/resourceslices", name)?.spec.nodeName === node;
+	if (resource !== "persistentvolumes") return false;
+	const claim = store.get<PersistentVolume>("persistentvolumes", name)?.spec?.claimRef;
+	return claim !== undefined && placed(node, claim.namespace ?? "").includes(claim.name ?? "");
 }
 
 /** Whether a pod bound to the node is, or names, the object. */
@@ -92,6 +114,8 @@ function nodeRefersTo(store: Store, node: string, resource: string, name: string
 		const { configMaps, secrets } = referencesOf(pod);
 		if (resource === "configmaps") return configMaps.has(name);
 		if (resource === "secrets") return secrets.has(name);
+		if (resource === "persistentvolumeclaims") return claimNames(pod).some((claim) => claim.name === name);
+		if (resource === "resourceclaims") return resourceClaimsOf(pod).includes(name);
 		return resource === "serviceaccounts" && (pod.spec?.serviceAccountName ?? "default") === name;
 	});
 }

@@ -4,6 +4,7 @@
  */
 import type { Submission } from "../core/admission/outside-call.ts";
 import type { ApiRequest, ApiResponse } from "../core/api/request.ts";
+import { requestAttributes } from "../core/authz/request-attributes.ts";
 import { trimmedNode } from "../core/controllers/daemonset/trimmed-node.ts";
 import { topologyOf } from "../core/controllers/pod-binding.ts";
 import { applyNamespaceEmptied } from "../core/controllers/namespace-controller.ts";
@@ -99,7 +100,10 @@ export class ClusterCore {
 			storageClass: (name) => this.core.server.store.get(STORAGE_CLASSES, name),
 			csiNode: (name) => this.core.server.store.get(CSI_NODES, name),
 		});
-		const authorizer = clusterAuthorizer(() => this.core.server.store);
+		const authorizer = clusterAuthorizer(
+			() => this.core.server.store,
+			(node, namespace) => this.#placedClaims(node, namespace),
+		);
 		const controllers = clusterControllers({
 			registry: this.#definitions.registry,
 			schema,
@@ -150,8 +154,13 @@ export class ClusterCore {
 	}
 
 	/** Throws 403 unless the user may do this at cluster scope. */
-	authorize({ verb, group, resource, subresource, name, user }: ApiRequest): void {
-		this.core.server.authorizer.check(user, { verb, group, resource, subresource, name });
+	authorize(request: ApiRequest): void {
+		this.core.server.authorizer.check(request.user, requestAttributes(request));
+	}
+
+	#placedClaims(node: string, namespace: string): string[] {
+		const rows = this.#ports.sql.all<{ body: string }>("SELECT body FROM placements WHERE node = ? AND namespace = ?", node, namespace);
+		return rows.flatMap(({ body }) => (JSON.parse(body) as Placement).pod.claims ?? []);
 	}
 
 	namespaces(): string[] {

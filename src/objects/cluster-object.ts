@@ -1,14 +1,14 @@
 /** The Durable Object of one cluster: a shell around ClusterCore. */
 import { DurableObject } from "cloudflare:workers";
 import type { ApiRequest, UserInfo } from "../core/api/request.ts";
-import { type Status, StatusError } from "../core/errors/status-error.ts";
+import type { Status } from "../core/errors/status-error.ts";
 import type { Allocation, AllocationRequest } from "../core/kinds/define-kind.ts";
 import { builtinKinds } from "../core/kinds/registry.ts";
 import type { JoinRequest } from "../core/protocol/agent-protocol.ts";
 import type { ClusterConfig, ObjectAddress } from "../core/protocol/messages.ts";
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
 import { builtinSchema } from "../core/schema/builtin-schema.ts";
-import { answer, describe, errorAnswer, requestOf, statusOf } from "./answers.ts";
+import { answer, describe, errorAnswer, refusalOf, requestOf, statusOf } from "./answers.ts";
 import { certificateAuthority } from "./certificate-authority.ts";
 import { ClusterCore, type ClusterPorts } from "./cluster-core.ts";
 import { ClusterMembers } from "./cluster-members.ts";
@@ -20,7 +20,7 @@ import type { DefinitionSet } from "./custom-definitions.ts";
 import { CommitGate } from "./commit-gate.ts";
 import { durablePorts, memberOf } from "./durable-ports.ts";
 import { forbiddenRequest } from "../core/authz/attributes.ts";
-import { impersonations } from "./impersonation.ts";
+import { checkImpersonation } from "./impersonation.ts";
 import type { Delivery } from "./ports.ts";
 import { openWatch, resumeWatches, streamList } from "./resource-object.ts";
 import type { ClusterRpc, ProxyTarget, Refusal, UsageTargets } from "./rpc.ts";
@@ -114,11 +114,13 @@ export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRp
 	}
 
 	async authorizeImpersonation(user: UserInfo, target: UserInfo): Promise<Status | null> {
+		return refusalOf(() => checkImpersonation(this.#core.core.server.authorizer, user, target));
+	}
+
+	async authorizePath(user: UserInfo, verb: string, path: string): Promise<Status | null> {
 		return refusalOf(() => {
-			for (const attributes of impersonations(target)) {
-				const { allowed, reason } = this.#core.core.server.authorizer.decide(user, attributes);
-				if (!allowed) throw forbiddenRequest(user, attributes, reason);
-			}
+			const { allowed, reason } = this.#core.core.server.authorizer.decide(user, { verb, path });
+			if (!allowed) throw forbiddenRequest(user, { verb, path }, reason);
 		});
 	}
 
@@ -234,14 +236,4 @@ function clusterPorts(ctx: DurableObjectState, env: WorkerEnv): ClusterPorts {
 		admission: admissionConfiguration(env),
 		existingPodWarnings: (namespace, enforce) => (namespaceObject(env, cluster, namespace) as unknown as NamespaceInternals).existingPodWarnings(enforce),
 	};
-}
-
-function refusalOf(check: () => void): Status | null {
-	try {
-		check();
-		return null;
-	} catch (error) {
-		if (error instanceof StatusError) return error.status;
-		throw error;
-	}
 }

@@ -1,8 +1,17 @@
 /** Whether a user may act as another: the verb "impersonate" on each thing it takes over (k8s.io/apiserver filters/impersonation.go). */
 import type { UserInfo } from "../core/api/request.ts";
-import type { ResourceAttributes } from "../core/authz/attributes.ts";
+import { forbiddenRequest, type ResourceAttributes } from "../core/authz/attributes.ts";
+import type { Authorizer } from "./authorizer.ts";
 
 const SERVICE_ACCOUNT_PREFIX = "system:serviceaccount:";
+
+/** Throws the 403 of whoever may not. */
+export function checkImpersonation(authorizer: Authorizer, user: UserInfo, target: UserInfo): void {
+	for (const attributes of impersonations(target)) {
+		const { allowed, reason } = authorizer.decide(user, attributes);
+		if (!allowed) throw forbiddenRequest(user, attributes, reason);
+	}
+}
 
 /** What the user must be allowed to impersonate, one by one. */
 export function impersonations(target: UserInfo): ResourceAttributes[] {

@@ -14,6 +14,7 @@ import { namespaceControllers } from "../core/controllers/registry.ts";
 import { POD_TABLE } from "../core/controllers/pod-table-controller.ts";
 import { systemServiceIn } from "../core/controllers/system-service-controller.ts";
 import { CUSTOM_RESOURCE_CLEANUP } from "../core/controllers/custom-resource-cleanup-controller.ts";
+import { requestAttributes } from "../core/authz/request-attributes.ts";
 import type { Action } from "../core/controllers/controller.ts";
 import type { ClusterConfig, MessageBody } from "../core/protocol/messages.ts";
 import { applyBindings } from "../core/controllers/pod-binding.ts";
@@ -31,6 +32,7 @@ import { DefinitionReplica, type DefinitionSet } from "./custom-definitions.ts";
 import type { CorePorts, Delivery } from "./ports.ts";
 import { ResourceCore } from "./resource-core.ts";
 import { AllocationNeeded, type ResourceServerOptions } from "./resource-server.ts";
+import { isReview } from "./verbs/review.ts";
 
 export interface NamespacePorts extends CorePorts {
 	admission: AdmissionConfiguration;
@@ -159,8 +161,9 @@ export class NamespaceCore {
 	}
 
 	authorize(request: ApiRequest): void {
-		const { verb, group, resource, subresource, name, user } = request;
-		this.#authorizer.check(user, { verb, group, resource, subresource, name });
+		// A review that a namespace's object answers is still one of the cluster, unless it is asked in the namespace.
+		const scope = isReview(request.resource) ? { namespace: request.namespace } : {};
+		this.#authorizer.check(request.user, { ...requestAttributes(request), ...scope });
 	}
 
 	/** Takes in a delivery from another object. */

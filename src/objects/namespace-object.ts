@@ -3,7 +3,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { ApiRequest, UserInfo } from "../core/api/request.ts";
 import type { ResourceAttributes } from "../core/authz/attributes.ts";
 import type { AuthorizerDecision } from "../core/cel/library/authorizer.ts";
-import { StatusError } from "../core/errors/status-error.ts";
+import { type Status, StatusError } from "../core/errors/status-error.ts";
 import type { Allocation, AllocationRequest } from "../core/kinds/define-kind.ts";
 import { builtinKinds } from "../core/kinds/registry.ts";
 import type { KubeObject } from "../core/meta/object.ts";
@@ -15,10 +15,11 @@ import type { MetricQuery } from "../core/controllers/autoscaling/metric-samples
 import { clusterObject, nodeObject } from "./addresses.ts";
 import { admissionConfiguration } from "./admission-configuration.ts";
 import type { LevelVersion } from "../core/admission/pod-security/policy.ts";
-import { answer, describe, errorAnswer, requestOf, statusOf } from "./answers.ts";
+import { answer, describe, errorAnswer, refusalOf, requestOf, statusOf } from "./answers.ts";
 import { CommitGate } from "./commit-gate.ts";
 import type { DefinitionSet } from "./custom-definitions.ts";
 import { durablePorts } from "./durable-ports.ts";
+import { checkImpersonation } from "./impersonation.ts";
 import { NamespaceCore } from "./namespace-core.ts";
 import type { NamespaceInside } from "./outside/channel.ts";
 import type { Delivery } from "./ports.ts";
@@ -149,6 +150,11 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 
 	async boundTokenProblem(bound: ServiceAccountTokenClaims["kubernetes.io"]): Promise<string | null> {
 		return boundTokenProblem(this.#core.core.server, bound) ?? null;
+	}
+
+	async authorizeImpersonation(user: UserInfo, target: UserInfo): Promise<Status | null> {
+		await this.#core.ready();
+		return refusalOf(() => checkImpersonation(this.#core.core.server.authorizer, user, target));
 	}
 
 	async bootstrapUser(id: string, secret: string): Promise<UserInfo | null> {

@@ -90,6 +90,8 @@ export interface ClusterRpc {
 	namespaces(): Promise<string[]>;
 	/** Whether the user may do this at cluster scope (lists and watches of all namespaces, TokenReview): null, or the refusal. */
 	authorizeCluster(request: ApiRequest): Promise<Status | null>;
+	/** Whether the user may do this to a path that is no resource: null, or the refusal. */
+	authorizePath(user: UserInfo, verb: string, path: string): Promise<Status | null>;
 	/** Whether `user` may act as `target` (verb "impersonate" on users, groups, serviceaccounts, uids, userextras): null, or the refusal. */
 	authorizeImpersonation(user: UserInfo, target: UserInfo): Promise<Status | null>;
 	/** The uid of a Node; null when there is none. */
@@ -107,6 +109,8 @@ export interface ClusterRpc {
 }
 
 export interface NamespaceRpc {
+	/** As the Cluster object's, by the roles of this namespace too: for a ServiceAccount of it. */
+	authorizeImpersonation(user: UserInfo, target: UserInfo): Promise<Status | null>;
 	/** The user of a bootstrap token, asked of kube-system: null when it is none. */
 	bootstrapUser(id: string, secret: string): Promise<UserInfo | null>;
 	/** Whether the Secret that holds this token, and its ServiceAccount, are still there: null, or what is wrong. */

@@ -13,6 +13,7 @@ import { LoadShedder } from "./load-shedding.ts";
 import { managementPath } from "./management-path.ts";
 import { addManagementRoutes } from "./management-routes.ts";
 import { recordRequest } from "./metrics.ts";
+import { authorizePath } from "./path-authorization.ts";
 import { isTrue } from "./query.ts";
 import { parseResourcePath, PROXY_PATH, type ResourcePath } from "./request-info.ts";
 import { parseRequestUrl } from "./request-url.ts";
@@ -37,6 +38,12 @@ const authenticated =
 		c.set("cluster", cluster);
 		return handler(c);
 	};
+
+/** Whoever may not ask for a path is told that, and not whether there is such a one. */
+async function notFound(c: FrontDoor): Promise<Response> {
+	await authorizePath(c);
+	throw pathNotFound();
+}
 
 const routerPath = (pathname: string): string => managementPath(pathname) ?? splitClusterPath(pathname)?.path ?? "/";
 
@@ -65,7 +72,7 @@ function createApp(): Hono<FrontDoorEnv> {
 	// Whoever cannot say who they are is not told what there is.
 	app.notFound(async (c) => {
 		if (!c.get("clusterName")) return errorResponse(unauthorized(), c.req.raw);
-		return authenticated(() => errorResponse(pathNotFound(), c.req.raw))(c, async () => {}) as Promise<Response>;
+		return authenticated(notFound)(c, async () => {}) as Promise<Response>;
 	});
 	app.onError((error, c) => errorResponse(error, c.req.raw));
 	return app;

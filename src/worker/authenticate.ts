@@ -2,7 +2,7 @@
 import type { UserInfo } from "../core/api/request.ts";
 import { badRequest, StatusError, unauthorized } from "../core/errors/status-error.ts";
 import { GROUP_AUTHENTICATED, GROUP_SERVICE_ACCOUNTS, type WorkerEnv } from "../core/protocol/tokens.ts";
-import { clusterObject } from "../objects/addresses.ts";
+import { clusterObject, namespaceObject } from "../objects/addresses.ts";
 import { isHosted } from "../objects/tenancy.ts";
 import { bearerToken } from "./bearer-token.ts";
 import { certificateUser } from "./client-certificate.ts";
@@ -104,7 +104,9 @@ export async function authenticate(env: WorkerEnv, clusterName: string, request:
 	const { user, cluster } = verdict;
 	const target = impersonationTarget(headers);
 	if (!target) return { user, cluster };
-	const refusal = await clusterObject(env, cluster).authorizeImpersonation(user, target);
+	const [, namespace] = SERVICE_ACCOUNT_USER.exec(target.name) ?? [];
+	const judge = namespace === undefined ? clusterObject(env, cluster) : namespaceObject(env, cluster, namespace);
+	const refusal = await judge.authorizeImpersonation(user, target);
 	if (refusal) throw StatusError.from(refusal);
 	return { user: withDefaultGroups(target), impersonator: user, cluster };
 }

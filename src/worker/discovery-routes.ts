@@ -3,11 +3,13 @@ import type { Hono } from "hono";
 import { aggregatedDiscovery, apiGroup, apiGroupList, apiResourceList, apiVersions } from "../core/discovery/discovery.ts";
 import { pathNotFound } from "../core/errors/status-error.ts";
 import type { KindRegistry } from "../core/kinds/define-kind.ts";
+import { GROUP_AUTHENTICATED } from "../core/protocol/tokens.ts";
 import { currentKinds } from "./cluster-kinds.ts";
 import { type Document, documentOf } from "./document.ts";
 import type { FrontDoor, FrontDoorEnv } from "./front-door.ts";
 import { negotiate } from "./negotiate.ts";
 import { addOpenApiRoutes } from "./openapi-routes.ts";
+import { authorizePath } from "./path-authorization.ts";
 import { serialize } from "./represent.ts";
 import type { Authenticated } from "./static-routes.ts";
 
@@ -35,7 +37,11 @@ function aggregatedDocument(kinds: KindRegistry, root: "api" | "apis", version: 
 	return made;
 }
 
-const kindsOf = (c: FrontDoor): Promise<KindRegistry> => currentKinds(c.env, c.get("cluster"));
+async function kindsOf(c: FrontDoor): Promise<KindRegistry> {
+	// Everyone who is known may discover (system:discovery): that needs no hop.
+	if (!c.get("user").groups.includes(GROUP_AUTHENTICATED)) await authorizePath(c);
+	return currentKinds(c.env, c.get("cluster"));
+}
 
 async function serveAggregated(c: FrontDoor, root: "api" | "apis", version: "v2" | "v2beta1"): Promise<Response> {
 	const document = await aggregatedDocument(await kindsOf(c), root, version);

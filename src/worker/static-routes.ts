@@ -1,9 +1,8 @@
 /** Answers that need no Durable Object: version, health, discovery, OpenAPI, keys, metrics. */
 import type { Handler, Hono } from "hono";
-import { forbiddenError } from "../core/errors/status-error.ts";
-import { GROUP_MASTERS } from "../core/protocol/tokens.ts";
 import { addDiscoveryRoutes } from "./discovery-routes.ts";
 import type { FrontDoor, FrontDoorEnv } from "./front-door.ts";
+import { authorizePath } from "./path-authorization.ts";
 import { serveHealth, serveHealthCheck } from "./health-routes.ts";
 import { metricsText } from "./metrics.ts";
 import { serveJwks, serveOpenIdConfiguration } from "./oidc-routes.ts";
@@ -11,14 +10,8 @@ import { SERVER_VERSION } from "./server-version.ts";
 
 export type Authenticated = (handler: (c: FrontDoor) => Response | Promise<Response>) => Handler<FrontDoorEnv>;
 
-/** Upstream's group for whom may read metrics. */
-const GROUP_MONITORING = "system:monitoring";
-
-function serveMetrics(c: FrontDoor, inFlight: number): Response {
-	const user = c.get("user");
-	if (!user.groups.includes(GROUP_MASTERS) && !user.groups.includes(GROUP_MONITORING)) {
-		throw forbiddenError({ group: "", resource: "" }, "", `User ${JSON.stringify(user.name)} cannot get path "/metrics"`);
-	}
+async function serveMetrics(c: FrontDoor, inFlight: number): Promise<Response> {
+	await authorizePath(c);
 	return new Response(metricsText(inFlight), { headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8", "cache-control": "no-cache, private" } });
 }
 

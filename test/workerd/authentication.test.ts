@@ -285,6 +285,18 @@ describe("another issuer's token", () => {
 	it("lets in anonymous requests for the paths that it names", async () => {
 		const cluster = await TestCluster.create();
 		await manage("PUT", `/clusters/${cluster.name}/authentication`, configuration);
+		expect(await cluster.refused("GET", "/apis", undefined, { token: "" })).toMatchObject({
+			code: 403,
+			message: 'forbidden: User "system:anonymous" cannot get path "/apis"',
+		});
+		const rbac = "/apis/rbac.authorization.k8s.io/v1";
+		await cluster.call("POST", `${rbac}/clusterrolebindings`, {
+			apiVersion: "rbac.authorization.k8s.io/v1",
+			kind: "ClusterRoleBinding",
+			metadata: { name: "anyone-discovers" },
+			roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "system:discovery" },
+			subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "Group", name: "system:unauthenticated" }],
+		});
 		expect((await cluster.fetch("GET", "/apis", undefined, { token: "" })).status).toBe(200);
 		expect((await cluster.fetch("GET", pods(), undefined, { token: "" })).status).toBe(401);
 		expect((await cluster.fetch("GET", "/apis", undefined, { token: "wrong" })).status).toBe(401);

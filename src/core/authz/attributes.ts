@@ -1,5 +1,6 @@
 /** What a request asks to do, as the authorizers see it (k8s.io/apiserver/pkg/authorization/authorizer), and how a refusal reads. */
 import type { UserInfo } from "../api/request.ts";
+import type { FieldRequirement } from "../selector/field-selector.ts";
 import { forbiddenError, StatusError } from "../errors/status-error.ts";
 
 export interface ResourceAttributes {
@@ -12,6 +13,8 @@ export interface ResourceAttributes {
 	namespace: string;
 	/** "" for collections. */
 	name: string;
+	/** What the request's field selector requires, where it has one. */
+	fields?: readonly FieldRequirement[];
 }
 
 export interface PathAttributes {

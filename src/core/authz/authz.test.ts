@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { StatusError } from "../errors/status-error.ts";
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, RbacV1Subject, Role, RoleBinding } from "../schema/kubernetes.d.ts";
 import { bootstrapClusterRoleBindings, bootstrapClusterRoles } from "./bootstrap-policy.ts";
+import type { ResourceAttributes } from "./attributes.ts";
 import { authorizeNode, nodeNameOf } from "./node-authorizer.ts";
 import {
 	authorize,
@@ -36,7 +37,7 @@ const clusterRoleBinding = (name: string, ...subjects: RbacV1Subject[]): Cluster
 });
 
 const user = (name: string, ...groups: string[]) => ({ name, groups });
-const ask = (verb: string, resource: string, namespace = "", more: { group?: string; name?: string; subresource?: string } = {}) => ({
+const ask = (verb: string, resource: string, namespace = "", more: Partial<ResourceAttributes> = {}) => ({
 	verb,
 	resource,
 	namespace,
@@ -200,7 +201,7 @@ describe("the default policy", () => {
 describe("nodes", () => {
 	const graph = {
 		references: (resource: string, namespace: string, name: string) =>
-			["secrets/a/mine", "pods/a/p", "serviceaccounts/a/bot"].includes(`${resource}/${namespace}/${name}`),
+			["secrets/a/mine", "pods/a/p", "serviceaccounts/a/bot", "resourceclaims/a/mine"].includes(`${resource}/${namespace}/${name}`),
 	};
 
 	test("a node's agent is known by its name and its group", () => {
@@ -216,6 +217,16 @@ describe("nodes", () => {
 		[ask("patch", "nodes", "", { name: "n2", subresource: "status" }), false],
 		[ask("delete", "nodes", "", { name: "n1" }), false],
 		[ask("create", "nodes"), true],
+		[ask("list", "nodes"), false],
+		[ask("list", "pods"), false],
+		[ask("watch", "pods", "", { fields: [{ path: "spec.nodeName", operator: "=", value: "n1" }] }), true],
+		[ask("list", "pods", "", { fields: [{ path: "spec.nodeName", operator: "=", value: "n2" }] }), false],
+		[ask("list", "pods", "", { fields: [{ path: "spec.nodeName", operator: "!=", value: "n1" }] }), false],
+		[ask("get", "resourceclaims", "a", { group: "resource.k8s.io", name: "mine" }), true],
+		[ask("get", "resourceclaims", "a", { group: "resource.k8s.io", name: "other" }), false],
+		[ask("list", "resourceclaims", "a", { group: "resource.k8s.io" }), false],
+		[ask("list", "resourceslices", "", { group: "resource.k8s.io", fields: [{ path: "spec.nodeName", operator: "=", value: "n1" }] }), true],
+		[ask("list", "resourceslices", "", { group: "resource.k8s.io" }), false],
 		[ask("get", "secrets", "a", { name: "mine" }), true],
 		[ask("get", "secrets", "a", { name: "other" }), false],
 		[ask("list", "secrets", "a"), false],

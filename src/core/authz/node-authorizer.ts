@@ -13,7 +13,7 @@ const LEASE_NAMESPACE = "kube-node-lease";
 
 /** What the authorizer must know of the pods bound to the node. */
 export interface NodeGraph {
-	/** Whether a pod on this node refers to the object; `resource` is a plural of the core group ("pods" asks whether the pod itself is bound here). */
+	/** Whether a pod on this node refers to the object ("pods": whether the pod itself is bound here), or the object itself names the node. */
 	references(resource: string, namespace: string, name: string): boolean;
 }
 
@@ -47,16 +47,21 @@ function authorizeOwnNode(nodeName: string, attributes: ResourceAttributes): Dec
 	if (subresource !== "" && subresource !== "status") return refused(`cannot access subresource ${JSON.stringify(subresource)} of nodes`);
 	if (verb === "create" && subresource === "")
 		return name === "" || name === nodeName ? ALLOWED : refused(`node ${JSON.stringify(nodeName)} is not allowed to modify node ${JSON.stringify(name)}`);
+	if (READ.includes(verb) && name !== nodeName) return refused(`node '${nodeName}' cannot read '${name}', only its own Node object`);
 	if (name !== nodeName) return refused(`node ${JSON.stringify(nodeName)} cannot ${verb} unknown or other node`);
 	const verbs = subresource === "" ? ["get", "list", "watch", "patch", "update"] : ["get", "patch", "update"];
 	return verbs.includes(verb) ? ALLOWED : refused(`node ${JSON.stringify(nodeName)} cannot ${verb} nodes`);
 }
 
+/** Whether the request's field selector keeps it to what has this value. */
+const selects = ({ fields = [] }: ResourceAttributes, field: string, wanted: string): boolean =>
+	fields.some(({ path, operator, value }) => path === field && operator === "=" && value === wanted);
+
 function authorizePod(nodeName: string, attributes: ResourceAttributes, graph: NodeGraph): Decision {
 	const { verb, subresource, namespace, name } = attributes;
 	const isRead = subresource === "" && READ.includes(verb);
-	// Without a name this is a list or watch: the caller narrows it to spec.nodeName.
-	if (isRead && name === "") return ALLOWED;
+	if (isRead && verb !== "get")
+		return selects(attributes, "spec.nodeName", nodeName) ? ALLOWED : refused("can only list/watch pods with spec.nodeName field selector");
 	if (subresource === "" && verb === "create") return ALLOWED;
 	if (!graph.references("pods", namespace, name)) return refused(`no relationship found between node '${nodeName}' and this object`);
 	const mayWrite =
@@ -89,6 +94,28 @@ function authorizeReferred(nodeName: string, attributes: ResourceAttributes, gra
 	return refused(`no relationship found between node '${nodeName}' and this object`);
 }
 
+/** Objects that are read one at a time, when the graph leads to them. */
+function authorizeGet(nodeName: string, attributes: ResourceAttributes, graph: NodeGraph): Decision {
+	const { verb, resource, subresource, namespace, name } = attributes;
+	if (verb !== "get") return refused("can only get individual resources of this type");
+	if (subresource !== "") return refused("cannot get subresource");
+	if (name === "") return refused("No Object name found");
+	return graph.references(resource, namespace, name) ? ALLOWED : refused(`no relationship found between node '${nodeName}' and this object`);
+}
+
+function authorizeResourceSlice(nodeName: string, attributes: ResourceAttributes, graph: NodeGraph): Decision {
+	const { verb, subresource, name } = attributes;
+	if (subresource !== "") return refused("cannot authorize ResourceSlice subresources");
+	if (verb === "create") return ALLOWED;
+	if (["get", "update", "patch", "delete"].includes(verb))
+		return graph.references("resourceslices", "", name) ? ALLOWED : refused(`no relationship found between node '${nodeName}' and this object`);
+	if (["list", "watch", "deletecollection"].includes(verb))
+		return selects(attributes, "spec.nodeName", nodeName)
+			? ALLOWED
+			: refused("can only list/watch/deletecollection resourceslices with nodeName field selector");
+	return refused("only the following verbs are allowed for a ResourceSlice: get, watch, list, create, update, patch, delete, deletecollection");
+}
+
 /** What the agent of `nodeName` may do; a refusal here may still be overruled by RBAC. */
 export function authorizeNode(nodeName: string, attributes: Attributes, graph: NodeGraph): Decision {
 	if (isPathRequest(attributes)) return refused("");
@@ -96,6 +123,9 @@ export function authorizeNode(nodeName: string, attributes: Attributes, graph: N
 	if (group === "" && resource === "nodes") return authorizeOwnNode(nodeName, attributes);
 	if (group === "" && resource === "pods") return authorizePod(nodeName, attributes, graph);
 	if (group === "" && REFERRED.has(resource)) return authorizeReferred(nodeName, attributes, graph);
+	if (group === "resource.k8s.io" && resource === "resourceclaims") return authorizeGet(nodeName, attributes, graph);
+	if (group === "resource.k8s.io" && resource === "resourceslices") return authorizeResourceSlice(nodeName, attributes, graph);
+	if (group === "storage.k8s.io" && resource === "volumeattachments") return authorizeGet(nodeName, attributes, graph);
 	if (group === "coordination.k8s.io" && resource === "leases") return authorizeLease(nodeName, attributes);
 	if (group === "storage.k8s.io" && resource === "csinodes") {
 		const isOwn = attributes.name === nodeName || (attributes.verb === "create" && attributes.name === "");

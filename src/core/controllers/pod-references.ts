@@ -15,6 +15,13 @@ export function referencesOf(pod: Pod): PodReferences {
 	return found;
 }
 
+/** Its ResourceClaims, those that were made for it among them. */
+export function resourceClaimsOf({ spec, status }: Pod): string[] {
+	const named = (spec?.resourceClaims ?? []).map(({ resourceClaimName }) => resourceClaimName);
+	const made = (status?.resourceClaimStatuses ?? []).map(({ resourceClaimName }) => resourceClaimName);
+	return [...named, ...made].filter((name) => name !== undefined && name !== null && name !== "") as string[];
+}
+
 function add(names: Set<string>, name: string | undefined): void {
 	if (name) names.add(name);
 }

@@ -2,8 +2,11 @@
  * Questions about access, answered when they are created and never stored: the reviews of authorization.k8s.io
  * (pkg/registry/authorization, pkg/apis/authorization/validation).
  */
-import { type FieldError, invalid, required } from "../errors/field-error.ts";
+import { type FieldError, forbidden, invalid, required } from "../errors/field-error.ts";
 import type {
+	FieldSelectorAttributes,
+	LabelSelectorAttributes,
+	ResourceAttributes,
 	LocalSubjectAccessReview,
 	SelfSubjectAccessReview,
 	SelfSubjectRulesReview,
@@ -21,9 +24,35 @@ type Asked = Pick<SubjectAccessReviewSpec, "resourceAttributes" | "nonResourceAt
 
 function validateAttributes(spec: Asked): FieldError[] {
 	if (spec.resourceAttributes && spec.nonResourceAttributes) return [invalid("spec.nonResourceAttributes", spec.nonResourceAttributes, EXCLUSIVE)];
-	if (spec.resourceAttributes || spec.nonResourceAttributes) return [];
+	if (spec.resourceAttributes) return validateSelectors(spec.resourceAttributes);
+	if (spec.nonResourceAttributes) return [];
 	return [invalid("spec.resourceAttributes", null, "exactly one of nonResourceAttributes or resourceAttributes must be specified")];
 }
+
+const SET_OPERATORS = ["In", "NotIn"];
+const PRESENCE_OPERATORS = ["Exists", "DoesNotExist"];
+
+function validateSelector(selector: FieldSelectorAttributes | LabelSelectorAttributes | undefined, path: string): FieldError[] {
+	if (!selector) return [];
+	const { rawSelector = "", requirements = [] } = selector;
+	if (rawSelector && requirements.length > 0) return [invalid(`${path}.rawSelector`, rawSelector, "may not specified at the same time as requirements")];
+	if (!rawSelector && requirements.length === 0)
+		return [required(`${path}.requirements`, `when ${path} is specified, requirements or rawSelector is required`)];
+	return requirements.flatMap(({ key, operator, values = [] }, i) => {
+		const at = `${path}.requirements[${i}]`;
+		const errors = key ? [] : [required(`${at}.key`, "must be specified")];
+		if (SET_OPERATORS.includes(operator) && values.length === 0) errors.push(required(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
+		if (PRESENCE_OPERATORS.includes(operator) && values.length > 0)
+			errors.push(forbidden(`${at}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
+		if (![...SET_OPERATORS, ...PRESENCE_OPERATORS].includes(operator)) errors.push(invalid(`${at}.operator`, operator ?? "", "not a valid selector operator"));
+		return errors;
+	});
+}
+
+const validateSelectors = ({ fieldSelector, labelSelector }: ResourceAttributes): FieldError[] => [
+	...validateSelector(fieldSelector, "spec.resourceAttributes.fieldSelector"),
+	...validateSelector(labelSelector, "spec.resourceAttributes.labelSelector"),
+];
 
 function validateSubject(spec: SubjectAccessReviewSpec): FieldError[] {
 	const errors = validateAttributes(spec);

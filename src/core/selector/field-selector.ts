@@ -68,8 +68,8 @@ function checkSupported(path: string, supported: ReadonlySet<string>): void {
 	throw badRequest(`field label not supported: ${path}`);
 }
 
-/** Parses the text of `?fieldSelector=`; `supported` names every field the kind can select by. Throws a 400 StatusError with upstream's words. */
-export function parseFieldSelector(text: string, supported: ReadonlySet<string>): FieldSelector {
+/** The requirements that a selector's text states, of whatever fields. Throws a 400 StatusError with upstream's words. */
+export function fieldRequirements(text: string): FieldRequirement[] {
 	const requirements: FieldRequirement[] = [];
 	for (const part of splitTerms(text).sort()) {
 		if (part === "") continue;
@@ -77,6 +77,12 @@ export function parseFieldSelector(text: string, supported: ReadonlySet<string>)
 		if (term === undefined) throw badRequest(`invalid selector: '${text}'; can't understand '${part}'`);
 		requirements.push({ ...term, value: unescapeValue(term.value) });
 	}
+	return requirements;
+}
+
+/** Parses the text of `?fieldSelector=`; `supported` names every field the kind can select by. Throws a 400 StatusError with upstream's words. */
+export function parseFieldSelector(text: string, supported: ReadonlySet<string>): FieldSelector {
+	const requirements = fieldRequirements(text);
 	for (const requirement of requirements) checkSupported(requirement.path, supported);
 	return {
 		matches: (get) => requirements.every((r) => (get(r.path) === r.value) === (r.operator === "=")),

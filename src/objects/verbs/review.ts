@@ -2,10 +2,11 @@
 import type { UserInfo } from "../../core/api/request.ts";
 import { badRequest, invalidObject } from "../../core/errors/status-error.ts";
 import type { Attributes } from "../../core/authz/attributes.ts";
+import { nodeNameOf } from "../../core/authz/node-authorizer.ts";
+import { reviewAttributes } from "../../core/authz/request-attributes.ts";
 import { rulesFor } from "../../core/authz/rbac.ts";
 import type {
 	LocalSubjectAccessReview,
-	ResourceAttributes,
 	SelfSubjectAccessReview,
 	SelfSubjectReview,
 	SelfSubjectRulesReview,
@@ -19,17 +20,12 @@ type AccessReview = SelfSubjectAccessReview | SubjectAccessReview | LocalSubject
 
 export const isReview = (resource: string): boolean => resource.endsWith("reviews");
 
-function attributesOf(resource: ResourceAttributes): Attributes {
-	const { verb = "", group = "", resource: plural = "", subresource = "", namespace = "", name = "" } = resource;
-	return { verb, group, resource: plural, subresource, namespace, name };
-}
-
 function access(authorizer: Authorizer, review: AccessReview, asker: UserInfo): unknown {
 	const { resourceAttributes, nonResourceAttributes } = review.spec ?? {};
 	const subject = review.spec as SubjectAccessReview["spec"] | undefined;
 	const user: UserInfo = review.kind === "SelfSubjectAccessReview" ? asker : { name: subject?.user ?? "", groups: subject?.groups ?? [] };
 	const asked: Attributes = resourceAttributes
-		? attributesOf(resourceAttributes)
+		? reviewAttributes(resourceAttributes)
 		: { verb: nonResourceAttributes?.verb ?? "", path: nonResourceAttributes?.path ?? "" };
 	const { allowed, reason } = authorizer.decide(user, asked);
 	return { ...review, status: { allowed, ...(reason ? { reason } : {}) } };
@@ -43,7 +39,10 @@ function rules(authorizer: Authorizer, review: SelfSubjectRulesReview, asker: Us
 		.filter((rule) => rule.resources?.length)
 		.map(({ verbs, apiGroups, resources, resourceNames }) => ({ verbs, apiGroups, resources, ...(resourceNames?.length ? { resourceNames } : {}) }));
 	const nonResourceRules = found.filter((rule) => rule.nonResourceURLs?.length).map(({ verbs, nonResourceURLs }) => ({ verbs, nonResourceURLs }));
-	return { ...review, status: { resourceRules, nonResourceRules, incomplete: false } };
+	// What a node may do follows from its pods, and no rules say it.
+	const isNode = nodeNameOf(asker) !== undefined;
+	const limits = isNode ? { incomplete: true, evaluationError: "node authorizer does not support user rule resolution" } : { incomplete: false };
+	return { ...review, status: { resourceRules, nonResourceRules, ...limits } };
 }
 
 function self(review: SelfSubjectReview, asker: UserInfo): unknown {
