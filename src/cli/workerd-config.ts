@@ -46,6 +46,8 @@ export function workerdConfig(files: WorkerdFiles): string {
 const config :Workerd.Config = (
   services = [
     (name = "petrel", worker = .worker),
+    # Webhooks by URL may be on this machine or in its network.
+    (name = "internet", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true))),
     (name = "state", disk = (path = ${text(files.state)}, writable = true)),
   ],
   sockets = [(

@@ -80,6 +80,19 @@ function admissionOf(
 	};
 }
 
+/** Admission of what is posted to a subresource and stored nowhere: an Eviction, a Binding. The writes that follow from it ask no webhook again. */
+export function admitSubresource(
+	server: ResourceServer,
+	kind: KindDefinition,
+	posted: { subject: NonNullable<AdmissionRequest["subject"]>; object: KubeObject; name: string },
+	options: WriteOptions,
+): KubeObject {
+	const admission: AdmissionRequest = { ...admissionOf(server, kind, "CREATE", { object: posted.object, old: undefined }, options), ...posted };
+	admitMutating(admission, server.admission);
+	admitValidating(admission, server.admission);
+	return admission.object;
+}
+
 const OPTION_KINDS: Readonly<Record<string, string>> = { CREATE: "CreateOptions", UPDATE: "UpdateOptions", DELETE: "DeleteOptions" };
 
 /** The request's options as the object that upstream makes of them. */

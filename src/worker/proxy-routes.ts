@@ -7,7 +7,7 @@ import type { ProxyTarget } from "../objects/rpc.ts";
 import { type FrontDoor, isWebSocketUpgrade, userAgentName } from "./front-door.ts";
 import { type ProxyPrefix, rewrittenAnswer } from "./proxied-answer.ts";
 import { PROXY_PATH, type ResourcePath } from "./request-info.ts";
-import { requestThroughTunnel, TunnelError } from "./tunnel/tunnel-request.ts";
+import { requestThroughTunnel, TunnelError } from "../objects/tunnel/tunnel-request.ts";
 
 /** Of one connection, or said to this server alone. */
 const NOT_PASSED = /^(connection|keep-alive|proxy-connection|te|trailer|transfer-encoding|upgrade|expect|authorization|impersonate-.*)$/;

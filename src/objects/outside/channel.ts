@@ -1,4 +1,8 @@
-/** How who is asked is reached: over the public internet by its URL, through the cluster's nodes by its Service, or as another object of the cluster's own. */
+/**
+ * How who is asked is reached: a Service through a tunnel of a node, whose end checks the certificate; a URL over the internet;
+ * another object of the cluster's own by its stub. The platform's fetch trusts public authorities alone, so that a URL with a
+ * caBundle is called over a TLS of our own.
+ */
 import type { CallTarget } from "../../core/admission/outside-call.ts";
 import type { WorkerEnv } from "../../core/protocol/tokens.ts";
 import type { UserInfo } from "../../core/api/request.ts";
@@ -6,7 +10,9 @@ import type { ResourceAttributes } from "../../core/authz/attributes.ts";
 import type { AuthorizerDecision } from "../../core/cel/library/authorizer.ts";
 import type { KubeObject } from "../../core/meta/object.ts";
 import { namespaceObject } from "../addresses.ts";
-import { dialService } from "./service-dial.ts";
+import { callService } from "../tunnel/service-call.ts";
+import { exchange } from "./http1.ts";
+import { type Duplex, startTls } from "./tls/tls-client.ts";
 
 /** What a Namespace object tells the others. */
 export interface NamespaceInside {
@@ -18,12 +24,60 @@ export interface NamespaceInside {
 /** Sends a request and resolves to its answer. */
 export type Channel = (request: Request) => Promise<Response>;
 
-export function channelTo(env: WorkerEnv, cluster: string, { service, collection, decision }: CallTarget): Channel {
+const HTTPS_PORT = 443;
+const pemOf = (caBundle: string): string => atob(caBundle);
+
+export function channelTo(env: WorkerEnv, cluster: string, { service, caBundle, collection, decision }: CallTarget): Channel {
 	if (collection !== undefined) return async () => Response.json(await insideOf(env, cluster, collection.namespace).collection(collection.resource));
 	if (decision !== undefined)
 		return async () => Response.json(await insideOf(env, cluster, decision.attributes.namespace).decision(decision.user, decision.attributes));
-	if (service !== undefined) return dialService(env, cluster, service);
-	return (request) => fetch(request);
+	if (service !== undefined) return (request) => throughTunnel(env, cluster, service, caBundle, request);
+	if (caBundle === undefined) return (request) => fetch(request);
+	return (request) => overOwnTls(pemOf(caBundle), request);
+}
+
+async function throughTunnel(
+	env: WorkerEnv,
+	cluster: string,
+	{ namespace, name, port }: NonNullable<CallTarget["service"]>,
+	caBundle: string | undefined,
+	request: Request,
+): Promise<Response> {
+	const { pathname, search } = new URL(request.url);
+	return callService(env, cluster, {
+		namespace,
+		name,
+		port,
+		method: request.method,
+		path: pathname + search,
+		headers: [...request.headers],
+		body: request.body === null ? null : new Uint8Array(await request.arrayBuffer()),
+		tls: caBundle === undefined ? {} : { caBundle: pemOf(caBundle) },
+		signal: request.signal,
+	});
+}
+
+async function overOwnTls(trusted: string, request: Request): Promise<Response> {
+	// What imports this room under plain Node has no sockets of the platform's, and calls nobody.
+	const { connect } = await import("cloudflare:sockets");
+	const { hostname, port } = new URL(request.url);
+	const name = hostname.replace(/^\[|\]$/g, "");
+	const socket = connect({ hostname: name, port: Number(port || HTTPS_PORT) }, { secureTransport: "off", allowHalfOpen: false });
+	// A connection that fails is told of by what is read from it.
+	socket.closed.catch(() => {});
+	const end = () => void socket.close().catch(() => {});
+	request.signal.addEventListener("abort", end, { once: true });
+	try {
+		await socket.opened;
+	} catch {
+		throw new Error(`dial tcp ${hostname}:${port || HTTPS_PORT}: connect: connection refused`);
+	}
+	try {
+		return await exchange(await startTls(socket as unknown as Duplex, { serverName: name, trusted, nowMs: Date.now() }), request);
+	} catch (error) {
+		end();
+		throw error;
+	}
 }
 
 const insideOf = (env: WorkerEnv, cluster: string, namespace: string): NamespaceInside =>

@@ -1,11 +1,12 @@
 /** POST of a Binding, to pods/binding or to bindings: a scheduler gives the pod its node, as registry/core/pod's BindingREST does. */
+import type { KubeObject } from "../../core/meta/object.ts";
 import { badRequest, conflict, plainError } from "../../core/errors/status-error.ts";
 import { fieldErrorText } from "../../core/errors/field-error.ts";
 import { bindingKind } from "../../core/kinds/binding.ts";
 import { type KindDefinition, resourceOf } from "../../core/kinds/define-kind.ts";
 import { podKind } from "../../core/kinds/pod.ts";
 import type { Binding, Pod } from "../../core/schema/kubernetes.d.ts";
-import { updateObject } from "../write.ts";
+import { admitSubresource, updateObject } from "../write.ts";
 import { decodeBody, parseJson } from "./body.ts";
 import { existing, groupResource, type VerbCall, type VerbResult, writeOptions } from "./verb.ts";
 
@@ -24,7 +25,9 @@ export function bind(call: VerbCall): VerbResult {
 	const kind = server.kinds.byStoreName(PODS) as KindDefinition;
 	const pod = existing({ ...call, kind, request: { ...request, name } }) as Pod;
 	checkBindable(kind, pod, binding);
-	updateObject(server, kind, boundPod(call, pod, binding), pod, { ...options, subresource: "binding" });
+	const written = { ...options, subresource: "binding" };
+	const admitted = admitSubresource(server, kind, { subject: { group: "", version: "v1", kind: "Binding" }, object: binding as KubeObject, name }, written);
+	updateObject(server, kind, boundPod(call, pod, admitted as Binding), pod, { ...written, webhooksAsked: true });
 	return { code: 201, object: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 } };
 }
 

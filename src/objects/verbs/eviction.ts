@@ -6,9 +6,10 @@ import { metaTime } from "../../core/controllers/meta-time.ts";
 import { withCondition } from "../../core/controllers/pod-binding.ts";
 import { isReady } from "../../core/controllers/pod-state.ts";
 import { badRequest, forbiddenError, plainError, type StatusError, tooManyRequests } from "../../core/errors/status-error.ts";
+import type { KubeObject } from "../../core/meta/object.ts";
 import type { Eviction, Pod, PodDisruptionBudget } from "../../core/schema/kubernetes.d.ts";
 import { labelSelectorOf } from "../../core/selector/label-selector.ts";
-import { deleteObject, type RemovalOptions, updateObject } from "../write.ts";
+import { admitSubresource, deleteObject, type RemovalOptions, updateObject } from "../write.ts";
 import { parseJson } from "./body.ts";
 import { removalOptions } from "./delete.ts";
 import { existing, type VerbCall, type VerbResult, writeOptions } from "./verb.ts";
@@ -25,6 +26,13 @@ export function evict(call: VerbCall): VerbResult {
 	if (eviction.metadata?.name && eviction.metadata.name !== request.name) throw badRequest("name in URL does not match name in Eviction object");
 	const pod = existing(call) as Pod;
 	const options = removalOptions({ ...request, body: JSON.stringify(eviction.deleteOptions ?? {}) }, writeOptions(call).addWarning);
+	const subject = { group: "policy", version: "v1", kind: "Eviction" };
+	admitSubresource(
+		call.server,
+		call.kind,
+		{ subject, object: { ...eviction, metadata: eviction.metadata ?? {} } as KubeObject, name: request.name },
+		{ ...writeOptions(call), dryRun: options.dryRun },
+	);
 	if (!isDisruptedAlready(pod)) askBudget(call, pod, options.dryRun);
 	remove(call, pod, options);
 	return { code: 201, object: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 } };
@@ -92,13 +100,20 @@ function takeOne({ server, request }: VerbCall, budget: PodDisruptionBudget, pod
 	const left = (budget.status.disruptionsAllowed ?? 0) - 1;
 	next.status = { ...budget.status, disruptionsAllowed: left, disruptedPods: { ...budget.status.disruptedPods, [pod]: metaTime(nowMs) } };
 	if (left === 0) updateDisruptionCondition(next, nowMs);
-	updateObject(server, kind, next, budget, { user: request.user, manager: "kube-apiserver", subresource: "status", dryRun: false, addWarning: () => {} });
+	updateObject(server, kind, next, budget, {
+		user: request.user,
+		manager: "kube-apiserver",
+		subresource: "status",
+		dryRun: false,
+		addWarning: () => {},
+		webhooksAsked: true,
+	});
 }
 
 /** Deletes the pod with the condition that tells Jobs and people that it was not its own doing. */
 function remove(call: VerbCall, pod: Pod, options: RemovalOptions): void {
 	const { server, kind } = call;
-	if (options.dryRun) return void deleteObject(server, kind, pod, options);
+	if (options.dryRun) return void deleteObject(server, kind, pod, { ...options, webhooksAsked: true });
 	const next = structuredClone(pod);
 	const condition = { type: "DisruptionTarget", status: "True", reason: "EvictionByEvictionAPI", message: "Eviction API: evicting" };
 	next.status = { ...next.status, conditions: withCondition(pod, condition, server.ports.nowMs()) };
@@ -107,8 +122,9 @@ function remove(call: VerbCall, pod: Pod, options: RemovalOptions): void {
 	const wanted = preconditions?.resourceVersion;
 	const marked = updateObject(server, kind, wanted ? { ...next, metadata: { ...next.metadata, resourceVersion: wanted } } : next, pod, {
 		...writeOptions(call),
+		webhooksAsked: true,
 		subresource: "status",
 	}) as Pod;
 	const { resourceVersion: _checked, ...kept } = preconditions ?? {};
-	deleteObject(server, kind, marked, { ...options, ...(preconditions ? { preconditions: kept } : {}) });
+	deleteObject(server, kind, marked, { ...options, webhooksAsked: true, ...(preconditions ? { preconditions: kept } : {}) });
 }

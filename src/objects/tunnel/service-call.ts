@@ -2,11 +2,11 @@
  * Requests of the control plane itself to a Service of the cluster: admission and conversion webhooks, aggregated APIs. The
  * Namespace object names an endpoint, a tunnel of its node leads there; the caller's RBAC is asked elsewhere.
  */
-import { StatusError, unavailable } from "../core/errors/status-error.ts";
-import type { WorkerEnv } from "../core/protocol/tokens.ts";
-import type { Header, TunnelPriority, TunnelTls } from "../core/tunnel/frame.ts";
-import { clusterObject, namespaceObject } from "../objects/addresses.ts";
-import { requestThroughTunnel } from "./tunnel/tunnel-request.ts";
+import { StatusError, unavailable } from "../../core/errors/status-error.ts";
+import type { WorkerEnv } from "../../core/protocol/tokens.ts";
+import type { Header, TunnelPriority, TunnelTls } from "../../core/tunnel/frame.ts";
+import { clusterObject, namespaceObject } from "../addresses.ts";
+import { requestThroughTunnel } from "./tunnel-request.ts";
 
 export interface ServiceCall {
 	namespace: string;

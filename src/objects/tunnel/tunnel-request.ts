@@ -17,8 +17,8 @@ import {
 } from "../../core/tunnel/frame.ts";
 import type { WorkerEnv } from "../../core/protocol/tokens.ts";
 import { ReceiveWindow, SendWindow } from "../../core/tunnel/stream-window.ts";
-import { tunnelObject } from "../../objects/addresses.ts";
-import { CLUSTER_HEADER, TUNNEL_SIDE_HEADER } from "../../objects/rpc.ts";
+import { tunnelObject } from "../addresses.ts";
+import { CLUSTER_HEADER, TUNNEL_SIDE_HEADER } from "../rpc.ts";
 import { joinWebSockets } from "./web-socket-join.ts";
 
 const NORMAL_CLOSURE = 1000;
