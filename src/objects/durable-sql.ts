@@ -17,10 +17,9 @@ export class DurableSql implements Sql {
 	}
 
 	bytes(query: string, ...bindings: SqlValue[]): Uint8Array | undefined {
-		const value = this.#storage.sql
-			.exec(query, ...bindings)
-			.raw()
-			.next().value?.[0];
+		// Read to its end: a cursor left open would keep its snapshot of the database.
+		const [row] = [...this.#storage.sql.exec(query, ...bindings).raw()];
+		const value = row?.[0];
 		return value instanceof ArrayBuffer ? new Uint8Array(value) : undefined;
 	}
 
