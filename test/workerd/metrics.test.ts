@@ -14,8 +14,10 @@ async function measured() {
 	await cluster.call("POST", pods(), { ...pod("web"), metadata: { name: "web", labels: { app: "web" } } });
 	const running = await agent.pod(({ metadata }) => metadata.name === "web");
 	await agent.reportStatus(refOf(running), runningStatus());
+	// Held before anybody asks: an agent without a poll is not asked at all.
+	const held = await agent.hold();
 	const answerOnce = async () => {
-		const { id } = await agent.command();
+		const id = (await held.answer).commands[0]?.id ?? "";
 		const used = { cpuNanoCores: 250_000_000, memoryBytes: 64 * 1024 * 1024 };
 		const usage = { timestampMs: Date.UTC(2026, 0, 1), windowMs: 15_500, node: used, pods: [{ pod: refOf(running), containers: [{ name: "main", ...used }] }] };
 		await agent.report({ usage: { id, usage } });
