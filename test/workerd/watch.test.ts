@@ -87,8 +87,8 @@ describe("a watch of one namespace", () => {
 		const token = await cluster.user("anna");
 		expect(await cluster.refused("GET", `${configMaps()}?watch=1`, undefined, { token })).toMatchObject({ code: 403 });
 		expect(await cluster.refused("GET", `${configMaps()}?watch=1&resourceVersion=never`)).toMatchObject({
-			code: 422,
-			message: 'configmaps "" is invalid: resourceVersion: Invalid value: "never": strconv.ParseUint: parsing "never": invalid syntax',
+			code: 400,
+			message: 'invalid resource version: resourceVersion: Invalid value: "never": strconv.ParseUint: parsing "never": invalid syntax',
 		});
 		expect(await cluster.refused("GET", `${configMaps()}?watch=1&labelSelector=%3D%3D`)).toMatchObject({ code: 400 });
 	});
