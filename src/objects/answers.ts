@@ -37,7 +37,7 @@ export function errorAnswer(error: unknown, what: string): Response {
 		return new Response(JSON.stringify(wanted), { headers: { ...JSON_TYPE, [CALLS_HEADER]: "1" } });
 	}
 	const status = statusOf(error, what);
-	return new Response(JSON.stringify(status), { status: status.code, headers: JSON_TYPE });
+	return answer({ code: status.code, body: JSON.stringify(status), warnings: error instanceof StatusError ? [...error.warnings] : [] });
 }
 
 /** JSON for a header, which holds no character beyond ASCII. */

@@ -87,7 +87,7 @@ async function answerOf(world: World, step: Step): Promise<{ code: number; warni
 		return { code, warnings, body: JSON.parse(body) };
 	} catch (error) {
 		if (!(error instanceof StatusError)) throw error;
-		return { code: error.code, warnings: [], body: error.status };
+		return { code: error.code, warnings: [...error.warnings], body: error.status };
 	} finally {
 		await world.settle(request.namespace === "" ? { object: "cluster" } : { object: "namespace", name: request.namespace });
 		await world.run(100);

@@ -38,6 +38,8 @@ const qualified = ({ group, resource }: GroupResource): string => (group === "" 
 
 export class StatusError extends Error {
 	readonly status: Status;
+	/** Warnings that the client gets beside the refusal. */
+	warnings: readonly string[] = [];
 
 	constructor(code: number, reason: string, message: string, details?: StatusDetails, options?: { cause?: unknown }) {
 		super(message, options);

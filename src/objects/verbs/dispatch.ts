@@ -1,7 +1,7 @@
 /** From a request to its verb. */
 import type { FollowUp } from "../../core/admission/admission.ts";
 import type { ApiRequest, ApiResponse } from "../../core/api/request.ts";
-import { methodNotSupported, notFound, pathNotFound } from "../../core/errors/status-error.ts";
+import { methodNotSupported, notFound, pathNotFound, StatusError } from "../../core/errors/status-error.ts";
 import { type KindDefinition, resourceOf } from "../../core/kinds/define-kind.ts";
 import type { ResourceServer } from "../resource-server.ts";
 import { bind } from "./binding.ts";
@@ -64,8 +64,13 @@ export function dispatch(server: ResourceServer, request: ApiRequest): Dispatche
 	const followUps: FollowUp[] = [];
 	const annotations: Record<string, string> = {};
 	const handler = handlerOf(server, kind, request);
-	const { code, object } = handler({ server, kind, request, warnings, followUps, annotations });
-	return { code, body: server.store.textOf(object), warnings, followUps, annotations };
+	try {
+		const { code, object } = handler({ server, kind, request, warnings, followUps, annotations });
+		return { code, body: server.store.textOf(object), warnings, followUps, annotations };
+	} catch (error) {
+		if (error instanceof StatusError) error.warnings = warnings;
+		throw error;
+	}
 }
 
 function getText(server: ResourceServer, kind: KindDefinition, request: ApiRequest): ApiResponse {

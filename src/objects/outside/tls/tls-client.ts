@@ -196,7 +196,7 @@ function checkProof(body: Uint8Array, key: KeyObject, digest: Uint8Array): void 
 	const signature = reader.vector(2);
 	const signed = concat(new Uint8Array(64).fill(0x20), encoder.encode("TLS 1.3, server CertificateVerify"), Uint8Array.of(0), digest);
 	const padding = scheme?.pss ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST } : {};
-	if (scheme === undefined || !verify(scheme.hash, signed, { key, ...padding } as never, signature))
+	if (scheme === undefined || !verify(scheme.hash, signed, { key: key.export({ type: "spki", format: "pem" }), ...padding } as never, signature))
 		throw new Error("tls: invalid signature by the server certificate");
 }
 
