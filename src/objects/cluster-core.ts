@@ -24,12 +24,14 @@ import type { AdmissionConfiguration } from "../core/admission/configuration.ts"
 import type { LevelVersion } from "../core/admission/pod-security/policy.ts";
 import type { Namespace, Node, PriorityClass } from "../core/schema/kubernetes.d.ts";
 import type { Schema } from "../core/schema/types.ts";
-import { bootstrapCluster, systemWrite } from "./cluster-bootstrap.ts";
 import { KeptClusterCa } from "./kept-cluster-ca.ts";
 import { StoredScheduler } from "./stored-scheduler.ts";
 import { ServiceAddresses } from "./service-addresses.ts";
 import { clusterAuthorizer } from "./authorizer.ts";
 import { ClusterWebhooks } from "./cluster-webhooks.ts";
+import { bootstrapCluster, systemWrite } from "./cluster-bootstrap.ts";
+import { ForeignDependents } from "./foreign-dependents.ts";
+import { GARBAGE_COLLECTOR } from "../core/controllers/garbage-collector.ts";
 import { DefinitionLedger, DefinitionReplica, type DefinitionSet, DEFINITIONS } from "./custom-definitions.ts";
 import { NetworkTable, nodeEntryOf } from "./network-table.ts";
 import type { CorePorts, Delivery } from "./ports.ts";
@@ -81,6 +83,7 @@ export class ClusterCore {
 	readonly #addresses: ServiceAddresses;
 	readonly #definitions: DefinitionReplica;
 	readonly #definitionLedger: DefinitionLedger;
+	readonly #dependents: ForeignDependents;
 	readonly #liveness = new Map<string, Liveness>();
 	readonly #webhooks = new ClusterWebhooks(() => this.core.server.store);
 	readonly #replicated: ReplicatedCollections;
@@ -90,6 +93,7 @@ export class ClusterCore {
 		this.ca = new KeptClusterCa(ports.sql, ports.seal);
 		this.#network = new NetworkTable(ports.sql);
 		this.#addresses = new ServiceAddresses(ports, () => this.core.server);
+		this.#dependents = new ForeignDependents(ports.sql);
 		this.#definitions = new DefinitionReplica(kinds);
 		this.#definitionLedger = new DefinitionLedger(ports.sql);
 		for (const { key, value } of ports.sql.all<{ key: string; value: string }>("SELECT key, value FROM meta WHERE key LIKE 'liveness/%'"))
@@ -107,6 +111,7 @@ export class ClusterCore {
 		const controllers = clusterControllers({
 			registry: this.#definitions.registry,
 			schema,
+			hasForeignDependents: (uid) => this.#dependents.has(uid),
 			builtin: kinds,
 			authority: ports.authority,
 			allows: (user, attributes) => authorizer.decide(user, attributes).allowed,
@@ -246,6 +251,11 @@ export class ClusterCore {
 				return this.#wantNodes(message);
 			case "namespaceEmptied":
 				return this.#namespaceEmptied(message);
+			case "wantOwner":
+				return this.#post(this.#dependents.want(message.namespace, message.owner, this.core.server.store.get(message.owner.resource, message.owner.name)));
+			case "dependentsGone":
+				this.#dependents.forget(message.owner.uid, message.namespace);
+				return this.core.runner.enqueue(GARBAGE_COLLECTOR, `${message.owner.resource}/${message.owner.name}#${message.owner.uid}`);
 			case "instancesDeleted":
 				this.#definitionLedger.noteEmptied(message.uid, message.namespace);
 				return this.core.runner.enqueue("custom-resource-definition", message.definition);
@@ -363,6 +373,7 @@ export class ClusterCore {
 		this.#webhooks.observe(changes);
 		for (const { resource } of changes) this.#replicated.changed(resource);
 		for (const change of changes) {
+			for (const message of this.#dependents.changed(change.resource, change.name, change.object, change.old)) this.#post(message);
 			if (change.resource === NODES) this.#nodeChanged(change as CommittedChange & { object?: Node; old?: Node });
 			if (change.resource === NAMESPACES) this.#namespaceChanged(change);
 			if (STORAGE.includes(change.resource)) this.scheduler.objectChanged(change.resource);

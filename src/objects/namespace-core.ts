@@ -16,7 +16,9 @@ import { systemServiceIn } from "../core/controllers/system-service-controller.t
 import { CUSTOM_RESOURCE_CLEANUP } from "../core/controllers/custom-resource-cleanup-controller.ts";
 import { requestAttributes } from "../core/authz/request-attributes.ts";
 import type { Action } from "../core/controllers/controller.ts";
-import type { ClusterConfig, MessageBody } from "../core/protocol/messages.ts";
+import { foreignKey } from "../core/controllers/foreign-owners.ts";
+import { GARBAGE_COLLECTOR } from "../core/controllers/garbage-collector.ts";
+import type { ClusterConfig, ForeignOwnerState, MessageBody } from "../core/protocol/messages.ts";
 import { applyBindings } from "../core/controllers/pod-binding.ts";
 import { applyDenomination, applyPreemption } from "../core/controllers/pod-preemption.ts";
 import { applyVolumeBinding } from "../core/controllers/pod-volume-binding.ts";
@@ -55,6 +57,8 @@ const POD_ROWS = "pod-rows";
 
 /** A write that needs addresses is tried again once it has them; more tries mean a hook that never has enough. */
 const ALLOCATION_TRIES = 3;
+/** Cluster-scoped owners that are kept in memory. */
+const FOREIGN_OWNERS_MAX = 10_000;
 
 export class NamespaceCore {
 	readonly core: ResourceCore;
@@ -63,6 +67,8 @@ export class NamespaceCore {
 	readonly #authorizer: Authorizer;
 	readonly #nodes: NodeReplicaStore;
 	readonly #definitions: DefinitionReplica;
+	/** Cluster-scoped owners of objects here, since the object woke: whoever is not among them is asked for again. */
+	readonly #owners = new Map<string, ForeignOwnerState>();
 	#config: ClusterConfig | undefined;
 	#configUntilMs = 0;
 	#fetching: Promise<void> | undefined;
@@ -80,6 +86,7 @@ export class NamespaceCore {
 		this.#nodes = new NodeReplicaStore(ports.sql);
 		const controllers = namespaceControllers({
 			registry,
+			foreignOwners: { state: (uid) => this.#owners.get(uid) },
 			terminatingDefinitions: () => this.#definitions.terminating,
 			namespaceActive: () => this.#phase() === "Active",
 			namespaceTerminating: () => this.#phase() === "Terminating",
@@ -223,6 +230,8 @@ export class NamespaceCore {
 				return this.core.turn(() => this.core.runner.enqueue(CUSTOM_RESOURCE_CLEANUP, message.definition));
 			case "wantPodRows":
 				return this.#tellOfPods();
+			case "ownerState":
+				return this.#takeOwner(message);
 			case "keysRotated":
 				return;
 			case "recordEvent":
@@ -243,6 +252,12 @@ export class NamespaceCore {
 
 	#podRowsWanted(): boolean {
 		return this.#ports.sql.all("SELECT 1 FROM meta WHERE key = ?", POD_ROWS).length > 0;
+	}
+
+	#takeOwner({ owner, state }: Extract<MessageBody, { type: "ownerState" }>): void {
+		if (this.#owners.size >= FOREIGN_OWNERS_MAX) this.#owners.clear();
+		this.#owners.set(owner.uid, state);
+		this.core.turn(() => this.core.runner.enqueue(GARBAGE_COLLECTOR, foreignKey(owner)));
 	}
 
 	#takeNodes({ sequence, replica }: Extract<MessageBody, { type: "nodes" }>): void {

@@ -11,7 +11,7 @@ const DEPLOYMENTS = "apps/deployments";
 const CONFIG_MAPS = "configmaps";
 
 function rolledOut(): MemoryWorld {
-	const w = new MemoryWorld([deploymentController, replicaSetController, garbageCollector(builtinKinds)]);
+	const w = new MemoryWorld([deploymentController, replicaSetController, garbageCollector({ registry: builtinKinds })]);
 	w.create(DEPLOYMENTS, deployment("web"));
 	settle(w);
 	return w;
@@ -53,7 +53,7 @@ it("as orphans: dependents stay and forget their owner", () => {
 });
 
 it("deletes what is born after its owner is gone, but not what also has an owner that is there", () => {
-	const w = new MemoryWorld([garbageCollector(builtinKinds)]);
+	const w = new MemoryWorld([garbageCollector({ registry: builtinKinds })]);
 	w.create(CONFIG_MAPS, configMap("living"));
 	const uid = w.get(CONFIG_MAPS, "living")?.metadata.uid ?? "";
 	w.create(CONFIG_MAPS, configMap("late", [reference("gone", "uid-gone")]));
@@ -65,7 +65,7 @@ it("deletes what is born after its owner is gone, but not what also has an owner
 });
 
 it("leaves alone what names owners of kinds or scopes that are not held here", () => {
-	const w = new MemoryWorld([garbageCollector(builtinKinds)]);
+	const w = new MemoryWorld([garbageCollector({ registry: builtinKinds })]);
 	w.create(CONFIG_MAPS, configMap("a", [{ apiVersion: "example.com/v1", kind: "Thing", name: "t", uid: "u" }]));
 	w.create(CONFIG_MAPS, configMap("b", [{ apiVersion: "v1", kind: "Node", name: "n1", uid: "u" }]));
 	w.drain();
@@ -73,7 +73,7 @@ it("leaves alone what names owners of kinds or scopes that are not held here", (
 });
 
 it("does not hang on a circle of owners", () => {
-	const w = new MemoryWorld([garbageCollector(builtinKinds)]);
+	const w = new MemoryWorld([garbageCollector({ registry: builtinKinds })]);
 	w.create(CONFIG_MAPS, configMap("a"));
 	w.create(CONFIG_MAPS, configMap("b", [reference("a", w.get(CONFIG_MAPS, "a")?.metadata.uid ?? "", { blockOwnerDeletion: true })]));
 	w.edit<ConfigMap>(CONFIG_MAPS, "a", ({ metadata }) => {

@@ -4,6 +4,17 @@
  */
 import type { KindRegistry } from "../kinds/define-kind.ts";
 import type { KubeObject, OwnerReference, ResourceName } from "../meta/object.ts";
+import type { ForeignOwner } from "../protocol/messages.ts";
+import {
+	askForOwner,
+	foreignKey,
+	foreignOwnerOf,
+	foreignOwnerOfKey,
+	type ForeignOwners,
+	isNamespacedOwner,
+	NO_FOREIGN_OWNERS,
+	tellDependentsGone,
+} from "./foreign-owners.ts";
 import { type Action, type Controller, NOTHING, type ObjectChange, type ReconcileContext, type ReconcileResult, type View } from "./controller.ts";
 import { draftOf, isBeingDeleted, nameOf, setMetadataList, uidOf } from "./identity.ts";
 import { semanticEqual } from "../meta/equality.ts";
@@ -19,11 +30,21 @@ interface Found {
 	object: KubeObject;
 }
 
-export function garbageCollector(registry: KindRegistry): Controller {
+export const GARBAGE_COLLECTOR = "generic-garbage-collector";
+
+export interface GarbageCollectorDeps {
+	registry: KindRegistry;
+	/** In a Namespace object: what is known of its objects' cluster-scoped owners. */
+	foreignOwners?: ForeignOwners;
+	/** In the Cluster object: whether dependents of the object are left in any namespace. */
+	hasForeignDependents?(uid: string): boolean;
+}
+
+export function garbageCollector(deps: GarbageCollectorDeps): Controller {
 	return {
-		name: "generic-garbage-collector",
-		watches: [{ resource: "*", keys: (change, view) => keysOf(change, view, registry) }],
-		reconcile: (key, view, ctx) => reconcile(key, view, ctx, registry),
+		name: GARBAGE_COLLECTOR,
+		watches: [{ resource: "*", keys: (change, view) => keysOf(change, view, deps.registry) }],
+		reconcile: (key, view, ctx) => reconcile(key, view, ctx, deps),
 	};
 }
 
@@ -36,10 +57,14 @@ function keysOf({ resource, old, object }: ObjectChange, view: View, registry: K
 	if (changed === undefined) return [];
 	const namespace = changed.metadata.namespace ?? "";
 	const owners = [...(old?.metadata.ownerReferences ?? []), ...(object?.metadata.ownerReferences ?? [])];
-	if (object === undefined) return [keyOf(resource, changed), ...waitingOwners(owners, namespace, view, registry)];
+	const foreign = owners.flatMap((reference) => foreignOwnerOf(reference, namespace, registry) ?? []).map(foreignKey);
+	if (object === undefined) return [keyOf(resource, changed), ...waitingOwners(owners, namespace, view, registry), ...foreign];
 	const startsToGo = isBeingDeleted(object) && !(old && isBeingDeleted(old) && semanticEqual(old.metadata.finalizers, object.metadata.finalizers));
 	const newOwners = owners.length > 0 && !semanticEqual(old?.metadata.ownerReferences, object.metadata.ownerReferences);
-	return [...(startsToGo || newOwners ? [keyOf(resource, object)] : []), ...(newOwners ? waitingOwners(owners, namespace, view, registry) : [])];
+	return [
+		...(startsToGo || newOwners ? [keyOf(resource, object)] : []),
+		...(newOwners ? [...waitingOwners(owners, namespace, view, registry), ...foreign] : []),
+	];
 }
 
 /** The owners whose own deletion waits for this change. */
@@ -51,24 +76,52 @@ function waitingOwners(owners: readonly OwnerReference[], namespace: string, vie
 	});
 }
 
-function reconcile(key: string, view: View, ctx: ReconcileContext, registry: KindRegistry): ReconcileResult {
+function reconcile(key: string, view: View, ctx: ReconcileContext, deps: GarbageCollectorDeps): ReconcileResult {
+	const foreign = foreignOwnerOfKey(key);
+	if (foreign !== undefined) return reconcileForeign(foreign, view, ctx, deps);
 	const [path = "", uid = ""] = key.split("#");
 	const slash = path.lastIndexOf("/");
 	const resource = path.slice(0, slash);
 	const stored = view.get(resource, path.slice(slash + 1));
 	const object = stored && uidOf(stored) === uid ? stored : undefined;
-	if (object === undefined) return collectAll(view.ownedBy(uid), view, ctx, registry);
-	if (isBeingDeleted(object) && hasFinalizer(object, ORPHAN)) return orphanDependents({ resource, object }, view);
-	if (isWaitingForDependents(object)) return deleteDependentsFirst({ resource, object }, view, ctx, registry);
-	const actions = collect({ resource, object }, view, ctx, registry);
+	if (object === undefined) return collectAll(view.ownedBy(uid), view, ctx, deps);
+	if (isBeingDeleted(object) && hasFinalizer(object, ORPHAN)) return orphanDependents({ resource, object }, view, deps);
+	if (isWaitingForDependents(object)) return deleteDependentsFirst({ resource, object }, view, ctx, deps);
+	const actions = [...collect({ resource, object }, view, ctx, deps), ...invalidOwners({ resource, object }, ctx, deps)];
 	return actions.length > 0 ? { actions } : NOTHING;
 }
 
-function collectAll(dependents: Found[], view: View, ctx: ReconcileContext, registry: KindRegistry): ReconcileResult {
+/** The dependents of an owner that the Cluster object holds. */
+function reconcileForeign(owner: ForeignOwner, view: View, ctx: ReconcileContext, deps: GarbageCollectorDeps): ReconcileResult {
+	const dependents = view.ownedBy(owner.uid);
+	if (dependents.length === 0) return { actions: [tellDependentsGone(ctx.namespace, owner)] };
+	const state = deps.foreignOwners?.state(owner.uid);
+	if (state === undefined) return { actions: [askForOwner(ctx.namespace, owner)] };
+	if (state === "solid") return NOTHING;
+	if (state === "orphan") return orphanBatch(dependents, owner.uid, [tellDependentsGone(ctx.namespace, owner)]);
+	const collected = collectAll(dependents, view, ctx, deps);
+	const isFree = state === "waiting" && !dependents.some((dependent) => blocks(dependent, owner.uid));
+	return isFree ? { ...collected, actions: [...collected.actions, tellDependentsGone(ctx.namespace, owner)] } : collected;
+}
+
+/** A cluster-scoped object can have no namespaced owner: it is kept, and an Event says so. */
+function invalidOwners({ object }: Found, { namespace }: ReconcileContext, { registry }: GarbageCollectorDeps): Action[] {
+	if (namespace !== "" || isBeingDeleted(object)) return [];
+	const invalid = (object.metadata.ownerReferences ?? []).filter((reference) => isNamespacedOwner(reference, registry));
+	return invalid.map(({ apiVersion, kind, name, uid }) => ({
+		type: "event",
+		about: object,
+		eventType: "Warning",
+		reason: "OwnerRefInvalidNamespace",
+		message: `ownerRef [${apiVersion}/${kind}, namespace: , name: ${name}, uid: ${uid}] does not exist in namespace ""`,
+	}));
+}
+
+function collectAll(dependents: Found[], view: View, ctx: ReconcileContext, deps: GarbageCollectorDeps): ReconcileResult {
 	const actions: Action[] = [];
 	let handled = 0;
 	for (const dependent of dependents) {
-		const found = collect(dependent, view, ctx, registry);
+		const found = collect(dependent, view, ctx, deps);
 		if (found.length === 0) continue;
 		actions.push(...found);
 		handled += 1;
@@ -78,9 +131,14 @@ function collectAll(dependents: Found[], view: View, ctx: ReconcileContext, regi
 }
 
 /** What becomes of an object, given the state of its owners. */
-function collect({ resource, object }: Found, view: View, ctx: ReconcileContext, registry: KindRegistry): Action[] {
+function collect(
+	{ resource, object }: Found,
+	view: View,
+	ctx: ReconcileContext,
+	{ registry, foreignOwners = NO_FOREIGN_OWNERS }: GarbageCollectorDeps,
+): Action[] {
 	if (isBeingDeleted(object)) return [];
-	const { solid, dangling, waiting } = ownerStates(object, view, ctx.namespace, registry);
+	const { solid, dangling, waiting } = ownerStates(object, view, ctx.namespace, registry, foreignOwners);
 	if (dangling.length === 0 && waiting.length === 0) return [];
 	if (solid.length > 0) return [withoutOwners({ resource, object }, new Set([...dangling, ...waiting].map((owner) => owner.uid)))];
 	if (waiting.length === 0) return [deletion({ resource, object }, ownPropagation(object))];
@@ -136,21 +194,26 @@ function withoutFinalizer({ resource, object }: Found, finalizer: string): Actio
 }
 
 /** The owner goes when no dependent that blocks it is left. */
-function deleteDependentsFirst(owner: Found, view: View, ctx: ReconcileContext, registry: KindRegistry): ReconcileResult {
+function deleteDependentsFirst(owner: Found, view: View, ctx: ReconcileContext, deps: GarbageCollectorDeps): ReconcileResult {
 	const uid = uidOf(owner.object);
 	const dependents = view.ownedBy(uid);
-	const blocks = ({ object }: Found): boolean => object.metadata.ownerReferences?.some((o) => o.uid === uid && o.blockOwnerDeletion === true) ?? false;
-	if (!dependents.some(blocks)) {
-		const others = collectAll(dependents, view, ctx, registry);
-		return { ...others, actions: [...others.actions, withoutFinalizer(owner, FOREGROUND)] };
-	}
-	return collectAll(dependents, view, ctx, registry);
+	const collected = collectAll(dependents, view, ctx, deps);
+	if (dependents.some((dependent) => blocks(dependent, uid)) || deps.hasForeignDependents?.(uid)) return collected;
+	return { ...collected, actions: [...collected.actions, withoutFinalizer(owner, FOREGROUND)] };
 }
 
-function orphanDependents(owner: Found, view: View): ReconcileResult {
-	const uids = new Set([uidOf(owner.object)]);
-	const dependents = view.ownedBy(uidOf(owner.object));
-	const batch = dependents.slice(0, DEPENDENTS_PER_RECONCILE_MAX).map((dependent) => withoutOwners(dependent, uids));
+/** Whether the owner's deletion waits for this dependent. */
+const blocks = ({ object }: Found, uid: string): boolean =>
+	object.metadata.ownerReferences?.some((o) => o.uid === uid && o.blockOwnerDeletion === true) ?? false;
+
+function orphanDependents(owner: Found, view: View, deps: GarbageCollectorDeps): ReconcileResult {
+	const uid = uidOf(owner.object);
+	return orphanBatch(view.ownedBy(uid), uid, deps.hasForeignDependents?.(uid) ? [] : [withoutFinalizer(owner, ORPHAN)]);
+}
+
+/** Takes the owner from its dependents; `last` comes with the last of them. */
+function orphanBatch(dependents: readonly Found[], uid: string, last: readonly Action[]): ReconcileResult {
+	const batch = dependents.slice(0, DEPENDENTS_PER_RECONCILE_MAX).map((dependent) => withoutOwners(dependent, new Set([uid])));
 	if (dependents.length > DEPENDENTS_PER_RECONCILE_MAX) return { actions: batch, requeueAfterMs: 0 };
-	return { actions: [...batch, withoutFinalizer(owner, ORPHAN)] };
+	return { actions: [...batch, ...last] };
 }

@@ -32,7 +32,7 @@ function job(spec: Partial<JobSpec> = {}): Job {
 }
 
 function world(spec: Partial<JobSpec> = {}): MemoryWorld {
-	const made = new MemoryWorld([jobController, ttlAfterFinishedController, garbageCollector(builtinKinds)]);
+	const made = new MemoryWorld([jobController, ttlAfterFinishedController, garbageCollector({ registry: builtinKinds })]);
 	made.create(JOBS, job(spec));
 	made.drain();
 	return made;

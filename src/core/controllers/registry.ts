@@ -17,7 +17,7 @@ import { disruptionController } from "./disruption-controller.ts";
 import { endpointSliceMirroringController } from "./endpoint-slice-mirroring-controller.ts";
 import { endpointSliceController } from "./endpoint-slice-controller.ts";
 import { endpointsController } from "./endpoints-controller.ts";
-import { garbageCollector } from "./garbage-collector.ts";
+import { garbageCollector, type GarbageCollectorDeps } from "./garbage-collector.ts";
 import { horizontalPodAutoscalingController } from "./horizontal-pod-autoscaling-controller.ts";
 import { jobController } from "./job-controller.ts";
 import { namespaceController } from "./namespace-controller.ts";
@@ -51,7 +51,7 @@ import { ttlAfterFinishedController } from "./ttl-after-finished-controller.ts";
 import { validatingAdmissionPolicyStatusController } from "./validating-admission-policy-status-controller.ts";
 import type { Schema } from "../schema/types.ts";
 
-export interface NamespaceDeps extends DaemonSetDeps, CleanupDeps, AccountTokenDeps, PodTableDeps {
+export interface NamespaceDeps extends DaemonSetDeps, CleanupDeps, AccountTokenDeps, PodTableDeps, GarbageCollectorDeps {
 	registry: KindRegistry;
 	namespaceActive(): boolean;
 	namespaceTerminating(): boolean;
@@ -84,7 +84,7 @@ export function namespaceControllers(deps: NamespaceDeps): Controller[] {
 		podAssignmentController,
 		podLedgerController,
 		budgetReplicaController,
-		garbageCollector(deps.registry),
+		garbageCollector(deps),
 		serviceAccountController(deps),
 		serviceAccountTokenController(deps),
 		tokenCleanerController,
@@ -110,7 +110,7 @@ function creatingNothingAtTheEnd(controller: Controller, namespaceTerminating: (
 	};
 }
 
-export interface ClusterDeps extends NodeLiveness, DefinitionDeps, ApprovalDeps, SchedulerDeps {
+export interface ClusterDeps extends NodeLiveness, DefinitionDeps, ApprovalDeps, SchedulerDeps, GarbageCollectorDeps {
 	/** Undefined where the control plane has no CA of its own. */
 	authority: CertificateAuthority | undefined;
 	registry: KindRegistry;
@@ -129,7 +129,7 @@ export function clusterControllers(deps: ClusterDeps): Controller[] {
 		certificateSigningRequestApprovingController(deps),
 		certificateSigningRequestSigningController(deps),
 		certificateSigningRequestCleanerController,
-		garbageCollector(deps.registry),
+		garbageCollector(deps),
 		customResourceDefinitionController(deps),
 		validatingAdmissionPolicyStatusController({ kinds: deps.registry, schema: deps.schema }),
 		serviceCidrController,

@@ -75,12 +75,29 @@ export type MessageBody =
 	| { type: "wantPodRows" }
 	/** Cluster -> Namespace: these nodes are gone: their pods can be collected. */
 	| { type: "nodeGone"; node: string; pods: PodRef[] }
+	/** Namespace -> Cluster: objects here name this cluster-scoped owner: how does it stand, and what becomes of it? */
+	| { type: "wantOwner"; namespace: string; owner: ForeignOwner }
+	/** Cluster -> Namespace: how a cluster-scoped owner stands to what it owns. */
+	| { type: "ownerState"; owner: ForeignOwner; state: ForeignOwnerState }
+	/** Namespace -> Cluster: nothing is left here that this owner's deletion waits for. */
+	| { type: "dependentsGone"; namespace: string; owner: ForeignOwner }
 	/** Cluster -> Namespace, Node: the encryption keys were rotated. Nothing but to be awake: an object that wakes seals anew what older keys sealed. */
 	| { type: "keysRotated" }
 	/** Namespace -> Cluster: it places daemons and wants to hear of the nodes, or no longer. */
 	| { type: "wantNodes"; namespace: string; wanted: boolean }
 	/** Cluster -> Namespace: the nodes, trimmed to what daemons are placed by; `sequence` orders these messages. */
 	| { type: "nodes"; sequence: number; replica: NodeReplica };
+
+/** A cluster-scoped object that namespaced ones name as their owner. */
+export interface ForeignOwner {
+	/** The collection's name in the store. */
+	resource: string;
+	name: string;
+	uid: string;
+}
+
+/** "waiting": being deleted after its dependents; "orphan": being deleted, and they shall stay. */
+export type ForeignOwnerState = "solid" | "gone" | "waiting" | "orphan";
 
 /** All nodes, or what changed of them, or that there is no replica any more. */
 export type NodeReplica = { kind: "all"; nodes: Node[] } | { kind: "changes"; nodes: Node[]; removed: string[] } | { kind: "none" };
