@@ -58,7 +58,8 @@ export interface NodeNetwork {
 	start(): Promise<void>;
 	/** Rows that changed, all of them at first; the same again after a failure. Calls do not overlap. */
 	apply(rows: readonly NetworkRow[]): Promise<void> | void;
-	stop(): Promise<void>;
+	/** Pods that go on keep their rules and routes, unless `removeAll`: then nothing is left of them. */
+	stop(options: { removeAll: boolean }): Promise<void>;
 }
 
 /** A driver with a pod network of its own is told its range once it runs. */
@@ -290,7 +291,7 @@ class NodeAgent implements Agent {
 		await step("the last report", () => this.#reporter.stop());
 		await this.#networkWork;
 		await step("the cluster's Services", () => this.#clusterServices?.stop());
-		await step("the network", () => this.#network?.stop());
+		await step("the network", () => this.#network?.stop({ removeAll }));
 		await step("the runtime", () => runtime.stop({ removeAll }));
 		await step("the state", () => this.#state.save());
 		this.#client.close();

@@ -62,8 +62,8 @@ function combined(parts: readonly NodeNetwork[]): NodeNetwork {
 			const failed = (await Promise.allSettled(parts.map((part) => part.apply(rows)))).find(({ status }) => status === "rejected");
 			if (failed?.status === "rejected") throw failed.reason;
 		},
-		stop: async () => {
-			for (const part of parts) await part.stop();
+		stop: async (options) => {
+			for (const part of parts) await part.stop(options);
 		},
 	};
 }

@@ -15,10 +15,10 @@ export async function cleanMachine(directory: string): Promise<void> {
 		const runtime = await createRuntime(kind, { dataDir });
 		await runtime.start();
 		await runtime.stop({ removeAll: true });
-		await serviceProxy(kind, dataDir, "").stop();
+		await serviceProxy(kind, dataDir, "").stop({ removeAll: true });
 		if (kind !== "containerd") continue;
 		await clusterAddresses().remove();
-		await podRoutes(dataDir, "", "").stop();
-		await networkPolicies(dataDir, "").stop();
+		await podRoutes(dataDir, "", "").stop({ removeAll: true });
+		await networkPolicies(dataDir, "").stop({ removeAll: true });
 	}
 }

@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { networkInterfaces } from "node:os";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { NetworkPolicies } from "../../src/agent/network/network-policies.ts";
 import { NftProxy } from "../../src/agent/network/nft-proxy.ts";
 import type { ServiceEntry } from "../../src/agent/network/service-proxy.ts";
 import type { NetworkRow } from "../../src/core/protocol/agent-protocol.ts";
@@ -54,6 +55,7 @@ const hostIp = (): string =>
 		.find((one) => one.family === "IPv4" && !one.internal)?.address ?? "";
 
 if (canRunContainers) describe("Services by nftables", { timeout: 60_000 }, servicesByNftables);
+if (canRunContainers) test("network policies stay in force while the agent is away", policiesWithoutAgent);
 describe("Services by forwarding", { timeout: 60_000 }, servicesByForwarding);
 
 function servicesByNftables(): void {
@@ -72,7 +74,7 @@ function servicesByNftables(): void {
 		await proxy.start();
 	}, 60_000);
 	afterAll(async () => {
-		await proxy.stop();
+		await proxy.stop({ removeAll: true });
 		await harness.runtime.stop({ removeAll: true });
 		expect(execFileSync("nft", ["list", "tables"], { encoding: "utf8" })).not.toContain("petrel-runtime-network-test");
 	}, 60_000);
@@ -142,4 +144,26 @@ function servicesByForwarding(): void {
 		await proxy.apply([row(service([]))]);
 		await expect(answer(`http://127.0.0.1:${NODE_PORT}/`)).rejects.toThrow();
 	});
+}
+
+/** As it was after a stop for an update: the pods go on, and so do the rules about them. */
+async function policiesWithoutAgent(): Promise<void> {
+	const options = { instance: "runtime-network-test", podCidr: "10.202.0.0/24", log: () => {} };
+	const rules = (): string => execFileSync("nft", ["list", "ruleset"], { encoding: "utf8" });
+	const first = new NetworkPolicies(options);
+	await first.start();
+	await first.apply([
+		{ kind: "namespace", name: "default", labels: {} },
+		{ kind: "pod", namespace: "default", name: "web", pod: { ips: ["10.202.0.77"], labels: { app: "web" }, ports: {} } },
+		{ kind: "policy", namespace: "default", name: "deny", policy: { podSelector: {}, policyTypes: ["Ingress"] } },
+	]);
+	expect(rules()).toContain("10.202.0.77");
+	await first.stop({ removeAll: false });
+	const second = new NetworkPolicies(options);
+	await second.start();
+	expect(rules()).toContain("10.202.0.77");
+	await second.apply([{ kind: "namespace", name: "default", labels: {} }]);
+	expect(rules()).not.toContain("10.202.0.77");
+	await second.stop({ removeAll: true });
+	expect(rules()).not.toContain(second.tableName);
 }

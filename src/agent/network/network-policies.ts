@@ -7,7 +7,8 @@ import { PolicyRules } from "./policy-rules.ts";
 export class NetworkPolicies {
 	readonly tableName: string;
 	readonly #rules: PolicyRules;
-	#applied = "";
+	/** The table's text; undefined while an earlier process's table is in force. */
+	#applied: string | undefined;
 
 	/** `instance` tells this node's table from others' on the machine; its pods have addresses of `podCidr`, "" to clean up alone. */
 	constructor(options: { instance: string; podCidr: string; log(message: string): void }) {
@@ -18,20 +19,19 @@ export class NetworkPolicies {
 		this.#rules = new PolicyRules((ip) => !ip.includes(":") && own.check(ip), options.log);
 	}
 
-	async start(): Promise<void> {
-		await deleteTable(this.tableName);
-	}
+	/** What an earlier process put in force stays until the policies are known anew: a pod is never without them. */
+	async start(): Promise<void> {}
 
 	async apply(rows: readonly NetworkRow[]): Promise<void> {
-		if (!this.#rules.take(rows)) return;
+		if (!this.#rules.take(rows) && this.#applied !== undefined) return;
 		const text = this.#rules.table(this.tableName) ?? "";
 		if (text === this.#applied) return;
 		await applyNft(`table ip ${this.tableName} {}\ndelete table ip ${this.tableName}\n${text}`);
 		this.#applied = text;
 	}
 
-	async stop(): Promise<void> {
-		await deleteTable(this.tableName);
-		this.#applied = "";
+	async stop({ removeAll }: { removeAll: boolean }): Promise<void> {
+		if (removeAll) await deleteTable(this.tableName);
+		this.#applied = undefined;
 	}
 }

@@ -128,9 +128,9 @@ export class NftProxy implements ServiceProxy {
 		await applyNft(`delete element ip ${this.tableName} affinity { ${stale.map(({ client, mark }) => `${client} . 0x${mark.toString(16)}`).join(", ")} }\n`);
 	}
 
-	async stop(): Promise<void> {
+	async stop({ removeAll }: { removeAll: boolean }): Promise<void> {
 		this.#health.stop();
-		await deleteTable(this.tableName);
+		if (removeAll) await deleteTable(this.tableName);
 		this.#started = false;
 	}
 }

@@ -53,7 +53,7 @@ export class PodRoutes {
 	async start(): Promise<void> {
 		if (this.#started) return;
 		const own = requireNetwork(this.#options.podCidr);
-		await this.stop();
+		await this.#remove();
 		const device = ["type", "vxlan", "id", String(VXLAN_ID), "dstport", String(VXLAN_PORT), "nolearning"];
 		await ip("link", "add", this.#link, "address", macOf(own), ...device);
 		await ip("address", "add", `${baseOf(own)}/32`, "dev", this.#link);
@@ -126,9 +126,13 @@ export class PodRoutes {
 	}
 
 	/** Leaves nothing behind, of an earlier run neither. */
-	async stop(): Promise<void> {
+	async stop({ removeAll }: { removeAll: boolean }): Promise<void> {
 		this.#started = false;
 		this.#peers.clear();
+		if (removeAll) await this.#remove();
+	}
+
+	async #remove(): Promise<void> {
 		await ip("route", "flush", "proto", ROUTE_PROTOCOL).catch(() => undefined);
 		await ip("link", "delete", this.#link).catch(() => undefined);
 	}

@@ -8,6 +8,6 @@ export interface ServiceProxy {
 	start(): Promise<void>;
 	/** Rows that changed, all of them at first. Calls must not overlap. */
 	apply(rows: readonly NetworkRow[]): Promise<void>;
-	/** Leaves nothing behind. */
-	stop(): Promise<void>;
+	/** Leaves nothing behind with `removeAll`; else what the kernel does goes on. */
+	stop(options: { removeAll: boolean }): Promise<void>;
 }

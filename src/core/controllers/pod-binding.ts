@@ -1,5 +1,5 @@
 /** Takes in the scheduler's answer: gives pods their nodes, and notes on the others why they have none. */
-import type { MessageBody, } from "../protocol/messages.ts";
+import type { MessageBody } from "../protocol/messages.ts";
 import type { Node, Pod, PodCondition } from "../schema/kubernetes.d.ts";
 import { trimmedPod } from "../scheduler/trimmed-pod.ts";
 import type { Unplaced } from "../scheduler/scheduler.ts";
