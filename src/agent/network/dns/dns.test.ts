@@ -1,7 +1,7 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { Resolver } from "node:dns/promises";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { ServiceEntry } from "../../../core/protocol/agent-protocol.ts";
 import { ClusterZone } from "./cluster-zone.ts";
@@ -147,11 +147,12 @@ describe("the server", () => {
 	});
 });
 
+/** Free for TCP, which the machine's other connections take ports of far more often than of UDP. */
 async function freePort(): Promise<number> {
-	const socket = createSocket("udp4");
-	socket.bind(0, "127.0.0.1");
+	const socket = createServer();
+	socket.listen(0, "127.0.0.1");
 	await once(socket, "listening");
-	const { port } = socket.address();
+	const { port } = socket.address() as AddressInfo;
 	await new Promise<void>((resolve) => socket.close(() => resolve()));
 	return port;
 }
