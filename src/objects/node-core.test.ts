@@ -5,7 +5,7 @@ import type { PollResponse } from "../core/protocol/agent-protocol.ts";
 import type { MessageBody } from "../core/protocol/messages.ts";
 import type { Pod } from "../core/schema/kubernetes.d.ts";
 import { migrate } from "../store/migrate.ts";
-import { NodeCore } from "./node-core.ts";
+import { NodeCore, POLL_GAP_MS } from "./node-core.ts";
 
 const NOW_MS = Date.UTC(2026, 0, 1);
 const UNREACHABLE = { key: "node.kubernetes.io/unreachable", effect: "NoExecute" } as const;
@@ -20,10 +20,11 @@ function newNode() {
 	const sql = new NodeSql();
 	migrate(sql);
 	const sent: MessageBody[] = [];
+	const clock = { nowMs: NOW_MS };
 	const ports = {
 		sql,
 		seal: testSeal(sql),
-		nowMs: () => NOW_MS,
+		nowMs: () => clock.nowMs,
 		random: () => 0,
 		uuid: () => "",
 		deliver: async (_to: unknown, { messages }: { messages: MessageBody[] }) => void sent.push(...messages),
@@ -31,7 +32,7 @@ function newNode() {
 		setAlarm: () => {},
 		logError: () => {},
 	};
-	return { node: new NodeCore("n1", ports), sent, again: () => new NodeCore("n1", ports) };
+	return { node: new NodeCore("n1", ports), sent, clock, again: () => new NodeCore("n1", ports) };
 }
 
 const deliver = (node: NodeCore, ...messages: MessageBody[]) => node.receive({ from: { object: "cluster" }, clock: 0, messages });
@@ -59,6 +60,15 @@ describe("NodeCore", () => {
 		const second = answerTo(again(), first?.cursor ?? 0);
 		expect(second).toMatchObject({ full: true, pods: [{ metadata: { uid: "u1" } }] });
 		expect(answerTo(node, second?.cursor ?? 0)).toBeUndefined();
+	});
+
+	it("misses an agent whose poll was answered at once and that does not come again", async () => {
+		const { node, sent, clock } = newNode();
+		deliver(node, { type: "assign", pods: [pod], configMaps: [], secrets: [] });
+		expect(answerTo(node, 0)).toBeDefined();
+		clock.nowMs += POLL_GAP_MS;
+		await node.wake();
+		expect(sent.filter(({ type }) => type === "nodeStatus")).toMatchObject([{ connected: true }, { connected: false }]);
 	});
 
 	it("hands a command to the poll that comes after one which died with it", () => {

@@ -138,12 +138,15 @@ export class NodeCore {
 	/** Answers a held poll now if there is something to say, else keeps it. */
 	hold(held: HeldPoll): void {
 		this.#connect();
+		const nowMs = this.#ports.nowMs();
 		this.#pollDueMs = undefined;
-		this.#lossDueMs = this.#ports.nowMs() + POLL_HOLD_MS + POLL_GAP_MS;
+		this.#lossDueMs = nowMs + POLL_HOLD_MS + POLL_GAP_MS;
 		// An agent keeps one held poll: an older one is a dead connection, and what it was answered would be lost.
 		for (const older of this.#held) this.#held.delete(older);
-		if (this.#hasNews(held)) held.answer(this.poll(held));
-		else this.#held.add(held);
+		if (!this.#hasNews(held)) return void this.#held.add(held);
+		held.answer(this.poll(held));
+		// An answer on its way into a cut cable closes no socket: only the next poll tells that it came.
+		this.#pollDueMs = nowMs + POLL_GAP_MS;
 	}
 
 	/** Takes up a held poll again after hibernation. */
