@@ -2,6 +2,7 @@
 import { execFile } from "node:child_process";
 import { networkInterfaces, totalmem } from "node:os";
 import type { Duplex } from "node:stream";
+import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import { decodeMessage, type Message } from "../../../core/codec/message.ts";
 import { archiveNames } from "../../image/archive-names.ts";
@@ -34,6 +35,7 @@ import { execInContainer } from "./exec-stream.ts";
 import { type GrpcClient, GrpcError, GRPC_STATUS, type Method } from "./grpc-client.ts";
 import { NATIVE, TaskExit, TaskStart } from "./native-messages.ts";
 import { dialPod } from "./pod-dial.ts";
+import { stopAgainWhenShimLeft } from "./stop-again.ts";
 
 const run = promisify(execFile);
 const CALL_TIMEOUT_MS = 30_000;
@@ -153,7 +155,7 @@ export class ContainerdRuntime implements ContainerRuntime {
 			const network = conditions.find((one) => one.type === "NetworkReady");
 			if (network?.status === true) return;
 			if (Date.now() > deadline) throw new RuntimeError("Unavailable", `the pod network is not ready: ${String(network?.message ?? "")}`);
-			await new Promise((done) => setTimeout(done, POLL_INTERVAL_MS));
+			await pause(POLL_INTERVAL_MS);
 		}
 	}
 
@@ -213,7 +215,7 @@ export class ContainerdRuntime implements ContainerRuntime {
 		});
 		const deadline = Date.now() + IMAGE_VISIBLE_TIMEOUT_MS;
 		for (const name of names) {
-			while ((await this.imageStatus(name)) === undefined && Date.now() < deadline) await new Promise((done) => setTimeout(done, POLL_INTERVAL_MS));
+			while ((await this.imageStatus(name)) === undefined && Date.now() < deadline) await pause(POLL_INTERVAL_MS);
 		}
 		return names;
 	}
@@ -292,7 +294,8 @@ export class ContainerdRuntime implements ContainerRuntime {
 	#hostPorts = "[]";
 
 	async stopSandbox(id: string): Promise<void> {
-		await this.#call(CRI.stopPodSandbox, { podSandboxId: id }, "Unavailable", LONG_CALL_TIMEOUT_MS).catch(ignoreNotFound);
+		const stop = () => this.#call(CRI.stopPodSandbox, { podSandboxId: id }, "Unavailable", LONG_CALL_TIMEOUT_MS).catch(ignoreNotFound);
+		await stopAgainWhenShimLeft(stop, pause);
 		this.#details.delete(id);
 		await this.#refreshHostPorts();
 	}
@@ -347,7 +350,9 @@ export class ContainerdRuntime implements ContainerRuntime {
 
 	async stopContainer(id: string, timeoutSeconds: number): Promise<void> {
 		const timeoutMs = timeoutSeconds * 1000 + CALL_TIMEOUT_MS;
-		await this.#call(CRI.stopContainer, { containerId: id, timeout: Math.ceil(timeoutSeconds) }, "Unavailable", timeoutMs).catch(ignoreNotFound);
+		const request = { containerId: id, timeout: Math.ceil(timeoutSeconds) };
+		const stop = () => this.#call(CRI.stopContainer, request, "Unavailable", timeoutMs).catch(ignoreNotFound);
+		await stopAgainWhenShimLeft(stop, pause);
 	}
 
 	async removeContainer(id: string): Promise<void> {
