@@ -4,7 +4,8 @@
  *
  * Usage: node tools/generate-schema.ts <api-types-1.36.json>
  *
- * apiextensions-types-1.36.json and metrics-types-1.36.json beside this file add the groups that the given file leaves out.
+ * apiextensions-types-1.36.json and metrics-types-1.36.json beside this file add the groups that the given file leaves out,
+ * events-types-v1.json Petrel's own, with the descriptions that no model has (`doc`).
  *
  * Both results are committed, one type a line, so neither a build nor the product reads the source. A type is one
  * string, which src/core/schema/builtin-schema.ts splits when it is first asked for: a Worker's start pays for string
@@ -28,8 +29,10 @@ interface Field {
 	patchStrategy?: string;
 	patchMergeKey?: string;
 	default?: string;
+	doc?: string;
 }
 interface GoType {
+	doc?: string;
 	fields?: Field[];
 	alias?: string;
 	enum?: unknown[];
@@ -54,6 +57,7 @@ const source: GroupVersions = {
 	...read(sourceFile),
 	...read(`${import.meta.dirname}/apiextensions-types-1.36.json`),
 	...read(`${import.meta.dirname}/metrics-types-1.36.json`),
+	...read(`${import.meta.dirname}/events-types-v1.json`),
 };
 
 /** A Go type with its package spelled as the schema does: "*metav1.Time" becomes "*meta/v1.Time". */
@@ -121,6 +125,8 @@ function modelFile(owner: string, name: string): string | undefined {
 
 /** The type's description and then each field's as `name<TAB>text`; one line each (a line end within is written as \v). */
 function docsText(owner: string, name: string): string | undefined {
+	const own = source[owner]?.types[name];
+	if (own?.doc !== undefined) return [own.doc, ...(own.fields ?? []).flatMap(({ json, doc }) => (doc === undefined ? [] : [`${json}\t${doc}`]))].join("\n");
 	const file = modelFile(owner, name);
 	if (file === undefined) return undefined;
 	const text = readFileSync(file, "utf8");

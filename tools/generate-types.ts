@@ -56,6 +56,7 @@ const source: GroupVersions = {
 	...read(sourceFile),
 	...read(`${import.meta.dirname}/apiextensions-types-1.36.json`),
 	...read(`${import.meta.dirname}/metrics-types-1.36.json`),
+	...read(`${import.meta.dirname}/events-types-v1.json`),
 };
 const owners = new Map<string, string[]>();
 for (const [group, { types }] of Object.entries(source)) for (const name of Object.keys(types)) owners.set(name, [...(owners.get(name) ?? []), group]);

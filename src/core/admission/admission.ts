@@ -22,6 +22,7 @@ import { storageObjectInUseProtection } from "./plugins/storage-object-in-use-pr
 import { taintNodesByCondition } from "./plugins/taint-nodes-by-condition.ts";
 import { validatingAdmissionPolicy } from "./plugins/validating-admission-policy.ts";
 import { validatingAdmissionWebhook } from "./plugins/validating-admission-webhook.ts";
+import { webhookSubscriptionAccess } from "./plugins/webhook-subscription-access.ts";
 
 export type { AdmissionOperation, AdmissionPlugin, AdmissionRequest, AdmissionView, FollowUp, Reinvocation } from "./plugin.ts";
 
@@ -48,6 +49,8 @@ const PLUGINS: readonly AdmissionPlugin[] = [
 	validatingAdmissionPolicy,
 	validatingAdmissionWebhook,
 	resourceQuota,
+	// Petrel's own.
+	webhookSubscriptionAccess,
 ];
 
 function concerns(plugin: AdmissionPlugin, request: AdmissionRequest): boolean {

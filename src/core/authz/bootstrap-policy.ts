@@ -60,6 +60,7 @@ const EDIT_RULES: PolicyRule[] = [
 	rule("policy", "poddisruptionbudgets", WRITE),
 	rule("networking.k8s.io", "ingresses networkpolicies", WRITE),
 	rule("coordination.k8s.io", "leases", ALL_OBJECT_VERBS),
+	rule("events.petrel.dev", "webhooksubscriptions", WRITE),
 ];
 
 const VIEW_RULES: PolicyRule[] = [
@@ -86,6 +87,7 @@ const VIEW_RULES: PolicyRule[] = [
 	),
 	rule("policy", "poddisruptionbudgets poddisruptionbudgets/status", READ),
 	rule("networking.k8s.io", "ingresses ingresses/status networkpolicies", READ),
+	rule("events.petrel.dev", "webhooksubscriptions webhooksubscriptions/status", READ),
 ];
 
 const NODE_RULES: PolicyRule[] = [

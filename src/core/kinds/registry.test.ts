@@ -49,6 +49,7 @@ describe("the registry of kinds", () => {
 			CSIStorageCapacity: "Name StorageClassName Capacity",
 			CertificateSigningRequest: "Name Age SignerName Requestor RequestedDuration Condition",
 			ClusterRole: "Name Created At",
+			ClusterWebhookSubscription: "Name Target Ready Delivered Pending Dead Age (Reason) (Lag) (Failures) (Lost) (Last Failure)",
 			ClusterRoleBinding: "Name Role Age (Users) (Groups) (ServiceAccounts)",
 			ComponentStatus: "Name Status Message Error",
 			ConfigMap: "Name Data Age",
@@ -104,6 +105,7 @@ describe("the registry of kinds", () => {
 			ValidatingWebhookConfiguration: "Name Webhooks Age",
 			VolumeAttachment: "Name Attacher PV Node Attached Age",
 			VolumeAttributesClass: "Name DriverName Age",
+			WebhookSubscription: "Name Target Ready Delivered Pending Dead Age (Reason) (Lag) (Failures) (Lost) (Last Failure)",
 		});
 	});
 });

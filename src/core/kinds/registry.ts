@@ -4,6 +4,7 @@ import { bindingKind } from "./binding.ts";
 import { certificateSigningRequestKind } from "./certificate-signing-request.ts";
 import { clusterRoleBindingKind } from "./cluster-role-binding.ts";
 import { clusterRoleKind } from "./cluster-role.ts";
+import { clusterWebhookSubscriptionKind } from "./cluster-webhook-subscription.ts";
 import { componentStatusKind } from "./component-status.ts";
 import { configMapKind } from "./config-map.ts";
 import { controllerRevisionKind } from "./controller-revision.ts";
@@ -65,6 +66,7 @@ import { validatingAdmissionPolicyBindingKind } from "./validating-admission-pol
 import { validatingWebhookConfigurationKind } from "./validating-webhook-configuration.ts";
 import { volumeAttachmentKind } from "./volume-attachment.ts";
 import { volumeAttributesClassKind } from "./volume-attributes-class.ts";
+import { webhookSubscriptionKind } from "./webhook-subscription.ts";
 
 /** A registry of these kinds; of several versions of one collection the first is the preferred one. */
 export function buildRegistry(kinds: readonly KindDefinition[]): KindRegistry {
@@ -155,6 +157,8 @@ const KINDS: readonly KindDefinition<never>[] = [
 	resourceClaimKind,
 	resourceClaimTemplateKind,
 	resourceSliceKind,
+	webhookSubscriptionKind,
+	clusterWebhookSubscriptionKind,
 ];
 
 /** Each hook is only ever called with objects of its own kind, which the types of a mixed list cannot say. */

@@ -33,6 +33,7 @@ export function definitionName(typeName: string): string {
 	const special = SPECIAL_NAMES[typeName];
 	if (special !== undefined) return special;
 	const name = typeName.replace("/", ".");
+	if (typeName.startsWith("webhooks/")) return name.replace("webhooks.", "dev.petrel.events.");
 	if (typeName.startsWith("apiextensions/")) return `io.k8s.apiextensions-apiserver.pkg.apis.${name}`;
 	return typeName.startsWith("meta/") ? `io.k8s.apimachinery.pkg.apis.${name}` : `io.k8s.api.${name}`;
 }

@@ -788,3 +788,19 @@ export interface NodeMetricsList { apiVersion: string; kind: string; metadata: L
 export interface PodMetrics { apiVersion: string; kind: string; metadata: ObjectMeta; timestamp: string; window: string; containers: ContainerMetrics[] }
 export interface PodMetricsList { apiVersion: string; kind: string; metadata: ListMeta; items: PodMetrics[] }
 export interface ContainerMetrics { name: string; usage: ResourceList }
+export interface WebhookSubscription { apiVersion: string; kind: string; metadata: ObjectMeta; spec: WebhookSubscriptionSpec; status?: WebhookSubscriptionStatus }
+export interface WebhookSubscriptionList { apiVersion: string; kind: string; metadata: ListMeta; items: WebhookSubscription[] }
+export interface ClusterWebhookSubscription { apiVersion: string; kind: string; metadata: ObjectMeta; spec: WebhookSubscriptionSpec; status?: WebhookSubscriptionStatus }
+export interface ClusterWebhookSubscriptionList { apiVersion: string; kind: string; metadata: ListMeta; items: ClusterWebhookSubscription[] }
+export type ChangeType = "*" | "Created" | "Deleted" | "Updated" | (string & {});
+export type PayloadFormat = "Binary" | "Structured" | (string & {});
+export type PayloadData = "JSONPatch" | "Metadata" | "Object" | "ObjectAndOldObject" | (string & {});
+export interface WebhookSubscriptionSpec { rules: WebhookSubscriptionRule[]; namespaceSelector?: LabelSelector; objectSelector?: LabelSelector; fieldSelector?: string; condition?: string; target: WebhookTarget; payload?: WebhookPayload; signingSecrets?: WebhookSecretKey[]; delivery?: WebhookDelivery; suspend?: boolean }
+export interface WebhookSubscriptionRule { apiGroups: string[]; apiVersions?: string[]; resources?: string[]; kinds?: string[]; changes?: ChangeType[] }
+export interface WebhookTarget { url?: string; service?: WebhookTargetService; caBundle?: string; headers?: WebhookHeader[]; timeoutSeconds?: number }
+export interface WebhookTargetService { namespace?: string; name: string; port?: number; path?: string; scheme?: string }
+export interface WebhookHeader { name: string; value?: string; secretKeyRef?: WebhookSecretKey }
+export interface WebhookSecretKey { namespace?: string; name: string; key: string }
+export interface WebhookPayload { format?: PayloadFormat; data?: PayloadData }
+export interface WebhookDelivery { concurrency?: number; ratePerSecond?: number; retrySeconds?: number }
+export interface WebhookSubscriptionStatus { observedGeneration?: number; conditions?: Condition[]; delivered?: number; failures?: number; pending?: number; deadLetters?: number; lost?: number; conditionErrors?: number; lastConditionError?: string; lastSuccessTime?: string; lastFailureTime?: string; lastFailure?: string; oldestPendingTime?: string }
