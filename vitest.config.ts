@@ -1,5 +1,6 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import type { EdgeSettings } from "./src/core/edge/edge-settings.ts";
 import { absentFiles } from "./test/e2e/support/runtimes.ts";
 import { testEncryptionKeys } from "./test/support/test-keys.ts";
 
@@ -9,6 +10,14 @@ const E2E_TIMEOUT_MS = 180_000;
 const SIM_TIMEOUT_MS = 120_000;
 /** The first request of a file loads the Worker's modules. */
 const WORKERD_TIMEOUT_MS = 60_000;
+
+/** As on an account: what does not come by the API's host is the edge's. */
+const TEST_EDGE: EdgeSettings = {
+	addresses: [{ hostname: "edge.test" }],
+	ports: { http: 80, https: 443 },
+	apiHosts: ["petrel"],
+	domain: "edge.test",
+};
 
 export default defineConfig({
 	test: {
@@ -29,7 +38,13 @@ export default defineConfig({
 				plugins: [
 					cloudflareTest({
 						wrangler: { configPath: "./wrangler.toml" },
-						miniflare: { bindings: { PETREL_SIGNING_KEY: testSigningKey(), PETREL_ENCRYPTION_KEYS: testEncryptionKeys("test") } },
+						miniflare: {
+							bindings: {
+								PETREL_SIGNING_KEY: testSigningKey(),
+								PETREL_ENCRYPTION_KEYS: testEncryptionKeys("test"),
+								PETREL_EDGE: JSON.stringify(TEST_EDGE),
+							},
+						},
 					}),
 				],
 				test: { name: "workerd", include: ["test/workerd/**/*.test.ts"], testTimeout: WORKERD_TIMEOUT_MS },

@@ -8,13 +8,13 @@ import { agentProcess, cleanNode } from "./agent-process.ts";
 import { ApiClient, type ApiServer } from "./api-client.ts";
 import { CliError } from "./cli-error.ts";
 import type { ControlPlaneSettings } from "./control-plane-settings.ts";
-import { controlPlane, serverUrl, waitUntilReady, writeControlPlane } from "./control-plane.ts";
+import { controlPlane, edgeUrl, serverUrl, waitUntilReady, writeControlPlane } from "./control-plane.ts";
 import { type Credentials, prepareCredentials } from "./credentials.ts";
 import type { DataDirectory, RunState } from "./data-directory.ts";
 import { applyExample, askExample, waitForExample } from "./example.ts";
 import { kubeconfigText } from "./kubeconfig-file.ts";
 import { endLeftovers } from "./leftovers.ts";
-import { choosePort, isFree } from "./ports.ts";
+import { choosePort, HTTP_PORTS, isFree } from "./ports.ts";
 import { identify } from "./process-identity.ts";
 import type { Progress } from "./progress.ts";
 import type { RuntimeChoice } from "./runtime-choice.ts";
@@ -31,6 +31,8 @@ export interface ClusterOptions {
 	/** What the API listens on. */
 	listen: string;
 	port: number | undefined;
+	/** Of the edge. */
+	httpPort: number | undefined;
 	runtime: RuntimeChoice | undefined;
 	nodeName: string | undefined;
 	settings: ControlPlaneSettings;
@@ -105,33 +107,36 @@ export class Cluster {
 	async #startControlPlane(): Promise<ApiServer> {
 		return this.#progress.step("Control plane", async (note) => {
 			const credentials = await prepareCredentials(this.#data, Date.now(), this.#options.listen);
-			const port = await this.#serve(credentials);
+			const { port, httpPort } = await this.#serve(credentials);
 			const server = { url: serverUrl(port, this.#options.listen), ca: credentials.ca, token: credentials.adminToken };
 			this.#data.write("kubeconfig", kubeconfigText(server));
-			note(server.url);
+			note(`${server.url}, Ingresses at ${edgeUrl(httpPort, this.#options.listen)}`);
 			return server;
 		});
 	}
 
-	/** Answers the port. One that was free may be taken before workerd listens on it: then another one is chosen. */
-	async #serve(credentials: Credentials): Promise<number> {
+	/** Answers the ports. One that was free may be taken before workerd listens on it: then another one is chosen. */
+	async #serve(credentials: Credentials): Promise<{ port: number; httpPort: number }> {
 		for (let attempt = 1; ; attempt++) {
-			const port = await choosePort(this.#options.port, this.#data.marker()?.port, this.#options.listen);
+			const { listen } = this.#options;
+			const port = await choosePort(this.#options.port, this.#data.marker()?.port, listen);
+			const httpPort = await choosePort(this.#options.httpPort, this.#data.marker()?.httpPort, listen, HTTP_PORTS);
 			try {
-				await this.#serveOn(port, credentials);
-				return port;
+				await this.#serveOn(port, httpPort, credentials);
+				return { port, httpPort };
 			} catch (error) {
 				await this.#controlPlane?.stop(CONTROL_PLANE_GRACE_MS);
-				if (attempt === PORT_ATTEMPTS || this.#options.port !== undefined || (await isFree(port, this.#options.listen))) throw error;
+				const areFree = (await isFree(port, listen)) && (await isFree(httpPort, listen));
+				if (attempt === PORT_ATTEMPTS || (this.#options.port !== undefined && this.#options.httpPort !== undefined) || areFree) throw error;
 			}
 		}
 	}
 
-	async #serveOn(port: number, credentials: Credentials): Promise<void> {
-		this.#data.complete(port);
-		await writeControlPlane(this.#data, port, this.#options.listen, this.#options.settings);
+	async #serveOn(port: number, httpPort: number, credentials: Credentials): Promise<void> {
+		this.#data.complete(port, httpPort);
+		await writeControlPlane(this.#data, port, this.#options.listen, { ...this.#options.settings, httpPort });
 		const url = serverUrl(port, this.#options.listen);
-		this.#setState({ server: url, startedAt: new Date().toISOString(), supervisor: identify(process.pid) });
+		this.#setState({ server: url, edge: edgeUrl(httpPort, this.#options.listen), startedAt: new Date().toISOString(), supervisor: identify(process.pid) });
 		this.#throwIfStopping();
 		this.#client = new ApiClient({ url, ca: credentials.ca, token: credentials.adminToken });
 		this.#controlPlane = controlPlane(this.#data, {

@@ -12,6 +12,8 @@ export interface ControlPlaneSettings {
 	auditPolicy?: string;
 	/** An AdmissionConfiguration; kube-apiserver's defaults without it. */
 	admission?: string;
+	/** The port of the edge's plain HTTP; there is no edge without it. */
+	httpPort?: number;
 }
 
 /** The policy that the control plane has built in. */

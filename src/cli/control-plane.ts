@@ -2,6 +2,7 @@
 import { copyFileSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import type { EdgeSettings } from "../core/edge/edge-settings.ts";
 import type { ApiClient } from "./api-client.ts";
 import { ensureWorkerBundle } from "./bundle.ts";
 import { CliError } from "./cli-error.ts";
@@ -26,14 +27,22 @@ export interface ControlPlaneHooks {
 
 export const serverUrl = (port: number, listen = LOCAL_ADDRESS): string => `https://${hostAndPort(localAddress(listen), port)}`;
 
+export const edgeUrl = (port: number, listen = LOCAL_ADDRESS): string => `http://${hostAndPort(localAddress(listen), port)}`;
+
+/** Ingresses show the address that this machine itself reaches: where it listens on all of them, any may be the right one. */
+const edgeSettingsFor = (listen: string, http: number): EdgeSettings => ({ addresses: [{ ip: localAddress(listen) }], ports: { http } });
+
 /** Writes workerd's configuration and the bundle into the data directory: what runs does not change under a running cluster. */
 export async function writeControlPlane(data: DataDirectory, port: number, listen = LOCAL_ADDRESS, settings: ControlPlaneSettings = {}): Promise<void> {
 	data.write("authentication.json", settings.authentication ?? "");
 	data.write("audit-policy.json", settings.auditPolicy ?? "");
 	data.write("admission.json", settings.admission ?? "");
 	copyFileSync(await ensureWorkerBundle(), data.file("worker.js"));
+	const { httpPort } = settings;
+	data.write("edge.json", httpPort === undefined ? "" : JSON.stringify(edgeSettingsFor(listen, httpPort)));
 	const config = workerdConfig({
 		address: hostAndPort(listen, port),
+		...(httpPort === undefined ? {} : { edgeAddress: hostAndPort(listen, httpPort) }),
 		worker: "worker.js",
 		certificate: "server.crt",
 		privateKey: "server.key",
@@ -44,6 +53,7 @@ export async function writeControlPlane(data: DataDirectory, port: number, liste
 		ca: "ca.crt",
 		caKey: "ca.key",
 		admission: "admission.json",
+		edge: "edge.json",
 		state: data.file("state"),
 	});
 	data.write("workerd.capnp", config);

@@ -1,11 +1,12 @@
 /**
  * The data directory of one cluster on this machine:
  *
- *   petrel.json       marks the directory as complete; the port used last
+ *   petrel.json       marks the directory as complete; the ports used last
  *   ca.crt ca.key     the cluster's CA;  server.crt server.key  the front door's certificate, made at each start
  *   signing-key.json  what tokens are signed with;  admin.token  join.token
  *   encryption-keys.json  what Secrets are sealed with at rest
  *   authentication.json  audit-policy.json  what `petrel up` was told of both
+ *   edge.json         where clients reach the edge
  *   kubeconfig        for kubectl
  *   state/            the Durable Objects' storage
  *   node/             the agent's data;  images/  image files that the agent imports when it starts
@@ -41,6 +42,7 @@ const OWN_ENTRIES: ReadonlySet<string> = new Set([
 	...NEEDED_FILES,
 	"encryption-keys.json",
 	"admission.json",
+	"edge.json",
 	"authentication.json",
 	"audit-policy.json",
 	"server.crt",
@@ -60,6 +62,8 @@ const OWN_ENTRIES: ReadonlySet<string> = new Set([
 /** What `petrel status` and `petrel down` find out about a running cluster. */
 export interface RunState {
 	server: string;
+	/** The edge's plain HTTP. */
+	edge?: string;
 	startedAt: string;
 	supervisor: ProcessIdentity;
 	controlPlane?: ProcessIdentity;
@@ -69,6 +73,7 @@ export interface RunState {
 interface Marker {
 	layout: number;
 	port: number;
+	httpPort?: number;
 }
 
 export class DataDirectory {
@@ -154,8 +159,9 @@ export class DataDirectory {
 	}
 
 	/** Written once everything a later start needs is there. */
-	complete(port: number): void {
-		this.write("petrel.json", `${JSON.stringify({ layout: LAYOUT_VERSION, port } satisfies Marker)}\n`);
+	complete(port: number, httpPort?: number): void {
+		const marker: Marker = { layout: LAYOUT_VERSION, port, ...(httpPort === undefined ? {} : { httpPort }) };
+		this.write("petrel.json", `${JSON.stringify(marker)}\n`);
 		this.#makeDirectory("state");
 	}
 

@@ -1,9 +1,17 @@
-/** Chooses the port of the front door. */
+/** Chooses the ports of the front door. */
 import { createServer } from "node:net";
 import { CliError } from "./cli-error.ts";
 import { LOCAL_ADDRESS } from "./listen-address.ts";
 
-export const DEFAULT_PORT = 6443;
+/** Where a port is looked for, and the option that names one. */
+export interface PortRange {
+	first: number;
+	option: string;
+}
+
+export const API_PORTS: PortRange = { first: 6443, option: "--port" };
+/** The edge's plain HTTP. */
+export const HTTP_PORTS: PortRange = { first: 8080, option: "--http-port" };
 /** How many ports after the default are tried. */
 const PORT_ATTEMPTS = 100;
 const HIGHEST_PORT = 65_535;
@@ -23,13 +31,14 @@ export function parsePort(text: string): number {
 	return port;
 }
 
-/** The asked port or an error; without one, the port used last, or the next free one from 6443 on. */
-export async function choosePort(asked: number | undefined, last: number | undefined, host = LOCAL_ADDRESS): Promise<number> {
+/** The asked port or an error; without one, the port used last, or the next free one of the range. */
+export async function choosePort(asked: number | undefined, last: number | undefined, host = LOCAL_ADDRESS, range = API_PORTS): Promise<number> {
+	const { first, option } = range;
 	if (asked !== undefined) {
 		if (await isFree(asked, host)) return asked;
-		throw new CliError(`Port ${asked} is in use.`, "Choose another one with --port, or leave --port out to take the next free one.");
+		throw new CliError(`Port ${asked} is in use.`, `Choose another one with ${option}, or leave ${option} out to take the next free one.`);
 	}
 	if (last !== undefined && (await isFree(last, host))) return last;
-	for (let port = DEFAULT_PORT; port < DEFAULT_PORT + PORT_ATTEMPTS; port++) if (await isFree(port, host)) return port;
-	throw new CliError(`No port from ${DEFAULT_PORT} to ${DEFAULT_PORT + PORT_ATTEMPTS - 1} is free.`, "Choose one with --port.");
+	for (let port = first; port < first + PORT_ATTEMPTS; port++) if (await isFree(port, host)) return port;
+	throw new CliError(`No port from ${first} to ${first + PORT_ATTEMPTS - 1} is free.`, `Choose one with ${option}.`);
 }

@@ -15,6 +15,7 @@ interface Status {
 	running: boolean;
 	dataDirectory: string;
 	server: string;
+	edge: string;
 	startedAt: string;
 	controlPlane: { running: boolean; pid?: number; ready: boolean };
 	agent: { running: boolean; pid?: number };
@@ -50,6 +51,7 @@ async function findOut(data: DataDirectory): Promise<Status> {
 		running,
 		dataDirectory: data.path,
 		server: state?.server ?? "",
+		edge: state?.edge ?? "",
 		startedAt: state?.startedAt ?? "",
 		controlPlane: { ...processStatus(state, "controlPlane"), ready },
 		agent: processStatus(state, "agent"),
@@ -73,6 +75,7 @@ function describe(found: Status): string {
 	const of = (process: { running: boolean; pid?: number }): string => (process.running ? `runs (process ${process.pid})` : "does not run");
 	return [
 		`control plane  ${of(found.controlPlane)}, ${found.controlPlane.ready ? "ready" : "not ready"}, ${found.server}`,
+		...(found.edge === "" ? [] : [`edge           ${found.edge}`]),
 		`agent          ${of(found.agent)}`,
 		...found.nodes.map((node) => `node           ${node.name}: ${node.ready ? "ready" : "not ready"}, ${node.runtime}`),
 		`pods           ${found.pods.running} running of ${found.pods.total}`,

@@ -12,11 +12,14 @@ export const DURABLE_OBJECTS = {
 	SESSION: "SessionObject",
 	REGISTRY: "RegistryObject",
 	TUNNEL: "TunnelObject",
+	EDGE: "EdgeObject",
 } as const;
 
 export interface WorkerdFiles {
 	/** Host and port to listen on. */
 	address: string;
+	/** The same of the edge's plain HTTP, where there is one. */
+	edgeAddress?: string;
 	/** File paths, as they are relative to the configuration file. */
 	worker: string;
 	certificate: string;
@@ -29,6 +32,7 @@ export interface WorkerdFiles {
 	ca: string;
 	caKey: string;
 	admission: string;
+	edge: string;
 	/** An existing directory. */
 	state: string;
 }
@@ -50,12 +54,15 @@ const config :Workerd.Config = (
     (name = "internet", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true))),
     (name = "state", disk = (path = ${text(files.state)}, writable = true)),
   ],
-  sockets = [(
-    name = "https",
-    address = ${text(files.address)},
-    https = (tlsOptions = (keypair = (privateKey = embed ${text(files.privateKey)}, certificateChain = embed ${text(files.certificate)}))),
-    service = "petrel",
-  )],
+  sockets = [
+    (
+      name = "https",
+      address = ${text(files.address)},
+      https = (tlsOptions = (keypair = (privateKey = embed ${text(files.privateKey)}, certificateChain = embed ${text(files.certificate)}))),
+      service = "petrel",
+    ),
+    ${files.edgeAddress === undefined ? "" : `(name = "edge", address = ${text(files.edgeAddress)}, http = (), service = (name = "petrel", entrypoint = "edge")),`}
+  ],
 );
 
 const worker :Workerd.Worker = (
@@ -70,6 +77,7 @@ const worker :Workerd.Worker = (
     (name = "PETREL_CA", text = embed ${text(files.ca)}),
     (name = "PETREL_CA_KEY", text = embed ${text(files.caKey)}),
     (name = "PETREL_ADMISSION", text = embed ${text(files.admission)}),
+    (name = "PETREL_EDGE", text = embed ${text(files.edge)}),
     ${bindings.join(",\n    ")},
   ],
   durableObjectNamespaces = [

@@ -1,7 +1,7 @@
 /** Which Durable Object owns what, by name: the front door and the objects themselves find each other here. */
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
 import type { RegistryObject } from "./registry-object.ts";
-import type { ClusterRpc, NamespaceRpc, NodeRpc } from "./rpc.ts";
+import type { ClusterRpc, EdgeRpc, NamespaceRpc, NodeRpc } from "./rpc.ts";
 
 /** A stub as its callers use it: fetch, and the methods of its class. */
 export type ObjectStub<Rpc = unknown> = Pick<DurableObjectStub, "fetch"> & Rpc;
@@ -34,6 +34,9 @@ export const clusterObject = (env: WorkerEnv, cluster: string): ObjectStub<Clust
 export const namespaceObject = (env: WorkerEnv, cluster: string, namespace: string): ObjectStub<NamespaceRpc> =>
 	named(env.NAMESPACE, namespaceObjectName(cluster, namespace));
 export const nodeObject = (env: WorkerEnv, cluster: string, node: string): ObjectStub<NodeRpc> => named(env.NODE, nodeObjectName(cluster, node));
+
+/** The cluster's Edge object. */
+export const edgeObject = (env: WorkerEnv, cluster: string): ObjectStub<EdgeRpc> => named(env.EDGE, `${cluster}/edge`);
 
 /** The one Registry object of the deployment. */
 export const registryObject = (env: WorkerEnv): ObjectStub<Rpc<RegistryObject>> => named(env.REGISTRY, "registry");

@@ -3,20 +3,28 @@ import { SYSTEM_PRIORITY_CLASSES } from "../core/admission/plugins/priority.ts";
 import { bootstrapClusterRoleBindings, bootstrapClusterRoles } from "../core/authz/bootstrap-policy.ts";
 import { AUTOUPDATE } from "../core/authz/bootstrap-rules.ts";
 import { StatusError } from "../core/errors/status-error.ts";
+import { INGRESS_CONTROLLER } from "../core/controllers/ingress-controller.ts";
 import { COMPONENT_STATUSES } from "../core/kinds/component-status.ts";
 import { type KindDefinition, resourceOf } from "../core/kinds/define-kind.ts";
 import { semanticEqual } from "../core/meta/equality.ts";
 import type { KubeObject } from "../core/meta/object.ts";
 import { applySchemaDefaults } from "../core/schema/decode.ts";
-import type { ClusterRole } from "../core/schema/kubernetes.d.ts";
+import type { ClusterRole, IngressClass } from "../core/schema/kubernetes.d.ts";
 import type { Sql } from "../store/sql.ts";
 import type { ResourceCore } from "./resource-core.ts";
 import type { ResourceServer } from "./resource-server.ts";
 import { createObject, updateObject, type WriteOptions } from "./write.ts";
 
 /** Changes with what a cluster starts with. */
-const REVISION = "3";
+const REVISION = "4";
 const KEY = "bootstrap-revision";
+/** What serves an Ingress that names no class. Whoever would rather have another class's takes the annotation away. */
+const INGRESS_CLASS: IngressClass = {
+	apiVersion: "networking.k8s.io/v1",
+	kind: "IngressClass",
+	metadata: { name: "petrel", annotations: { "ingressclass.kubernetes.io/is-default-class": "true" } },
+	spec: { controller: INGRESS_CONTROLLER },
+};
 const SYSTEM_NAMESPACES = ["default", "kube-system", "kube-public", "kube-node-lease"];
 
 export const systemWrite = (manager: string, subresource: string): WriteOptions => ({
@@ -35,7 +43,8 @@ export function bootstrapCluster(core: ResourceCore, sql: Sql): void {
 		metadata: { name, labels: { "kubernetes.io/metadata.name": name } },
 	}));
 	core.turn(() => {
-		for (const object of [...namespaces, ...bootstrapClusterRoleBindings(), ...SYSTEM_PRIORITY_CLASSES, ...COMPONENT_STATUSES]) create(core.server, object);
+		for (const object of [...namespaces, ...bootstrapClusterRoleBindings(), ...SYSTEM_PRIORITY_CLASSES, ...COMPONENT_STATUSES, INGRESS_CLASS])
+			create(core.server, object);
 		for (const role of bootstrapClusterRoles()) createRole(core.server, role);
 		sql.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", KEY, REVISION);
 	});

@@ -459,8 +459,10 @@ export class ClusterCore {
 	/** After a rotation of the encryption keys the cluster's objects are woken once, sleeping or not, to seal anew what they keep. */
 	#announceKeys(): void {
 		const { seal, sql } = this.#ports;
-		if (sql.all<{ value: string }>("SELECT value FROM meta WHERE key = ?", ENCRYPTION_KEY)[0]?.value === seal.keyId) return;
+		const told = sql.all<{ value: string }>("SELECT value FROM meta WHERE key = ?", ENCRYPTION_KEY)[0]?.value;
+		if (told === seal.keyId) return;
 		this.ca.sealAnew();
+		if (told !== undefined) this.#post({ to: { object: "edge" }, body: { type: "keysRotated" } });
 		for (const { name } of this.core.server.store.names(NAMESPACES)) this.#post({ to: { object: "namespace", name }, body: { type: "keysRotated" } });
 		for (const { name } of this.core.server.store.names(NODES)) this.#post({ to: { object: "node", name }, body: { type: "keysRotated" } });
 		sql.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", ENCRYPTION_KEY, seal.keyId);

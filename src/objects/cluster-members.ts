@@ -35,4 +35,4 @@ export class ClusterMembers {
 	}
 }
 
-const keyOf = (address: ObjectAddress): string => MEMBER + address.object + (address.object === "cluster" ? "" : `/${address.name}`);
+const keyOf = (address: ObjectAddress): string => MEMBER + address.object + ("name" in address ? `/${address.name}` : "");

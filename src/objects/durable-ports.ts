@@ -2,7 +2,7 @@
 import type { ObjectAddress } from "../core/protocol/messages.ts";
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
 import { migrate } from "../store/migrate.ts";
-import { clusterObject, namespaceObject, nodeObject } from "./addresses.ts";
+import { clusterObject, edgeObject, namespaceObject, nodeObject } from "./addresses.ts";
 import { DurableSql } from "./durable-sql.ts";
 import { Envelope } from "./envelope.ts";
 import { keyringOf } from "./keyring.ts";
@@ -22,6 +22,7 @@ export const memberOf = (env: WorkerEnv, cluster: string, address: ObjectAddress
 
 function receiverOf(env: WorkerEnv, cluster: string, to: ObjectAddress): Receiver {
 	if (to.object === "cluster") return clusterObject(env, cluster) as unknown as Receiver;
+	if (to.object === "edge") return edgeObject(env, cluster) as unknown as Receiver;
 	const stub = to.object === "namespace" ? namespaceObject(env, cluster, to.name) : nodeObject(env, cluster, to.name);
 	return stub as unknown as Receiver;
 }

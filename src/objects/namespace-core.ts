@@ -5,12 +5,25 @@ import { MUTATING_CONFIGURATIONS, VALIDATING_CONFIGURATIONS, webhookSource } fro
 import type { ApiRequest, ApiResponse } from "../core/api/request.ts";
 import type { Allocation, AllocationRequest, KindRegistry } from "../core/kinds/define-kind.ts";
 import type { KubeObject } from "../core/meta/object.ts";
+import type { EdgeSettings } from "../core/edge/edge-settings.ts";
 import type { AdmissionConfiguration } from "../core/admission/configuration.ts";
 import { existingPodWarnings } from "../core/admission/pod-security/existing-pods.ts";
 import type { LevelVersion } from "../core/admission/pod-security/policy.ts";
-import type { MutatingWebhookConfiguration, Namespace, Pod, PriorityClass, ValidatingWebhookConfiguration } from "../core/schema/kubernetes.d.ts";
+import type {
+	Ingress,
+	IngressClass,
+	MutatingWebhookConfiguration,
+	Namespace,
+	Pod,
+	PriorityClass,
+	ValidatingWebhookConfiguration,
+} from "../core/schema/kubernetes.d.ts";
 import type { Schema } from "../core/schema/types.ts";
 import { namespaceControllers } from "../core/controllers/registry.ts";
+import { EDGE_SERVICE } from "../core/controllers/edge-service-controller.ts";
+import { nameOf } from "../core/controllers/identity.ts";
+import { INGRESS, INGRESS_CLASSES, INGRESSES } from "../core/controllers/ingress-controller.ts";
+import { servicesOfIngress } from "../core/edge/ingress-routes.ts";
 import { POD_TABLE } from "../core/controllers/pod-table-controller.ts";
 import { systemServiceIn } from "../core/controllers/system-service-controller.ts";
 import { CUSTOM_RESOURCE_CLEANUP } from "../core/controllers/custom-resource-cleanup-controller.ts";
@@ -38,6 +51,7 @@ import { isReview } from "./verbs/review.ts";
 
 export interface NamespacePorts extends CorePorts {
 	admission: AdmissionConfiguration;
+	edge: EdgeSettings;
 	/** Asks the Cluster object for the configuration replica; null when the version at hand is still the present one. */
 	fetchConfig(haveVersion: number): Promise<ClusterConfig | null>;
 	/** Asks the Cluster object for the CustomResourceDefinitions. */
@@ -52,6 +66,8 @@ export interface NamespacePorts extends CorePorts {
 	allocate(holder: string, request: AllocationRequest, dryRun: boolean): Promise<Allocation>;
 }
 
+/** In the meta table: the IngressClasses that this namespace's Ingresses were last looked at with. */
+const SERVED_CLASSES = "ingress-classes";
 /** In the meta table, once pods are told of. */
 const POD_ROWS = "pod-rows";
 
@@ -95,6 +111,8 @@ export class NamespaceCore {
 			signAccountToken: (secret, account) => ports.signAccountToken(secret, account),
 			knowsNodes: () => this.#nodes.known,
 			podRowsWanted: () => this.#podRowsWanted(),
+			ingressClasses: () => this.#ingressClasses(),
+			edge: ports.edge,
 		});
 		this.core = new ResourceCore(
 			{
@@ -319,6 +337,26 @@ export class NamespaceCore {
 		this.#config = config;
 		this.#authorizer.changed("");
 		if (before !== undefined && before !== this.#phase()) this.#enqueue("namespace");
+		this.#lookAtIngressClasses();
+	}
+
+	#ingressClasses(): IngressClass[] {
+		return (this.#config?.objects[INGRESS_CLASSES] ?? []) as IngressClass[];
+	}
+
+	/** When the classes are others than those that the Ingresses were last served by, these may be ours now, or no longer. */
+	#lookAtIngressClasses(): void {
+		const ingresses = this.core.server.store.list<Ingress>(INGRESSES);
+		const classes = JSON.stringify(this.#ingressClasses().map(({ metadata, spec }) => [metadata.name, spec?.controller]));
+		const { sql } = this.#ports;
+		if (ingresses.length === 0 || sql.all<{ value: string }>("SELECT value FROM meta WHERE key = ?", SERVED_CLASSES)[0]?.value === classes) return;
+		sql.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", SERVED_CLASSES, classes);
+		this.core.turn(() => {
+			for (const ingress of ingresses) {
+				this.core.runner.enqueue(INGRESS, nameOf(ingress));
+				for (const service of servicesOfIngress(ingress)) this.core.runner.enqueue(EDGE_SERVICE, service);
+			}
+		});
 	}
 
 	#namespaceObject(): Namespace | undefined {

@@ -6,6 +6,7 @@ import type { AuthorizerDecision } from "../core/cel/library/authorizer.ts";
 import { type Status, StatusError } from "../core/errors/status-error.ts";
 import type { Allocation, AllocationRequest } from "../core/kinds/define-kind.ts";
 import { builtinKinds } from "../core/kinds/registry.ts";
+import { edgeSettings } from "../core/edge/edge-settings.ts";
 import type { KubeObject } from "../core/meta/object.ts";
 import type { ClusterConfig, PodRef } from "../core/protocol/messages.ts";
 import type { LegacyAccountTokenClaims, ServiceAccountTokenClaims, WorkerEnv } from "../core/protocol/tokens.ts";
@@ -72,6 +73,7 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 		const ports = {
 			...durablePorts(ctx, env, cluster),
 			admission: admissionConfiguration(env),
+			edge: edgeSettings(env.PETREL_EDGE),
 			signAccountToken: (secret: string, account: { name: string; uid: string }) =>
 				signLegacyAccountToken(env.PETREL_SIGNING_KEY, cluster, namespace, secret, account),
 			fetchConfig: (haveVersion: number) => internals().config(namespace, haveVersion),

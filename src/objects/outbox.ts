@@ -14,7 +14,7 @@ const RETRY_MAX_MS = 30_000;
 const PLACE = "outbox";
 
 /** Whether the message must not lie open while it waits. */
-const hasSecrets = (body: MessageBody): boolean => body.type === "assign" && body.secrets.length > 0;
+const hasSecrets = (body: MessageBody): boolean => (body.type === "assign" && body.secrets.length > 0) || body.type === "edgeRows";
 
 /** Characters of a message that is divided where it can be: the platform bounds a row's size. */
 export const MESSAGE_LENGTH_MAX = 500_000;
@@ -32,11 +32,11 @@ function halved(body: MessageBody): MessageBody[] | undefined {
 	] as MessageBody[];
 }
 
-const targetOf = (address: ObjectAddress): string => (address.object === "cluster" ? "cluster" : `${address.object}/${address.name}`);
+const targetOf = (address: ObjectAddress): string => ("name" in address ? `${address.object}/${address.name}` : address.object);
 
 function addressOf(target: string): ObjectAddress {
 	const [object = "", name = ""] = target.split("/");
-	return object === "cluster" ? { object } : { object: object as "namespace" | "node", name };
+	return object === "cluster" || object === "edge" ? { object } : { object: object as "namespace" | "node", name };
 }
 
 export class Outbox {

@@ -42,12 +42,13 @@ export const keepsAnything = (storage: DurableObjectStorage): boolean =>
  * For an object's constructor: makes it at once, or, when it keeps nothing yet, once its cluster has taken it into its
  * list. Where the cluster is not there it stays unmade.
  */
-export function makeAdopted(ctx: DurableObjectState, env: WorkerEnv, object: "namespace" | "node", make: () => void): void {
+export function makeAdopted(ctx: DurableObjectState, env: WorkerEnv, object: "namespace" | "node" | "edge", make: () => void): void {
 	const [cluster = "", name = ""] = (ctx.id.name ?? "").split("/");
+	const address = object === "edge" ? { object } : { object, name };
 	if (!isHosted(cluster) || keepsAnything(ctx.storage)) return make();
 	ctx.blockConcurrencyWhile(async () => {
 		try {
-			await clusterObject(env, cluster).adopt({ object, name });
+			await clusterObject(env, cluster).adopt(address);
 		} catch (error) {
 			if (goneStatus(error) !== undefined) return;
 			throw error;

@@ -54,7 +54,7 @@ export const placements = sqliteTable("placements", { uid: text().primaryKey(), 
 export const allocations = sqliteTable("allocations", { item: text().primaryKey(), holder: text().notNull() });
 /** Cluster: until when each Namespace object may use its replica of the configuration unasked. */
 export const configLeases = sqliteTable("config_leases", { namespace: text().primaryKey(), untilMs: integer("until_ms").notNull() });
-/** Cluster and Node: the Services and endpoints of each namespace. */
+/** Cluster and Node: the Services and endpoints of each namespace. Edge: its routing table, sealed; a row with an empty body is gone. */
 export const networks = sqliteTable("networks", { namespace: text().primaryKey(), sequence: integer().notNull(), body: text().notNull() });
 
 /** Node: what should run; a row with an empty body is a pod that must not. */

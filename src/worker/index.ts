@@ -1,12 +1,19 @@
 /** The Worker: its front door, and the Durable Objects behind it. */
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
 import { serve } from "./app.ts";
+import { isEdgeRequest, serveEdge } from "./edge/serve-edge.ts";
 
 export { ClusterObject } from "../objects/cluster-object.ts";
+export { EdgeObject } from "../objects/edge-object.ts";
 export { NamespaceObject } from "../objects/namespace-object.ts";
 export { NodeObject } from "../objects/node-object.ts";
 export { RegistryObject } from "../objects/registry-object.ts";
 export { SessionObject } from "../objects/session-object.ts";
 export { TunnelObject } from "../objects/tunnel-object.ts";
 
-export default { fetch: serve } satisfies ExportedHandler<WorkerEnv>;
+/** What comes by the edge's own socket. */
+export const edge = { fetch: serveEdge } satisfies ExportedHandler<WorkerEnv>;
+
+export default {
+	fetch: (request, env, ctx) => (isEdgeRequest(request, env) ? serveEdge(request, env) : serve(request, env, ctx)),
+} satisfies ExportedHandler<WorkerEnv>;

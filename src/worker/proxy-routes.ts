@@ -7,6 +7,7 @@ import type { ProxyTarget } from "../objects/rpc.ts";
 import { type FrontDoor, isWebSocketUpgrade, userAgentName } from "./front-door.ts";
 import { type ProxyPrefix, rewrittenAnswer } from "./proxied-answer.ts";
 import { PROXY_PATH, type ResourcePath } from "./request-info.ts";
+import { offeredProtocols } from "./web-socket-protocols.ts";
 import { requestThroughTunnel, TunnelError } from "../objects/tunnel/tunnel-request.ts";
 
 /** Of one connection, or said to this server alone. */
@@ -34,12 +35,6 @@ function locationOf(c: FrontDoor): { prefix: string; path: string; query: string
 	const above = url.pathname.slice(0, url.pathname.length - c.get("path").length);
 	return { prefix: above + prefix, path: wanted === "" || wanted.startsWith("/") ? wanted : `/${wanted}`, query: url.search };
 }
-
-const offeredProtocols = (headers: Headers): string[] =>
-	(headers.get("sec-websocket-protocol") ?? "")
-		.split(",")
-		.map((one) => one.trim())
-		.filter((one) => one !== "" && !one.startsWith(TOKEN_PROTOCOL_PREFIX));
 
 function passedHeaders(raw: Request, prefix: ProxyPrefix, path: string): Header[] {
 	const headers: Header[] = [...raw.headers].filter(([name]) => !NOT_PASSED.test(name));
@@ -78,7 +73,7 @@ export async function serveProxy(c: FrontDoor, path: ResourcePath): Promise<Resp
 			path: wanted,
 			headers: passedHeaders(raw, links, rest),
 			...(target.scheme === "https" ? { tls: { insecure: true } } : {}),
-			...(isWebSocketUpgrade(raw.headers) ? { webSocket: offeredProtocols(raw.headers) } : {}),
+			...(isWebSocketUpgrade(raw.headers) ? { webSocket: offeredProtocols(raw.headers).filter((one) => !one.startsWith(TOKEN_PROTOCOL_PREFIX)) } : {}),
 			priority: "interactive",
 			body: raw.body as ReadableStream<Uint8Array> | null,
 			signal: raw.signal,

@@ -64,6 +64,8 @@ function controllersFor({ object, phase = "Active", lastSeen = {}, connected = [
 		terminatingDefinitions: () => [],
 		knowsNodes: () => true,
 		podRowsWanted: () => true,
+		ingressClasses: () => [],
+		edge: { addresses: [], ports: {} },
 	};
 	return namespaceControllers({ registry, ...namespace });
 }

@@ -45,7 +45,7 @@ interface Slot<Core> {
 	generation: number;
 }
 
-const addressKey = (address: ObjectAddress): string => (address.object === "cluster" ? "cluster" : `${address.object}/${address.name}`);
+const addressKey = (address: ObjectAddress): string => ("name" in address ? `${address.object}/${address.name}` : address.object);
 
 export class World {
 	readonly random: Random;
@@ -99,6 +99,7 @@ export class World {
 				{
 					...ports,
 					admission: this.admission,
+					edge: { addresses: [], ports: {} },
 					signAccountToken: (secret, account) => `token of ${account.name} in ${secret}`,
 					fetchConfig: async (haveVersion) => this.cluster().config(name, haveVersion),
 					fetchDefinitions: async (haveVersion) => this.cluster().definitions(haveVersion),
@@ -171,7 +172,10 @@ export class World {
 		this.timeline.nowMs = untilMs;
 	}
 
-	#core(address: ObjectAddress, make: (ports: CorePorts) => ClusterCore | NamespaceCore | NodeCore): ClusterCore | NamespaceCore | NodeCore {
+	#core(
+		address: Exclude<ObjectAddress, { object: "edge" }>,
+		make: (ports: CorePorts) => ClusterCore | NamespaceCore | NodeCore,
+	): ClusterCore | NamespaceCore | NodeCore {
 		const key = addressKey(address);
 		let slot = this.#slots.get(key);
 		if (slot === undefined) {
@@ -183,7 +187,7 @@ export class World {
 		return slot.core;
 	}
 
-	#ports(address: ObjectAddress, slot: Slot<unknown>): CorePorts {
+	#ports(address: Exclude<ObjectAddress, { object: "edge" }>, slot: Slot<unknown>): CorePorts {
 		const generation = slot.generation;
 		return {
 			sql: slot.sql,
@@ -203,14 +207,14 @@ export class World {
 		};
 	}
 
-	async #ring(address: ObjectAddress, slot: Slot<unknown>, atMs: number): Promise<void> {
+	async #ring(address: Exclude<ObjectAddress, { object: "edge" }>, slot: Slot<unknown>, atMs: number): Promise<void> {
 		if (slot.alarmMs !== atMs) return;
 		slot.alarmMs = undefined;
 		const core = this.#resolve(address);
 		void (core instanceof ClusterCore ? core.core.wake() : core.wake());
 	}
 
-	#resolve(address: ObjectAddress): ClusterCore | NamespaceCore | NodeCore {
+	#resolve(address: Exclude<ObjectAddress, { object: "edge" }>): ClusterCore | NamespaceCore | NodeCore {
 		if (address.object === "cluster") return this.cluster();
 		return address.object === "namespace" ? this.namespace(address.name) : this.node(address.name);
 	}
@@ -223,6 +227,7 @@ export class World {
 			const answer = (settle: () => void) => this.timeline.after(delay(), () => (senderLives() ? settle() : undefined));
 			if (this.random.chance(this.faults.loss)) return answer(() => reject(new Error("the message was lost")));
 			const arrive = async () => {
+				if (to.object === "edge") throw new Error("nothing here is served by the edge");
 				const core = this.#resolve(to);
 				await core.receive(copy);
 				void (core instanceof NodeCore ? core.settle() : core.core.settle());

@@ -64,6 +64,8 @@ it("is emptied with all its workloads, which do not come back", () => {
 		terminatingDefinitions: () => [],
 		knowsNodes: () => true,
 		podRowsWanted: () => true,
+		ingressClasses: () => [],
+		edge: { addresses: [], ports: {} },
 	});
 	const w = new MemoryWorld(controllers, "team");
 	for (const name of ["serviceaccount", "root-ca-certificate-publisher"]) w.enqueue(name, "namespace");

@@ -18,7 +18,7 @@ const newPod = (name: string, spec: Partial<Pod["spec"]> = {}): Pod => ({
 });
 const stored = (w: MemoryWorld, name = "p") => w.get<Pod>("pods", name) as Pod;
 const ref = (w: MemoryWorld, name = "p") => ({ namespace: "default", name, uid: stored(w, name).metadata.uid ?? "" });
-const sent = (w: MemoryWorld) => w.messages.map(({ to, body }) => `${body.type} to ${to.object === "cluster" ? "cluster" : to.name}`);
+const sent = (w: MemoryWorld) => w.messages.map(({ to, body }) => `${body.type} to ${"name" in to ? to.name : to.object}`);
 const condition = (w: MemoryWorld, type: string) => stored(w).status?.conditions?.find((c) => c.type === type);
 
 function bound(): MemoryWorld {

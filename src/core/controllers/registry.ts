@@ -14,11 +14,13 @@ import { type CleanupDeps, customResourceCleanupController } from "./custom-reso
 import { customResourceDefinitionController, type DefinitionDeps } from "./custom-resource-definition-controller.ts";
 import { deploymentController } from "./deployment-controller.ts";
 import { disruptionController } from "./disruption-controller.ts";
+import { edgeServiceController } from "./edge-service-controller.ts";
 import { endpointSliceMirroringController } from "./endpoint-slice-mirroring-controller.ts";
 import { endpointSliceController } from "./endpoint-slice-controller.ts";
 import { endpointsController } from "./endpoints-controller.ts";
 import { garbageCollector, type GarbageCollectorDeps } from "./garbage-collector.ts";
 import { horizontalPodAutoscalingController } from "./horizontal-pod-autoscaling-controller.ts";
+import { type IngressDeps, ingressController } from "./ingress-controller.ts";
 import { jobController } from "./job-controller.ts";
 import { namespaceController } from "./namespace-controller.ts";
 import { namespaceDrainController } from "./namespace-drain-controller.ts";
@@ -51,7 +53,7 @@ import { ttlAfterFinishedController } from "./ttl-after-finished-controller.ts";
 import { validatingAdmissionPolicyStatusController } from "./validating-admission-policy-status-controller.ts";
 import type { Schema } from "../schema/types.ts";
 
-export interface NamespaceDeps extends DaemonSetDeps, CleanupDeps, AccountTokenDeps, PodTableDeps, GarbageCollectorDeps {
+export interface NamespaceDeps extends DaemonSetDeps, CleanupDeps, AccountTokenDeps, PodTableDeps, GarbageCollectorDeps, IngressDeps {
 	registry: KindRegistry;
 	namespaceActive(): boolean;
 	namespaceTerminating(): boolean;
@@ -77,6 +79,8 @@ export function namespaceControllers(deps: NamespaceDeps): Controller[] {
 		endpointsController,
 		serviceTableController,
 		serviceLoadBalancerController(deps),
+		ingressController(deps),
+		edgeServiceController(deps),
 		policyTableController,
 		podTableController(deps),
 		serviceAllocationController,

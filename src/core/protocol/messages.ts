@@ -7,9 +7,10 @@ import type { ConfigMap, Node, NodeStatus, Pod, PodDisruptionBudget, PodStatus, 
 import type { KubeObject } from "../meta/object.ts";
 import type { Unplaced, VolumeBinding } from "../scheduler/scheduler.ts";
 import type { Asked } from "../scheduler/scheduling-queue.ts";
+import type { EdgeRow } from "../edge/edge-table.ts";
 import type { NetworkRow } from "./agent-protocol.ts";
 
-export type ObjectAddress = { object: "cluster" } | { object: "namespace"; name: string } | { object: "node"; name: string };
+export type ObjectAddress = { object: "cluster" } | { object: "edge" } | { object: "namespace"; name: string } | { object: "node"; name: string };
 
 /** Names one pod beyond doubt. */
 export interface PodRef {
@@ -53,6 +54,8 @@ export type MessageBody =
 	| { type: "nodeTaints"; node: string; exists: boolean; taints: Taint[]; nodeUid: string }
 	/** Namespace -> Cluster: what of the network table changed. */
 	| { type: "networkRows"; rows: NetworkRow[] }
+	/** Namespace -> Edge: what of its table changed. */
+	| { type: "edgeRows"; rows: EdgeRow[] }
 	/** Cluster -> Namespace: make the namespace ready (default ServiceAccount, root CA). */
 	| { type: "namespaceActive"; namespace: string; uid: string }
 	/** Cluster -> Namespace: delete everything. */

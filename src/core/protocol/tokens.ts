@@ -88,10 +88,13 @@ export interface WorkerEnv {
 	PETREL_CA: string;
 	PETREL_CA_KEY?: string;
 	PETREL_ADMISSION?: string;
+	/** EdgeSettings. */
+	PETREL_EDGE?: string;
 	CLUSTER: DurableObjectNamespace;
 	NAMESPACE: DurableObjectNamespace;
 	NODE: DurableObjectNamespace;
 	SESSION: DurableObjectNamespace;
 	REGISTRY: DurableObjectNamespace;
 	TUNNEL: DurableObjectNamespace;
+	EDGE: DurableObjectNamespace;
 }

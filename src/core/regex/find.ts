@@ -23,12 +23,24 @@ const NEWLINE = 0x0a;
 export interface Found {
 	start: number;
 	end: number;
+	/** Where each group began and ended, from the first group on, in pairs; undefined for one that took no part. */
+	groups: readonly (number | undefined)[];
 }
 
 interface Thread {
 	pc: number;
 	/** Where its match began. */
 	start: number;
+	groups: readonly (number | undefined)[];
+}
+
+/** The first slot of the program's that is a group's: those before are the whole match's. */
+const FIRST_SLOT = 2;
+
+function withSlot(groups: readonly (number | undefined)[], slot: number, at: number): readonly (number | undefined)[] {
+	const next = [...groups];
+	next[slot - FIRST_SLOT] = at;
+	return next;
 }
 
 const isWord = (point: number): boolean =>
@@ -54,16 +66,19 @@ class Threads {
 		this.#program = program;
 	}
 
-	add(first: number, start: number, held: number): void {
+	/** `at` is where the text stands. */
+	add(first: Thread, at: number, held: number): void {
 		const waiting = [first];
-		for (let pc = waiting.pop(); pc !== undefined; pc = waiting.pop()) {
+		for (let thread = waiting.pop(); thread !== undefined; thread = waiting.pop()) {
+			const { pc, start, groups } = thread;
 			if (this.#seen.has(pc)) continue;
 			this.#seen.add(pc);
 			const { op, out, arg } = this.#program.getInst(pc);
-			if (op === ALT || op === ALT_MATCH) waiting.push(arg, out);
-			else if (op === CAPTURE || op === NOP) waiting.push(out);
-			else if (op !== EMPTY_WIDTH) this.list.push({ pc, start });
-			else if ((arg & ~held) === 0) waiting.push(out);
+			if (op === ALT || op === ALT_MATCH) waiting.push({ pc: arg, start, groups }, { pc: out, start, groups });
+			else if (op === CAPTURE && arg >= FIRST_SLOT) waiting.push({ pc: out, start, groups: withSlot(groups, arg, at) });
+			else if (op === CAPTURE || op === NOP) waiting.push({ pc: out, start, groups });
+			else if (op !== EMPTY_WIDTH) this.list.push(thread);
+			else if ((arg & ~held) === 0) waiting.push({ pc: out, start, groups });
 		}
 	}
 }
@@ -76,18 +91,19 @@ export function findFrom(pattern: RE2JS, text: string, from: number): Found | un
 	let threads = new Threads(program);
 	for (let at = from; ; ) {
 		const point = text.codePointAt(at) ?? -1;
-		if (found === undefined) threads.add(program.start, at, edges(before, point));
+		if (found === undefined) threads.add({ pc: program.start, start: at, groups: [] }, at, edges(before, point));
 		const width = point > 0xffff ? 2 : 1;
 		const after = point < 0 ? -1 : (text.codePointAt(at + width) ?? -1);
 		const next = new Threads(program);
-		for (const { pc, start } of threads.list) {
+		for (const { pc, start, groups } of threads.list) {
 			const instruction = program.getInst(pc);
 			if (instruction.op === MATCH) {
-				found = { start, end: at };
+				found = { start, end: at, groups };
 				// Those behind it are less preferred.
 				break;
 			}
-			if (instruction.op >= RUNE && point >= 0 && instruction.matchRune(point)) next.add(instruction.out, start, edges(point, after));
+			if (instruction.op >= RUNE && point >= 0 && instruction.matchRune(point))
+				next.add({ pc: instruction.out, start, groups }, at + width, edges(point, after));
 		}
 		if (point < 0 || (found !== undefined && next.list.length === 0)) return found;
 		threads = next;

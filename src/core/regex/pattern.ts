@@ -14,6 +14,15 @@ export class Pattern {
 		return this.#program.test(text);
 	}
 
+	/** What the first match consists of: the whole, and each of its groups, "" for one that took no part. */
+	captures(text: string): string[] | undefined {
+		const found = findFrom(this.#program, text, 0);
+		if (found === undefined) return undefined;
+		const { start, end, groups } = found;
+		const pairs = Array.from({ length: Math.ceil(groups.length / 2) }, (_, i) => text.slice(groups[2 * i] ?? 0, groups[2 * i + 1] ?? groups[2 * i] ?? 0));
+		return [text.slice(start, end), ...pairs];
+	}
+
 	/** What it finds one behind the other, `countMax` at most. */
 	findAll(text: string, countMax: number): string[] {
 		const all: string[] = [];

@@ -35,9 +35,13 @@ export class TunnelError extends Error {
 }
 
 export interface TunnelRequest extends Omit<RequestHead, "hasBody"> {
-	body: ReadableStream<Uint8Array> | Uint8Array | null;
+	body: AsyncIterable<Uint8Array> | Uint8Array | null;
 	/** Ends the request: the client has gone, or its time is over. */
 	signal?: AbortSignal | undefined;
+	/** Called when nothing more passes: the answer is read to its end, or there is none. */
+	ended?: () => void;
+	/** The caller itself decides whether to ask again. */
+	onlyOnce?: boolean;
 }
 
 /** The first tunnel of the node that has room. @throws TunnelError */
@@ -61,7 +65,7 @@ export async function requestThroughTunnel(env: WorkerEnv, cluster: string, node
 	try {
 		return await new TunnelExchange(await openSocket(env, cluster, node), request).answer();
 	} catch (error) {
-		if (!(error instanceof TunnelError) || error.code !== "lost" || !isRepeatable(request)) throw error;
+		if (!(error instanceof TunnelError) || error.code !== "lost" || request.onlyOnce || !isRepeatable(request)) throw error;
 		return new TunnelExchange(await openSocket(env, cluster, node), request).answer();
 	}
 }
@@ -96,7 +100,7 @@ class TunnelExchange {
 	}
 
 	answer(): Promise<Response> {
-		const { body, signal, ...head } = this.#request;
+		const { body, signal, ended: _ended, onlyOnce: _once, ...head } = this.#request;
 		if (signal?.aborted) this.#abort();
 		this.#send(encodeJsonFrame(FRAME.OPEN, { ...head, hasBody: body !== null } satisfies RequestHead));
 		if (body !== null) void this.#sendBody(body);
@@ -118,7 +122,7 @@ class TunnelExchange {
 		}
 	}
 
-	async #sendBody(body: ReadableStream<Uint8Array> | Uint8Array): Promise<void> {
+	async #sendBody(body: AsyncIterable<Uint8Array> | Uint8Array): Promise<void> {
 		try {
 			for await (const chunk of body instanceof Uint8Array ? [body] : body) {
 				for (const piece of piecesOf(chunk)) {
@@ -229,6 +233,7 @@ class TunnelExchange {
 		this.#over = true;
 		this.#sendWindow.close();
 		this.#request.signal?.removeEventListener("abort", this.#abort);
+		this.#request.ended?.();
 		try {
 			this.#socket.close(NORMAL_CLOSURE);
 		} catch {
