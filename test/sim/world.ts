@@ -13,6 +13,7 @@ import type { KubeObject } from "../../src/core/meta/object.ts";
 import type { ObjectAddress } from "../../src/core/protocol/messages.ts";
 import { builtinSchema } from "../../src/core/schema/builtin-schema.ts";
 import { ClusterCore } from "../../src/objects/cluster-core.ts";
+import { EdgeCore } from "../../src/objects/edge-core.ts";
 import { NamespaceCore } from "../../src/objects/namespace-core.ts";
 import { NodeCore } from "../../src/objects/node-core.ts";
 import type { CorePorts, Delivery } from "../../src/objects/ports.ts";
@@ -45,7 +46,15 @@ interface Slot<Core> {
 	generation: number;
 }
 
+type ObjectCore = ClusterCore | NamespaceCore | NodeCore | EdgeCore;
+
 const addressKey = (address: ObjectAddress): string => ("name" in address ? `${address.object}/${address.name}` : address.object);
+
+/** The Edge object tells nobody anything. */
+function settleCore(core: ObjectCore): void {
+	if (core instanceof EdgeCore) return;
+	void (core instanceof NodeCore ? core.settle() : core.core.settle());
+}
 
 export class World {
 	readonly random: Random;
@@ -63,7 +72,7 @@ export class World {
 	metric: (query: MetricQuery) => MetricAnswer = () => ({ ok: false, message: "no adapter" });
 	/** Told when a Node object is thrown out of memory: its agent's poll breaks. */
 	onNodeCrash: (name: string) => void = () => {};
-	readonly #slots = new Map<string, Slot<ClusterCore | NamespaceCore | NodeCore>>();
+	readonly #slots = new Map<string, Slot<ObjectCore>>();
 	#uids = 0;
 
 	constructor(seed: number) {
@@ -117,6 +126,10 @@ export class World {
 		return this.#core({ object: "node", name }, (ports) => new NodeCore(name, ports)) as NodeCore;
 	}
 
+	edge(): EdgeCore {
+		return this.#core({ object: "edge" }, (ports) => new EdgeCore(ports)) as EdgeCore;
+	}
+
 	/** Every object that has ever been woken, by address. */
 	names(kind: "namespace" | "node"): string[] {
 		return [...this.#slots.keys()].filter((key) => key.startsWith(`${kind}/`)).map((key) => key.slice(kind.length + 1));
@@ -145,7 +158,7 @@ export class World {
 	async settle(address: ObjectAddress): Promise<void> {
 		const core = this.#slots.get(addressKey(address))?.core;
 		if (core === undefined) return;
-		void (core instanceof NodeCore ? core.settle() : core.core.settle());
+		settleCore(core);
 		await new Promise((resolve) => setImmediate(resolve));
 	}
 
@@ -163,7 +176,7 @@ export class World {
 		const key = this.random.pick([...this.#slots.keys()]);
 		if (key === undefined) return;
 		const [object = "", name = ""] = key.split("/");
-		this.crash(object === "cluster" ? { object } : { object: object as "node", name });
+		this.crash(object === "cluster" || object === "edge" ? { object } : { object: object as "node", name });
 	}
 
 	async run(forMs: number): Promise<void> {
@@ -172,10 +185,7 @@ export class World {
 		this.timeline.nowMs = untilMs;
 	}
 
-	#core(
-		address: Exclude<ObjectAddress, { object: "edge" }>,
-		make: (ports: CorePorts) => ClusterCore | NamespaceCore | NodeCore,
-	): ClusterCore | NamespaceCore | NodeCore {
+	#core(address: ObjectAddress, make: (ports: CorePorts) => ObjectCore): ObjectCore {
 		const key = addressKey(address);
 		let slot = this.#slots.get(key);
 		if (slot === undefined) {
@@ -187,7 +197,7 @@ export class World {
 		return slot.core;
 	}
 
-	#ports(address: Exclude<ObjectAddress, { object: "edge" }>, slot: Slot<unknown>): CorePorts {
+	#ports(address: ObjectAddress, slot: Slot<unknown>): CorePorts {
 		const generation = slot.generation;
 		return {
 			sql: slot.sql,
@@ -207,15 +217,17 @@ export class World {
 		};
 	}
 
-	async #ring(address: Exclude<ObjectAddress, { object: "edge" }>, slot: Slot<unknown>, atMs: number): Promise<void> {
+	async #ring(address: ObjectAddress, slot: Slot<unknown>, atMs: number): Promise<void> {
 		if (slot.alarmMs !== atMs) return;
 		slot.alarmMs = undefined;
 		const core = this.#resolve(address);
+		if (core instanceof EdgeCore) return;
 		void (core instanceof ClusterCore ? core.core.wake() : core.wake());
 	}
 
-	#resolve(address: Exclude<ObjectAddress, { object: "edge" }>): ClusterCore | NamespaceCore | NodeCore {
+	#resolve(address: ObjectAddress): ObjectCore {
 		if (address.object === "cluster") return this.cluster();
+		if (address.object === "edge") return this.edge();
 		return address.object === "namespace" ? this.namespace(address.name) : this.node(address.name);
 	}
 
@@ -227,10 +239,9 @@ export class World {
 			const answer = (settle: () => void) => this.timeline.after(delay(), () => (senderLives() ? settle() : undefined));
 			if (this.random.chance(this.faults.loss)) return answer(() => reject(new Error("the message was lost")));
 			const arrive = async () => {
-				if (to.object === "edge") throw new Error("nothing here is served by the edge");
 				const core = this.#resolve(to);
 				await core.receive(copy);
-				void (core instanceof NodeCore ? core.settle() : core.core.settle());
+				settleCore(core);
 				answer(this.random.chance(this.faults.lostAnswer) ? () => reject(new Error("the answer was lost")) : resolve);
 			};
 			this.timeline.after(delay(), () => arrive().catch((error) => answer(() => reject(error))));

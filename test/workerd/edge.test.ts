@@ -190,7 +190,9 @@ describe("the edge", () => {
 
 	it("serves the Ingresses of its own class alone, and forgets one that is deleted", async () => {
 		const { tunnel, url, cluster } = await site();
-		const serve = (): Promise<void> => tunnel.stream().then((one) => (one.answer({}), serve()));
+		const serve = async (): Promise<void> => {
+			for (;;) (await tunnel.stream()).answer({});
+		};
 		void serve();
 		await eventually(async () => (await fetchEdge(url("/"))).status === 200 || undefined);
 		const other = ingress(`other.${cluster.name}.edge.test`, "web");
