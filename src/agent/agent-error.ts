@@ -1,5 +1,5 @@
 /** Why the agent cannot start, in a sentence that says what to do about it: what the command line prints. */
-export type AgentErrorKind = "token" | "name-taken" | "unreachable" | "certificate" | "refused" | "data-directory" | "runtime";
+export type AgentErrorKind = "token" | "name-taken" | "unreachable" | "certificate" | "refused" | "data-directory" | "runtime" | "configuration";
 
 export class AgentError extends Error {
 	readonly kind: AgentErrorKind;

@@ -17,8 +17,10 @@ import { lockDataDirectory } from "./data-directory-lock.ts";
 import { type DesiredChange, DesiredState } from "./desired-state.ts";
 import { ApiEventRecorder } from "./event-recorder.ts";
 import { forgetMembership, joinCluster, type JoinOptions, loadInstanceId, loadMembership, type Membership, readCaFile } from "./identity.ts";
+import { Housekeeping } from "./housekeeping.ts";
 import { ImagePuller } from "./image-puller.ts";
 import { KubeletApi } from "./kubelet-api.ts";
+import { DEFAULT_KUBELET_CONFIGURATION, type KubeletConfiguration } from "./kubelet-configuration.ts";
 import { Limiter } from "./limiter.ts";
 import { createLogger, errorText, type Logger } from "./log.ts";
 import { renewNodeLease } from "./node-lease.ts";
@@ -80,6 +82,8 @@ export interface AgentOptions {
 	/** Where the API and DNS are served to pods; nowhere without it. */
 	clusterServices?: ClusterServicesPlace;
 	labels?: Record<string, string>;
+	/** Kubelet's settings; its defaults without. */
+	configuration?: KubeletConfiguration;
 	/** Instead of the first address of the machine. */
 	nodeIP?: string;
 	log?: Logger;
@@ -162,6 +166,7 @@ class NodeAgent implements Agent {
 	readonly #sessions: SessionServer;
 	readonly #tunnels: TunnelServer;
 	readonly #clusterServices: ClusterServices | undefined;
+	readonly #housekeeping: Housekeeping;
 	#network: NodeNetwork | undefined;
 	readonly #networkChanges = new Map<string, NetworkRow>();
 	readonly #meter: UsageMeter;
@@ -217,6 +222,7 @@ class NodeAgent implements Agent {
 				clusterDomain: membership.cluster.clusterDomain,
 			});
 		this.#supervisor = new PodSupervisor(this.#podContext());
+		this.#housekeeping = new Housekeeping({ runtime, view: this.#view, clock, log, configuration: this.#configuration });
 		this.#meter = new UsageMeter({ runtime, clock, pods: () => this.#state.pods.map(podRef) });
 		this.#sessions = new SessionServer({
 			client: this.#client,
@@ -225,7 +231,6 @@ class NodeAgent implements Agent {
 			log,
 			clock,
 			findPod: (uid) => this.#supervisor.find(uid)?.current,
-			dataDirectory: options.dataDir,
 		});
 		this.#tunnels = new TunnelServer({
 			client: this.#client,
@@ -244,6 +249,9 @@ class NodeAgent implements Agent {
 	get runtime(): ContainerRuntime {
 		return this.#parts.runtime;
 	}
+	get #configuration(): KubeletConfiguration {
+		return this.#parts.options.configuration ?? DEFAULT_KUBELET_CONFIGURATION;
+	}
 	get connected(): boolean {
 		return this.#poll.connected;
 	}
@@ -258,6 +266,7 @@ class NodeAgent implements Agent {
 		this.#clusterServices?.start();
 		this.#applyNetwork(this.#state.networkRows);
 		this.#view.start((uid) => this.#supervisor.runtimeChanged(uid));
+		this.#housekeeping.start();
 		await this.#tellNode();
 		this.#cancelSavedTimer = clock.after(SAVED_PODS_WAIT_MS, () => this.#runSavedPods());
 		this.#poll.start();
@@ -283,6 +292,7 @@ class NodeAgent implements Agent {
 		this.#cancelSavedTimer();
 		this.#credential.stop();
 		this.#halt.abort();
+		await step("the housekeeping", () => this.#housekeeping.stop());
 		await step("the poll", () => this.#poll.stop());
 		await step("the sessions", () => this.#sessions.stop());
 		await step("the tunnels", () => this.#tunnels.stop());

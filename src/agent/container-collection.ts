@@ -5,6 +5,7 @@ import type { PodContext } from "./pod-context.ts";
 import { latestSandbox } from "./pod-lifecycle.ts";
 import { containerLogPath, type PodPaths, terminationMessageFile } from "./pod-names.ts";
 import type { ContainerStateInfo } from "./runtime/runtime.ts";
+import { removeLogs } from "./log-rotation.ts";
 import type { PodSnapshot } from "./runtime-view.ts";
 
 /** Dead ones kept beside a container that runs. */
@@ -24,7 +25,7 @@ export async function collectContainers(context: PodContext, paths: PodPaths, sn
 	const dead = collectable(snapshot.containers);
 	for (const container of dead) {
 		await context.runtime.removeContainer(container.id);
-		await rm(join(paths.logDirectory, containerLogPath(container.name, container.attempt)), { force: true });
+		await removeLogs(join(paths.logDirectory, containerLogPath(container.name, container.attempt)));
 		await rm(terminationMessageFile(paths, container.name, container.attempt), { force: true });
 	}
 	const gone = new Set(dead.map((c) => c.id));

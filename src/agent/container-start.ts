@@ -1,5 +1,5 @@
 /** Starts one container of a pod: back-off, image, configuration, creation, start, postStart; kubelet's startContainer. */
-import type { Container, Pod } from "../core/schema/kubernetes.d.ts";
+import type { Container, EphemeralContainer, Pod } from "../core/schema/kubernetes.d.ts";
 import { goDuration } from "./container-backoff.ts";
 import { containerConfig, type ContainerConfigInput } from "./container-config.ts";
 import { containerFieldPath } from "./event-recorder.ts";
@@ -55,11 +55,21 @@ export async function startContainer(context: PodContext, input: StartInput): Pr
 			errorText(error),
 		);
 	};
-	const config = await containerConfig(context, { ...input, attempt, imageRef }).catch((error: unknown) => {
+	const config = await configured(context, { ...input, attempt, imageRef }).catch((error: unknown) => {
 		throw fail("CreateContainerConfigError", error);
 	});
 	const id = await context.startLimit.run(() => createAndStart(context, input, config, fieldPath, fail));
 	await postStart(context, input, id, fieldPath);
+}
+
+/** With the container whose processes an ephemeral one is to see: kubelet's getTargetID. */
+async function configured(context: PodContext, input: StartInput & ContainerConfigInput): Promise<ContainerConfig> {
+	const config = await containerConfig(context, input);
+	const { targetContainerName: name }: EphemeralContainer = input.container;
+	if (!name) return config;
+	const target = latestContainer(input.containers, name);
+	if (!target) throw new Error(`unable to find target container ${name}`);
+	return { ...config, targetId: target.id };
 }
 
 /** CrashLoopBackOff, counted from when the last run ended. */

@@ -7,7 +7,7 @@ import type { Event, Pod } from "../core/schema/kubernetes.d.ts";
 import { type Clock, timestamp } from "./clock.ts";
 import type { ApiClient } from "./control-plane-client.ts";
 import type { Logger } from "./log.ts";
-import { podRef } from "./pod-names.ts";
+import { type ContainerKind, podRef } from "./pod-names.ts";
 
 /** Events that wait for the control plane; older ones are dropped: events are best effort. */
 export const MAX_QUEUED_EVENTS = 1_000;
@@ -168,6 +168,8 @@ export class ApiEventRecorder implements EventRecorder {
 }
 
 /** kubelet's fieldPath of a container: spec.containers{name}. */
-export function containerFieldPath(kind: "init" | "regular", name: string): string {
-	return kind === "init" ? `spec.initContainers{${name}}` : `spec.containers{${name}}`;
+const CONTAINER_FIELDS: Record<ContainerKind, string> = { init: "initContainers", regular: "containers", ephemeral: "ephemeralContainers" };
+
+export function containerFieldPath(kind: ContainerKind, name: string): string {
+	return `spec.${CONTAINER_FIELDS[kind]}{${name}}`;
 }

@@ -2,7 +2,7 @@
  * What should happen next to a pod on this node: a pure decision over what the runtime reports, after kubelet's
  * computePodActions (k8s.io/kubernetes/pkg/kubelet/kuberuntime). Back-off is applied by whoever executes it.
  */
-import type { Container, Pod } from "../core/schema/kubernetes.d.ts";
+import type { Container, EphemeralContainer, Pod } from "../core/schema/kubernetes.d.ts";
 import { containerSpecHash, isSidecar } from "./pod-names.ts";
 import type { ContainerStateInfo, SandboxState } from "./runtime/runtime.ts";
 
@@ -33,6 +33,8 @@ export interface PodActions {
 	/** In order. */
 	initContainersToStart: Container[];
 	containersToStart: Container[];
+	/** Those that never ran: each runs once. */
+	ephemeralContainersToStart: EphemeralContainer[];
 	containersToKill: ContainerToKill[];
 }
 
@@ -79,6 +81,8 @@ export function computePodActions(
 		attempt: sandbox.attempt,
 		initContainersToStart: [],
 		containersToStart: [],
+		// Even before the others are initialised: that may be what is to be looked into.
+		ephemeralContainersToStart: (pod.spec?.ephemeralContainers ?? []).filter(({ name }) => !latestContainer(containers, name)),
 		containersToKill: [],
 	};
 	const here = containers.filter((c) => c.sandboxId === sandbox.id);
@@ -91,7 +95,8 @@ export function computePodActions(
 /** The sandbox is missing or dead: start the pod's containers in a new one, unless they need not run again. */
 function withNewSandbox(pod: Pod, sandbox: SandboxState | undefined, containers: readonly ContainerStateInfo[]): PodActions {
 	const attempt = sandbox ? sandbox.attempt + 1 : 0;
-	const actions: PodActions = { killPod: true, createSandbox: true, attempt, initContainersToStart: [], containersToStart: [], containersToKill: [] };
+	const none = { initContainersToStart: [], containersToStart: [], ephemeralContainersToStart: [], containersToKill: [] };
+	const actions: PodActions = { killPod: true, createSandbox: true, attempt, ...none };
 	const over: PodActions = { ...actions, createSandbox: false };
 	if (restartPolicy(pod) === "Never" && attempt !== 0 && containers.length > 0) return over;
 	const regular = pod.spec?.containers ?? [];

@@ -1,7 +1,7 @@
 /** How the agent names a pod, its containers and its directories, as kubelet does. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import type { Container, Pod } from "../core/schema/kubernetes.d.ts";
+import type { Container, EphemeralContainer, Pod } from "../core/schema/kubernetes.d.ts";
 import type { PodRef } from "../core/protocol/messages.ts";
 
 export interface PodPaths {
@@ -58,16 +58,20 @@ export function containerSpecHash(container: Container): string {
 
 export const isSidecar = (container: Container): boolean => container.restartPolicy === "Always";
 
+export type ContainerKind = "init" | "regular" | "ephemeral";
+
 export interface NamedContainer {
-	container: Container;
-	kind: "init" | "regular";
+	container: Container | EphemeralContainer;
+	kind: ContainerKind;
 }
 
 export function findContainer(pod: Pod, name: string): NamedContainer | undefined {
 	const regular = pod.spec?.containers.find((c) => c.name === name);
 	if (regular) return { container: regular, kind: "regular" };
 	const init = pod.spec?.initContainers?.find((c) => c.name === name);
-	return init ? { container: init, kind: "init" } : undefined;
+	if (init) return { container: init, kind: "init" };
+	const ephemeral = pod.spec?.ephemeralContainers?.find((c) => c.name === name);
+	return ephemeral && { container: ephemeral, kind: "ephemeral" };
 }
 
 /** A port by number or by the name that the container gives it; undefined when there is none. */

@@ -16,7 +16,8 @@ export async function loadRecord(path: string): Promise<PodStatus | undefined> {
 
 /** Restart counts as they were last reported, by container name. */
 export function knownRestarts(status: PodStatus | undefined, name: string): number | undefined {
-	const all: ContainerStatus[] = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])];
+	const { containerStatuses = [], initContainerStatuses = [], ephemeralContainerStatuses = [] } = status ?? {};
+	const all: ContainerStatus[] = [...containerStatuses, ...initContainerStatuses, ...ephemeralContainerStatuses];
 	const found = all.find((s) => s.name === name);
 	return found?.containerID ? found.restartCount : undefined;
 }

@@ -45,13 +45,18 @@ export class PodStart {
 		const facts = this.#facts(pod, actions.sandbox);
 		const volumes = await this.#volumes(pod, facts);
 		if (typeof volumes === "number") return volumes;
-		if (!actions.createSandbox && actions.initContainersToStart.length + actions.containersToStart.length === 0) return Number.POSITIVE_INFINITY;
+		const toStart = [
+			...actions.ephemeralContainersToStart.filter(({ name }) => knownRestarts(status, name) === undefined),
+			...actions.initContainersToStart,
+			...actions.containersToStart,
+		];
+		if (!actions.createSandbox && toStart.length === 0) return Number.POSITIVE_INFINITY;
 		const config = await sandboxConfig(this.#context, pod, this.#paths, Math.max(actions.attempt, this.#failedSandboxAttempt + 1));
 		const sandbox = actions.createSandbox ? await this.#createSandbox(pod, config) : actions.sandbox;
 		if (!sandbox) return SANDBOX_RETRY_MS;
 		const fresh = actions.createSandbox || actions.containersToKill.length > 0 ? await this.#context.view.pod(pod.metadata.uid ?? "") : snapshot;
 		let nextMs = Number.POSITIVE_INFINITY;
-		for (const container of [...actions.initContainersToStart, ...actions.containersToStart]) {
+		for (const container of toStart) {
 			if (this.#signal.aborted) break;
 			nextMs = Math.min(
 				nextMs,

@@ -1,5 +1,5 @@
 /** A pod's status from what the runtime reports, pure: kubelet's generateAPIPodStatus and convertToAPIContainerStatuses. */
-import type { Container, ContainerState, ContainerStatus, Pod, PodStatus } from "../core/schema/kubernetes.d.ts";
+import type { Container, ContainerState, ContainerStatus, EphemeralContainer, Pod, PodStatus } from "../core/schema/kubernetes.d.ts";
 import { timestamp } from "./clock.ts";
 import { podConditions } from "./pod-conditions.ts";
 import { isTerminal, latestContainer, latestSandbox, shouldRestart } from "./pod-lifecycle.ts";
@@ -40,6 +40,7 @@ export function computePodStatus(input: PodStatusInput): PodStatus {
 	const { pod, previous } = input;
 	const initStatuses = (pod.spec?.initContainers ?? []).map((c) => containerStatus(input, c, previous?.initContainerStatuses));
 	const statuses = (pod.spec?.containers ?? []).map((c) => containerStatus(input, c, previous?.containerStatuses));
+	const ephemeral = (pod.spec?.ephemeralContainers ?? []).map((c) => ephemeralStatus(input, c));
 	const phase = settledPhase(input, initStatuses, statuses);
 	const sandbox = latestSandbox(input.sandboxes);
 	const ips = podIPs(input, sandbox, phase);
@@ -57,6 +58,7 @@ export function computePodStatus(input: PodStatusInput): PodStatus {
 		startTime: previous?.startTime ?? timestamp(input.nowMs),
 		...(initStatuses.length > 0 ? { initContainerStatuses: initStatuses } : {}),
 		containerStatuses: statuses,
+		...(ephemeral.length > 0 ? { ephemeralContainerStatuses: ephemeral } : {}),
 		...(pod.status?.qosClass ? { qosClass: pod.status.qosClass } : {}),
 	};
 }
@@ -99,6 +101,13 @@ function containerStatus(input: PodStatusInput, container: Container, previousSt
 	};
 }
 
+/** It has no probes and is never ready: the pod does not hang on it. */
+function ephemeralStatus(input: PodStatusInput, container: EphemeralContainer): ContainerStatus {
+	const { started: _started, ...status } = containerStatus(input, container, input.previous?.ephemeralContainerStatuses);
+	const lost = status.containerID && !latestContainer(input.containers, container.name) && !status.state?.terminated;
+	return { ...status, ...(lost ? { state: LOST } : {}), ready: false };
+}
+
 function resources(container: Container, running: boolean): Partial<ContainerStatus> {
 	if (!running || !container.resources) return {};
 	const { requests, limits } = container.resources;
@@ -131,12 +140,13 @@ function currentState(
 	if (latest?.state === "unknown") return unknownTermination(input, latest);
 	// The runtime has lost it (another sandbox, a collected container), but it ended and was told so.
 	if (previous?.state?.terminated && !latest) return previous.state;
-	if (previous?.state?.running && !latest && input.terminated)
-		return { terminated: { exitCode: 137, reason: "ContainerStatusUnknown", message: LOST_MESSAGE } };
+	if (previous?.state?.running && !latest && input.terminated) return LOST;
 	return { waiting: { reason: (input.pod.spec?.initContainers?.length ?? 0) > 0 ? "PodInitializing" : "ContainerCreating" } };
 }
 
-const LOST_MESSAGE = "The container could not be located when the pod was terminated";
+const LOST: ContainerState = {
+	terminated: { exitCode: 137, reason: "ContainerStatusUnknown", message: "The container could not be located when the pod was terminated" },
+};
 
 function terminated(input: PodStatusInput, c: ContainerStateInfo): ContainerState {
 	const message = input.terminationMessage(c);

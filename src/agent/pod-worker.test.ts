@@ -109,6 +109,50 @@ describe("a pod that starts", () => {
 	});
 });
 
+describe("an ephemeral container", () => {
+	const debug = { name: "debugger", image: "app:1", targetContainerName: "app" };
+
+	it("joins a running pod beside its target, and runs once", async () => {
+		const pod = testPod();
+		node.supervisor.upsert(pod);
+		await node.reported((s) => s.phase === "Running");
+		node.supervisor.upsert(testPod({ ephemeralContainers: [debug] }));
+		const status = await node.reported((s) => s.ephemeralContainerStatuses?.[0]?.state?.running !== undefined);
+		expect(status.ephemeralContainerStatuses?.[0]).toMatchObject({ name: "debugger", ready: false, restartCount: 0, lastState: {} });
+		expect(status.ephemeralContainerStatuses?.[0]).not.toHaveProperty("started");
+		expect(condition("Ready")?.status).toBe("True");
+		expect([...node.runtime.configs.values()].at(-1)).toMatchObject({ targetId: node.runtime.container("app")?.id });
+		node.runtime.exit("debugger", 3);
+		const ended = await node.reported((s) => s.ephemeralContainerStatuses?.[0]?.state?.terminated !== undefined);
+		expect(ended.ephemeralContainerStatuses?.[0]).toMatchObject({ restartCount: 0, state: { terminated: { exitCode: 3, reason: "Error" } } });
+		await node.clock.advance(61_000);
+		expect(node.runtime.calls.filter((call) => call === "createContainer debugger")).toHaveLength(1);
+	});
+
+	it("does not run again when the runtime has forgotten it", async () => {
+		node.supervisor.upsert(testPod({ ephemeralContainers: [debug] }));
+		await node.reported((s) => s.ephemeralContainerStatuses?.[0]?.state?.running !== undefined);
+		node.runtime.containers.delete(node.runtime.container("debugger")?.id ?? "");
+		await node.view.refresh();
+		await node.reported((s) => s.ephemeralContainerStatuses?.[0]?.state?.terminated?.reason === "ContainerStatusUnknown");
+		await node.clock.advance(61_000);
+		expect(node.runtime.container("debugger")).toBeUndefined();
+	});
+
+	it("starts while the pod still initialises", async () => {
+		node.supervisor.upsert(testPod({ initContainers: [{ name: "slow", image: "app:1" }], ephemeralContainers: [{ name: "debugger", image: "app:1" }] }));
+		await until(() => node.runtime.container("debugger")?.state === "running");
+		expect(node.runtime.container("app")).toBeUndefined();
+	});
+
+	it("waits with a reason when its target is not there", async () => {
+		node.supervisor.upsert(testPod({ ephemeralContainers: [{ ...debug, targetContainerName: "other" }] }));
+		const status = await node.reported((s) => s.ephemeralContainerStatuses?.[0]?.state?.waiting?.reason === "CreateContainerConfigError");
+		expect(status.ephemeralContainerStatuses?.[0]?.state?.waiting?.message).toBe("unable to find target container other");
+		expect((await node.event("Failed")).message).toBe("Error: unable to find target container other");
+	});
+});
+
 describe("a container that ends", () => {
 	it("is restarted at once, then after a back-off that doubles", async () => {
 		node.supervisor.upsert(testPod());

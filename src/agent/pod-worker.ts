@@ -6,6 +6,7 @@ import { rm } from "node:fs/promises";
 import type { Pod, PodStatus } from "../core/schema/kubernetes.d.ts";
 import { sleep } from "./clock.ts";
 import { collectContainers } from "./container-collection.ts";
+import { containerFieldPath } from "./event-recorder.ts";
 import { errorText } from "./log.ts";
 import type { PodContext } from "./pod-context.ts";
 import { computePodActions, graceSeconds, isTerminal, latestSandbox, remainingDeadlineMs } from "./pod-lifecycle.ts";
@@ -71,8 +72,7 @@ export class PodWorker {
 			run: (target, probe) => runProbe(context.runtime, target, probe),
 			onChange: () => this.wake(),
 			onFailure: (container, kind, message) => {
-				const path =
-					findContainer(this.#pod, container.name)?.kind === "init" ? `spec.initContainers{${container.name}}` : `spec.containers{${container.name}}`;
+				const path = containerFieldPath(findContainer(this.#pod, container.name)?.kind ?? "regular", container.name);
 				context.events.record(this.#pod, "Warning", "Unhealthy", `${kind[0]?.toUpperCase()}${kind.slice(1)} probe failed: ${message}`, path);
 			},
 		});

@@ -47,6 +47,11 @@ export class RuntimeView {
 		return this.#pods.get(uid) ?? EMPTY;
 	}
 
+	/** All containers, as the last listing had them. */
+	containers(): ContainerStateInfo[] {
+		return [...this.#pods.values()].flatMap(({ containers }) => containers);
+	}
+
 	podUids(): string[] {
 		return [...this.#pods.keys()];
 	}

@@ -1,6 +1,5 @@
 /** What a container left as its last words: its termination message file, or the end of its log. */
 import { open, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { Container } from "../core/schema/kubernetes.d.ts";
 import { isMissing } from "./atomic-file.ts";
 import { type PodPaths, terminationMessageFile } from "./pod-names.ts";
@@ -16,8 +15,7 @@ export async function readTerminationMessage(paths: PodPaths, container: Contain
 	const text = await readStart(terminationMessageFile(paths, container.name, state.attempt), MAX_MESSAGE_BYTES);
 	if (text !== "") return text;
 	if (container.terminationMessagePolicy === "FallbackToLogsOnError" && state.exitCode !== 0) {
-		const path = state.logPath.startsWith("/") ? state.logPath : join(paths.logDirectory, state.logPath);
-		const tail = await logTail(path);
+		const tail = await logTail(state.logPath);
 		if (tail !== "") return tail;
 	}
 	return state.message;

@@ -14,6 +14,9 @@ export function agentCommand(program: Command): void {
 		.option("--runtime <name>", "containerd, or process (no isolation); default: containerd where it can run")
 		.option("--ca-file <file>", "the CA of the cluster's certificate (default: the system's)")
 		.option("--images <dir>", "import the image files (*.tar) of this directory at the start")
+		.option("--config <file>", "kubelet's settings: a KubeletConfiguration (kubelet.config.k8s.io/v1beta1) in YAML or JSON")
+		.option("--node-labels <labels>", "labels of the node: key=value,key=value")
+		.option("--node-ip <address>", "the node's address (default: the machine's first)")
 		.option("--remove-on-exit", "stop and remove the node's pods when the agent is stopped; else they keep running")
 		.option("--clean", "remove what an agent has left in its data directory and on this machine, then exit")
 		.action(async (options: AgentOptions) => {

@@ -8,6 +8,7 @@ import { JOIN_TOKEN_VARIABLE } from "./agent-process.ts";
 import { CliError } from "./cli-error.ts";
 import { dataDirectory } from "./data-directory.ts";
 import { cleanMachine } from "./machine-cleanup.ts";
+import { parseNodeAddress, parseNodeLabels, readKubeletConfiguration } from "./node-options.ts";
 import { parseRuntime } from "./runtime-choice.ts";
 import { interruption } from "./signals.ts";
 
@@ -19,6 +20,9 @@ export interface AgentOptions {
 	runtime?: string;
 	caFile?: string;
 	images?: string;
+	config?: string;
+	nodeLabels?: string;
+	nodeIp?: string;
 	removeOnExit?: boolean;
 	clean?: boolean;
 }
@@ -40,6 +44,9 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 			dataDir,
 			runtimeKind,
 			imagesDir: options.images,
+			...(options.config === undefined ? {} : { configuration: readKubeletConfiguration(options.config) }),
+			...(options.nodeLabels === undefined ? {} : { labels: parseNodeLabels(options.nodeLabels) }),
+			...(options.nodeIp === undefined ? {} : { nodeIP: parseNodeAddress(options.nodeIp) }),
 		});
 		await interrupted;
 		await agent.stop({ removeAll: options.removeOnExit === true });

@@ -137,6 +137,25 @@ describe.each(testableRuntimes)("kubectl and pods of the %s runtime", (runtime) 
 		expect(await kubectl.run("logs", "shell", "-c", "side")).toBe("ready\nheard one\nheard two\n");
 	});
 
+	it("debug: a container beside the others, with their processes where it aims at one", async () => {
+		const args = ["debug", "-i", "shell", `--image=${EXAMPLE_IMAGE_REF}`, "--target=main", "--container=looker", "--"];
+		expect(await kubectl.pipe("typed\n", ...args, "sh", "-c", "read word; echo heard $word; ps")).toMatch(
+			runtime === "containerd" ? /heard typed\n[\s\S]* 1 .*trap/ : /heard typed/,
+		);
+		const state = "jsonpath={.status.ephemeralContainerStatuses[?(@.name=='looker')].state.terminated.reason}";
+		await kubectl.run("wait", `--for=${state}=Completed`, "pod/shell", "--timeout=60s");
+		expect(await kubectl.run("logs", "shell", "-c", "looker")).toContain("heard typed\n");
+		expect(await kubectl.run("describe", "pod", "shell")).toMatch(/Ephemeral Containers:\n +looker:/);
+		expect(await kubectl.run("get", "pod", "shell")).toMatch(/shell +2\/2 +Running +0/);
+	});
+
+	it.runIf(runtime === "containerd")("debug node: a pod with the node's own namespaces and files", async () => {
+		const name = await kubectl.run("get", "nodes", "-o", "jsonpath={.items[0].metadata.name}");
+		const script = "read word; cat /host/etc/os-release; test -d /proc/2 && echo sees the host";
+		const text = await kubectl.pipe("go\n", "debug", "-i", `node/${name}`, `--image=${EXAMPLE_IMAGE_REF}`, "--", "sh", "-c", script);
+		expect(text).toMatch(/PRETTY_NAME=[\s\S]*sees the host/);
+	});
+
 	it("run -i --rm ends with its pod's output and exit code", async () => {
 		const args = ["run", "once", "-i", "--rm", "--restart=Never", `--image=${EXAMPLE_IMAGE_REF}`, "--command", "--", "sh", "-c"];
 		expect(await kubectl.pipe("typed\n", ...args, "cat; echo bye")).toMatch(/^typed\nbye\npod "once" deleted/m);

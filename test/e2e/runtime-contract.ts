@@ -1,5 +1,5 @@
 /** What every container runtime must do, asked of it with real containers. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -169,6 +169,19 @@ function logTests(harness: () => Harness): void {
 			expect.arrayContaining(["stdout F one", "stderr F two", "stdout P tail"]),
 		);
 		for (const line of lines) expect(line).toMatch(new RegExp(time));
+	});
+
+	test("a log that was moved away goes on in a new file, without a line lost", async () => {
+		const running = await harness().run({ command: ["sh", "-c", "n=0; while [ $n -lt 40 ]; do echo line $n; n=$((n+1)); sleep 0.05; done; sleep 0.5"] });
+		await expect.poll(() => harness().log(running), { timeout: 10_000 }).toMatch(/ line 3\n/);
+		const path = join(running.sandboxConfig.logDirectory, running.config.logPath);
+		expect((await harness().state(running.id)).logPath).toBe(path);
+		renameSync(path, `${path}.old`);
+		await harness().runtime.reopenContainerLog(running.id);
+		await harness().exited(running.id);
+		const both = readFileSync(`${path}.old`, "utf8") + readFileSync(path, "utf8");
+		expect(readFileSync(path, "utf8")).toMatch(/ line 39\n$/);
+		expect([...both.matchAll(/line (\d+)\n/g)].map(([, number]) => Number(number))).toEqual(Array.from({ length: 40 }, (_, i) => i));
 	});
 
 	// The container lingers because containerd 1.6 drops what it has not read when a container ends.

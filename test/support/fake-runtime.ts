@@ -1,5 +1,7 @@
 /** A container runtime in memory: containers run until a test ends them or the agent stops them. */
+import { writeFile } from "node:fs/promises";
 import { connect } from "node:net";
+import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import type { Clock } from "../../src/agent/clock.ts";
 import {
@@ -137,7 +139,7 @@ export class FakeRuntime implements ContainerRuntime {
 		return [...this.sandboxes.values()].map((s) => ({ ...s }));
 	}
 
-	async createContainer(sandboxId: string, config: ContainerConfig): Promise<string> {
+	async createContainer(sandboxId: string, config: ContainerConfig, sandbox: SandboxConfig): Promise<string> {
 		this.#called("createContainer", config.container.name);
 		const id = `c${this.#nextId++}`;
 		this.configs.set(id, config);
@@ -157,7 +159,7 @@ export class FakeRuntime implements ContainerRuntime {
 			reason: "",
 			message: "",
 			specHash: config.specHash,
-			logPath: config.logPath,
+			logPath: join(sandbox.logDirectory, config.logPath),
 		});
 		return id;
 	}
@@ -184,6 +186,10 @@ export class FakeRuntime implements ContainerRuntime {
 	async removeContainer(id: string): Promise<void> {
 		this.#called("removeContainer", this.containers.get(id)?.name ?? id);
 		this.containers.delete(id);
+	}
+	async reopenContainerLog(id: string): Promise<void> {
+		this.#called("reopenContainerLog", this.containers.get(id)?.name ?? id);
+		await writeFile(this.containers.get(id)?.logPath ?? "", "", { flag: "a" });
 	}
 	async listContainers(): Promise<ContainerStateInfo[]> {
 		this.#check("list");

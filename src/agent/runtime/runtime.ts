@@ -61,6 +61,7 @@ export interface ContainerStateInfo {
 	message: string;
 	/** Set at creation by the agent: a hash of what the container was made from. */
 	specHash: string;
+	/** Absolute. */
 	logPath: string;
 }
 
@@ -94,6 +95,8 @@ export interface ContainerConfig {
 	/** Relative to the sandbox's log directory. */
 	logPath: string;
 	specHash: string;
+	/** A container of the pod whose processes this one sees and may signal. */
+	targetId?: string;
 }
 
 export interface ExecOptions {
@@ -159,6 +162,8 @@ export interface ContainerRuntime {
 	/** SIGTERM (or the image's signal), then SIGKILL after `timeoutSeconds`. */
 	stopContainer(id: string, timeoutSeconds: number): Promise<void>;
 	removeContainer(id: string): Promise<void>;
+	/** The container's log was moved away: its output goes to a new file in its place. */
+	reopenContainerLog(id: string): Promise<void>;
 	listContainers(): Promise<ContainerStateInfo[]>;
 	/** Of running containers; one of which nothing is known is left out. */
 	containerUsage(): Promise<ContainerUsage[]>;

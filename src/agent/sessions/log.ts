@@ -1,13 +1,12 @@
 /** `kubectl logs`: reads a container's CRI log file, from its end or all of it, and follows it while the container runs. */
 import { type FSWatcher, watch } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import type { SessionRequest } from "../../core/protocol/agent-protocol.ts";
 import type { Pod } from "../../core/schema/kubernetes.d.ts";
 import { isMissing } from "../atomic-file.ts";
 import type { Clock } from "../clock.ts";
 import { latestContainer } from "../pod-lifecycle.ts";
-import { podPaths, podRef } from "../pod-names.ts";
 import type { ContainerStateInfo } from "../runtime/runtime.ts";
 import { parseCriLine } from "./cri-log.ts";
 import { SessionRefusal } from "./session-refusal.ts";
@@ -20,25 +19,19 @@ const CHUNK_BYTES = 64 * 1024;
 const FOLLOW_POLL_MS = 500;
 
 /** The log file of the container's present run, or with `previous` of the one before. Throws SessionRefusal in kubelet's words. */
-export function chooseLog(
-	pod: Pod,
-	name: string,
-	previous: boolean,
-	containers: readonly ContainerStateInfo[],
-	dataDirectory: string,
-): { path: string; containerId: string } {
+export function chooseLog(pod: Pod, name: string, previous: boolean, containers: readonly ContainerStateInfo[]): { path: string; containerId: string } {
 	const latest = latestContainer(containers, name);
 	const podName = pod.metadata.name;
 	const wanted = previous ? previousRun(containers, name, latest) : latest;
 	if (!wanted || wanted.state === "created") {
 		if (previous)
 			throw new SessionRefusal(400, "BadRequest", `previous terminated container ${JSON.stringify(name)} in pod ${JSON.stringify(podName)} not found`);
-		const status = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])].find((s) => s.name === name);
+		const { containerStatuses = [], initContainerStatuses = [], ephemeralContainerStatuses = [] } = pod.status ?? {};
+		const status = [...containerStatuses, ...initContainerStatuses, ...ephemeralContainerStatuses].find((s) => s.name === name);
 		const reason = status?.state?.waiting?.reason ?? "ContainerCreating";
 		throw new SessionRefusal(400, "BadRequest", `container ${JSON.stringify(name)} in pod ${JSON.stringify(podName)} is waiting to start: ${reason}`);
 	}
-	const path = wanted.logPath.startsWith("/") ? wanted.logPath : join(podPaths(dataDirectory, podRef(pod)).logDirectory, wanted.logPath);
-	return { path, containerId: wanted.id };
+	return { path: wanted.logPath, containerId: wanted.id };
 }
 
 /** The last run that ended, the present one left out. */
@@ -63,6 +56,8 @@ export async function serveLog(socket: SessionSocket, path: string, request: Log
 			if (!request.follow || printer.full) break;
 			const successor = await openSuccessor(path, file, offset);
 			if (successor) {
+				// The last lines before the rotation may have come since.
+				if (file) await readFrom(file, offset, printer, socket.signal);
 				await file?.close();
 				file = successor;
 				offset = 0;

@@ -25,7 +25,6 @@ export interface SessionServerOptions {
 	view: RuntimeView;
 	log: Logger;
 	clock: Clock;
-	dataDirectory: string;
 	findPod(uid: string): Pod | undefined;
 }
 
@@ -99,7 +98,7 @@ export class SessionServer {
 	}
 
 	#prepareLog(command: SessionCommand, pod: Pod, request: Extract<SessionRequest, { kind: "log" }>, snapshot: PodSnapshot): Serve {
-		const chosen = chooseLog(pod, command.container, request.previous, snapshot.containers, this.#options.dataDirectory);
+		const chosen = chooseLog(pod, command.container, request.previous, snapshot.containers);
 		const stillRuns = async (): Promise<boolean> => {
 			const { containers } = await this.#options.view.pod(command.pod.uid);
 			return containers.some((c) => c.id === chosen.containerId && (c.state === "running" || c.state === "created"));

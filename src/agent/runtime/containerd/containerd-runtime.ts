@@ -361,6 +361,10 @@ export class ContainerdRuntime implements ContainerRuntime {
 		this.#podOfContainer.delete(id);
 	}
 
+	async reopenContainerLog(id: string): Promise<void> {
+		await this.#call(CRI.reopenContainerLog, { containerId: id });
+	}
+
 	async listContainers(): Promise<ContainerStateInfo[]> {
 		const { containers = [] } = await this.#call(CRI.listContainers, {});
 		const states = await Promise.all((containers as Message[]).map((one) => this.#containerState(one)));

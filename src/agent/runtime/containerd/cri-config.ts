@@ -22,6 +22,7 @@ export const ANNOTATIONS = {
 const MODE_POD = 0;
 const MODE_CONTAINER = 1;
 const MODE_NODE = 2;
+const MODE_TARGET = 3;
 /** SecurityProfile.ProfileType */
 const PROFILES: Record<SeccompProfile["type"], number> = { RuntimeDefault: 0, Unconfined: 1, Localhost: 2 };
 const CPU_PERIOD_US = 100_000;
@@ -146,7 +147,14 @@ export function resourcesOf(container: Container, memoryBytes: number): Message 
 	};
 }
 
-function securityContextOf(pod: Pod, container: Container): Message {
+/** In a pod that shares its processes anyway there is nothing to aim at. */
+function containerNamespaces({ pod, targetId }: ContainerConfig): Message {
+	const options = namespaceOptions(pod);
+	return targetId !== undefined && options.pid === MODE_CONTAINER ? { ...options, pid: MODE_TARGET, targetId } : options;
+}
+
+function securityContextOf(config: ContainerConfig): Message {
+	const { pod, container } = config;
 	const own = container.securityContext;
 	const shared = pod.spec?.securityContext;
 	const privileged = own?.privileged === true;
@@ -154,7 +162,7 @@ function securityContextOf(pod: Pod, container: Container): Message {
 	return {
 		capabilities: { addCapabilities: own?.capabilities?.add, dropCapabilities: own?.capabilities?.drop },
 		privileged,
-		namespaceOptions: namespaceOptions(pod),
+		namespaceOptions: containerNamespaces(config),
 		runAsUser: int64(own?.runAsUser ?? shared?.runAsUser),
 		runAsGroup: int64(own?.runAsGroup ?? shared?.runAsGroup),
 		readonlyRootfs: own?.readOnlyRootFilesystem === true,
@@ -182,6 +190,6 @@ export function containerConfigOf(config: ContainerConfig, memoryBytes: number):
 		stdin: container.stdin === true,
 		stdinOnce: container.stdinOnce === true,
 		tty: container.tty === true,
-		linux: { resources: resourcesOf(container, memoryBytes), securityContext: securityContextOf(pod, container) },
+		linux: { resources: resourcesOf(container, memoryBytes), securityContext: securityContextOf(config) },
 	};
 }

@@ -196,6 +196,7 @@ export const CRI = {
 	startContainer: runtime("StartContainer", containerId, {}),
 	stopContainer: runtime("StopContainer", { ...containerId, 2: ["timeout", "int64"] }, {}),
 	removeContainer: runtime("RemoveContainer", containerId, {}),
+	reopenContainerLog: runtime("ReopenContainerLog", containerId, {}),
 	listContainers: runtime("ListContainers", {}, { 1: ["containers", [Container]] }),
 	listContainerStats: runtime("ListContainerStats", {}, { 1: ["stats", [ContainerStats]] }),
 	containerStatus: runtime("ContainerStatus", { ...containerId, 2: ["verbose", "bool"] }, { 1: ["status", ContainerStatus], 2: ["info", STRINGS] }),

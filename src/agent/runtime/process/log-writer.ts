@@ -83,7 +83,8 @@ export class LogWriter extends EventEmitter<{ data: [OutputStream, Buffer] }> {
 	/** After a rotation of the log, the next line goes to the new file. */
 	async #current(): Promise<FileHandle> {
 		const there = await stat(this.#logPath).catch(() => undefined);
-		if (this.#log !== undefined && there !== undefined && there.ino === this.#position?.logInode) return this.#log;
+		const mine = await this.#log?.stat();
+		if (this.#log !== undefined && there !== undefined && there.ino === mine?.ino) return this.#log;
 		await this.#log?.close();
 		await mkdir(dirname(this.#logPath), { recursive: true });
 		this.#log = await open(this.#logPath, "a", 0o640);
@@ -147,6 +148,13 @@ export class LogWriter extends EventEmitter<{ data: [OutputStream, Buffer] }> {
 	/** Takes in all output that is there; `final` also a last line without its newline. Calls queue up. */
 	drain(final: boolean): Promise<void> {
 		const run = this.#running.then(() => this.#drain(final));
+		this.#running = run.catch(() => undefined);
+		return run;
+	}
+
+	/** After a rotation: the new file is there even before the next line. */
+	reopen(): Promise<void> {
+		const run = this.#running.then(async () => void (await this.#current()));
 		this.#running = run.catch(() => undefined);
 		return run;
 	}

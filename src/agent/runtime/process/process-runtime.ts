@@ -244,6 +244,10 @@ export class ProcessRuntime implements ContainerRuntime {
 		this.#containers.delete(id);
 	}
 
+	reopenContainerLog(id: string): Promise<void> {
+		return this.#container(id).log.reopen();
+	}
+
 	async listContainers(): Promise<ContainerStateInfo[]> {
 		const containers = [...this.#containers.values()];
 		await Promise.all(containers.map((container) => container.check()));

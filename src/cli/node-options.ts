@@ -1,0 +1,35 @@
+/** Options of `petrel agent` that say what the node is: kubelet's settings, labels, its address. */
+import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
+import { type KubeletConfiguration, kubeletConfiguration } from "../agent/kubelet-configuration.ts";
+import { createLogger } from "../agent/log.ts";
+import { parseYaml } from "../core/codec/yaml.ts";
+import { labelValue, qualifiedName } from "../core/meta/name-rules.ts";
+import { CliError } from "./cli-error.ts";
+
+/** Throws a CliError that says what is wrong with the file. */
+export function readKubeletConfiguration(path: string): KubeletConfiguration {
+	try {
+		const { configuration, ignored } = kubeletConfiguration(parseYaml(readFileSync(path, "utf8")).value);
+		if (ignored.length > 0) createLogger().warn("the agent has no use for these kubelet settings", { file: path, fields: ignored.join(",") });
+		return configuration;
+	} catch (error) {
+		const why = error instanceof Error ? error.message : String(error);
+		throw new CliError(`The kubelet configuration ${path} cannot be used: ${why}.`, "It is a KubeletConfiguration of kubelet.config.k8s.io/v1beta1.");
+	}
+}
+
+const isLabel = ([key = "", value = "", ...rest]: string[]): boolean => rest.length === 0 && [...qualifiedName(key), ...labelValue(value)].length === 0;
+
+/** `key=value,key=value`. */
+export function parseNodeLabels(text: string): Record<string, string> {
+	const pairs = text.split(",").map((pair) => pair.split("="));
+	const wrong = pairs.find((pair) => pair.length < 2 || !isLabel(pair));
+	if (wrong) throw new CliError(`${JSON.stringify(wrong.join("="))} is no label.`, "Give --node-labels key=value,key=value.");
+	return Object.fromEntries(pairs as [string, string][]);
+}
+
+export function parseNodeAddress(text: string): string {
+	if (isIP(text) === 0) throw new CliError(`${JSON.stringify(text)} is no address.`, "Give --node-ip an IP address of this machine.");
+	return text;
+}
