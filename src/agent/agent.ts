@@ -10,7 +10,7 @@ import { type JoinResponse, type NetworkRow, networkRowKey, POLL_HOLD_MS } from 
 import type { NodeStatus } from "../core/schema/kubernetes.d.ts";
 import { AgentError } from "./agent-error.ts";
 import { type Clock, sleep, systemClock } from "./clock.ts";
-import { Backoff, type BackoffDurations, CONTAINER_BACKOFF_INITIAL_MS, CONTAINER_BACKOFF_MAX_MS } from "./container-backoff.ts";
+import { Backoff, type BackoffDurations, CONTAINER_BACKOFF_INITIAL_MS } from "./container-backoff.ts";
 import { ControlPlaneClient } from "./control-plane-client.ts";
 import { CredentialRenewal } from "./credential-renewal.ts";
 import { lockDataDirectory } from "./data-directory-lock.ts";
@@ -20,7 +20,7 @@ import { forgetMembership, joinCluster, type JoinOptions, loadInstanceId, loadMe
 import { Housekeeping } from "./housekeeping.ts";
 import { ImagePuller } from "./image-puller.ts";
 import { KubeletApi } from "./kubelet-api.ts";
-import { DEFAULT_KUBELET_CONFIGURATION, type KubeletConfiguration } from "./kubelet-configuration.ts";
+import { DEFAULT_KUBELET_CONFIGURATION, durationMs, type KubeletConfiguration } from "./kubelet-configuration.ts";
 import { Limiter } from "./limiter.ts";
 import { createLogger, errorText, type Logger } from "./log.ts";
 import { renewNodeLease } from "./node-lease.ts";
@@ -221,8 +221,19 @@ class NodeAgent implements Agent {
 				dataDirectory: options.dataDir,
 				clusterDomain: membership.cluster.clusterDomain,
 			});
-		this.#supervisor = new PodSupervisor(this.#podContext());
-		this.#housekeeping = new Housekeeping({ runtime, view: this.#view, clock, log, configuration: this.#configuration });
+		const events = new ApiEventRecorder(this.#client, clock, log, options.nodeName);
+		this.#housekeeping = new Housekeeping({
+			runtime,
+			view: this.#view,
+			clock,
+			log,
+			configuration: this.#configuration,
+			dataDirectory: options.dataDir,
+			events,
+			active: () => this.#supervisor.active,
+			onPressure: () => this.#tellNodeNow(),
+		});
+		this.#supervisor = new PodSupervisor(this.#podContext(events));
 		this.#meter = new UsageMeter({ runtime, clock, pods: () => this.#state.pods.map(podRef) });
 		this.#sessions = new SessionServer({
 			client: this.#client,
@@ -321,9 +332,8 @@ class NodeAgent implements Agent {
 		return joinOptions.ca ?? (membership.cluster.caCertificate || undefined);
 	}
 
-	#podContext(): PodContext {
+	#podContext(events: ApiEventRecorder): PodContext {
 		const { options, log, clock, membership, runtime } = this.#parts;
-		const events = new ApiEventRecorder(this.#client, clock, log, options.nodeName);
 		return {
 			runtime,
 			view: this.#view,
@@ -333,7 +343,8 @@ class NodeAgent implements Agent {
 			objects: this.#clusterServices?.objects(this.#state) ?? this.#state,
 			tokens: new ServiceAccountTokens(this.#client, clock),
 			images: new ImagePuller(runtime, events, clock, this.#state),
-			restartBackoff: new Backoff(clock, options.restartBackoff ?? { initialMs: CONTAINER_BACKOFF_INITIAL_MS, maxMs: CONTAINER_BACKOFF_MAX_MS }),
+			restartBackoff: new Backoff(clock, options.restartBackoff ?? restartBackoff(this.#configuration)),
+			admission: this.#housekeeping,
 			startLimit: new Limiter(MAX_PARALLEL_STARTS),
 			reports: this.#reporter,
 			dataDirectory: options.dataDir,
@@ -422,6 +433,11 @@ class NodeAgent implements Agent {
 		this.#credential.joined(membership);
 	}
 
+	#tellNodeNow(): void {
+		this.#cancelNodeTimer();
+		if (!this.#stopping) this.#cancelNodeTimer = this.#parts.clock.after(0, () => void this.#tellNode());
+	}
+
 	/** Looks at the node now and then; what changed is told at once, a node without news every few minutes. */
 	async #tellNode(): Promise<void> {
 		const { options, clock, log, runtime, instanceId } = this.#parts;
@@ -435,6 +451,8 @@ class NodeAgent implements Agent {
 				dataDirectory: options.dataDir,
 				addresses: this.#addresses(),
 				previous: this.#nodeStatus,
+				pressures: this.#housekeeping.pressures,
+				configuration: this.#configuration,
 			});
 			this.#nodeStatus = status;
 			const text = JSON.stringify(status, (key, value: unknown) => (key === "lastHeartbeatTime" ? undefined : value));
@@ -448,8 +466,15 @@ class NodeAgent implements Agent {
 		} catch (error) {
 			log.error("the node's status could not be read", { error });
 		}
+		this.#cancelNodeTimer();
 		if (!this.#stopping) this.#cancelNodeTimer = clock.after(NODE_STATUS_PERIOD_MS, () => void this.#tellNode());
 	}
+}
+
+/** Kubelet's: a low ceiling lowers the first pause too. */
+function restartBackoff({ crashLoopBackOff }: KubeletConfiguration): BackoffDurations {
+	const maxMs = durationMs(crashLoopBackOff.maxContainerRestartPeriod);
+	return { initialMs: Math.min(CONTAINER_BACKOFF_INITIAL_MS, maxMs), maxMs };
 }
 
 export { AgentError, forgetMembership };

@@ -21,6 +21,8 @@ const MAX_MESSAGE_LENGTH = 1_024;
 
 export interface EventRecorder {
 	record(pod: Pod, type: "Normal" | "Warning", reason: string, message: string, containerFieldPath?: string): void;
+	/** About this node itself. */
+	recordNode(type: "Normal" | "Warning", reason: string, message: string): void;
 }
 
 interface Remembered {
@@ -67,6 +69,12 @@ export class ApiEventRecorder implements EventRecorder {
 		void this.#drain();
 	}
 
+	recordNode(type: "Normal" | "Warning", reason: string, message: string): void {
+		// Upstream's own stand-in for the uid: the name; events about what has no namespace live in "default".
+		const node = { apiVersion: "v1", kind: "Node", metadata: { name: this.#nodeName, uid: this.#nodeName } };
+		this.record(node, type, reason, message);
+	}
+
 	#event(pod: Pod, remembered: Remembered, what: { type: string; reason: string; message: string; fieldPath: string | undefined; now: string }): Event {
 		const ref = podRef(pod);
 		return {
@@ -75,8 +83,8 @@ export class ApiEventRecorder implements EventRecorder {
 			metadata: { name: remembered.name, namespace: ref.namespace },
 			involvedObject: {
 				apiVersion: "v1",
-				kind: "Pod",
-				...ref,
+				kind: pod.kind,
+				...(pod.kind === "Node" ? { name: ref.name, uid: ref.uid } : ref),
 				...(pod.metadata.resourceVersion ? { resourceVersion: pod.metadata.resourceVersion } : {}),
 				...(what.fieldPath ? { fieldPath: what.fieldPath } : {}),
 			},

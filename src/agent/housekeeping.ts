@@ -1,11 +1,20 @@
-/** What a node does for its own health beside running pods: rotates logs. */
+/** What a node does for its own health beside running pods: rotates logs, removes images, evicts pods under pressure. */
+import type { Pod } from "../core/schema/kubernetes.d.ts";
 import type { Clock } from "./clock.ts";
+import type { EventRecorder } from "./event-recorder.ts";
+import { EvictionManager, type EvictablePod, type Pressure } from "./eviction/eviction-manager.ts";
+import { observeMachine } from "./eviction/observe.ts";
+import type { Observations } from "./eviction/thresholds.ts";
+import { ImageCollection } from "./image-collection.ts";
 import { durationMs, type KubeletConfiguration } from "./kubelet-configuration.ts";
 import type { Logger } from "./log.ts";
 import { LogRotation } from "./log-rotation.ts";
+import type { PodAdmission } from "./pod-context.ts";
+import type { PodWorker } from "./pod-worker.ts";
 import { parseQuantityNumber } from "./quantity-number.ts";
 import type { ContainerRuntime } from "./runtime/runtime.ts";
 import type { RuntimeView } from "./runtime-view.ts";
+import { podUses } from "./usage/pod-use.ts";
 
 export interface HousekeepingOptions {
 	runtime: ContainerRuntime;
@@ -13,28 +22,75 @@ export interface HousekeepingOptions {
 	clock: Clock;
 	log: Logger;
 	configuration: KubeletConfiguration;
+	dataDirectory: string;
+	events: Pick<EventRecorder, "record" | "recordNode">;
+	/** The workers of pods that should run. */
+	active(): readonly PodWorker[];
+	/** The node's conditions changed. */
+	onPressure(): void;
+	/** The machine; for tests. */
+	observe?(): Promise<Observations>;
 }
 
-export class Housekeeping {
+export class Housekeeping implements PodAdmission {
 	readonly #logs: LogRotation;
+	readonly #images: ImageCollection;
+	readonly #eviction: EvictionManager;
 
-	constructor({ runtime, view, clock, log, configuration }: HousekeepingOptions) {
+	constructor(options: HousekeepingOptions) {
+		const { runtime, view, clock, log, configuration, dataDirectory, events, onPressure } = options;
+		const observe = options.observe ?? (() => observeMachine(dataDirectory));
+		const containers = () => view.containers();
+		const tell: EventRecorder["recordNode"] = (type, reason, message) => events.recordNode(type, reason, message);
 		this.#logs = new LogRotation({
 			runtime,
 			clock,
 			log,
-			containers: () => view.containers(),
+			containers,
 			maxBytes: parseQuantityNumber(configuration.containerLogMaxSize),
 			maxFiles: configuration.containerLogMaxFiles,
 			periodMs: durationMs(configuration.containerLogMonitorInterval),
 		});
+		const disk = async () => (await observe())["imagefs.available"];
+		this.#images = new ImageCollection({ runtime, clock, log, configuration, containers, disk, tell });
+		this.#eviction = new EvictionManager({
+			clock,
+			log,
+			configuration,
+			observe,
+			pods: () => options.active().map((worker) => evictable(worker, events)),
+			use: (pods: readonly Pod[], withDisk) => podUses({ runtime, containers, dataDirectory }, pods, withDisk),
+			freeDisk: () => this.#images.removeUnused(),
+			tell,
+			onPressure,
+		});
+	}
+
+	get pressures(): readonly Pressure[] {
+		return this.#eviction.pressures;
+	}
+
+	admit(pod: Pod): ReturnType<PodAdmission["admit"]> {
+		return this.#eviction.admit(pod);
 	}
 
 	start(): void {
 		this.#logs.start();
+		this.#images.start();
+		this.#eviction.start();
 	}
 
 	async stop(): Promise<void> {
-		await this.#logs.stop();
+		await Promise.all([this.#logs.stop(), this.#images.stop(), this.#eviction.stop()]);
 	}
+}
+
+function evictable(worker: PodWorker, events: Pick<EventRecorder, "record">): EvictablePod {
+	return {
+		pod: worker.pod,
+		evict({ message, graceSeconds }) {
+			events.record(worker.pod, "Warning", "Evicted", message);
+			return worker.terminate({ reason: "Evicted", message, graceSeconds });
+		},
+	};
 }

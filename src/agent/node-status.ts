@@ -1,18 +1,17 @@
 /** What the node tells of itself: capacity, conditions, addresses, versions; after k8s.io/kubernetes/pkg/kubelet/nodestatus. */
 import { readFile, statfs } from "node:fs/promises";
-import { arch, availableParallelism, freemem, hostname, networkInterfaces, platform, release, totalmem } from "node:os";
+import { arch, availableParallelism, hostname, networkInterfaces, platform, release, totalmem } from "node:os";
 import type { ContainerImage, NodeCondition, NodeStatus } from "../core/schema/kubernetes.d.ts";
 import { type Clock, timestamp } from "./clock.ts";
+import type { Pressure } from "./eviction/eviction-manager.ts";
+import type { KubeletConfiguration } from "./kubelet-configuration.ts";
+import { parseQuantityNumber } from "./quantity-number.ts";
 import type { ContainerRuntime } from "./runtime/runtime.ts";
 import { AGENT_VERSION } from "./version.ts";
 
-/** Kubelet's defaults: pods per node, images shown, and the hard eviction thresholds. */
-export const MAX_PODS = 110;
+/** Kubelet's nodeStatusMaxImages. */
 export const MAX_IMAGES = 50;
-const EVICTION_MEMORY_BYTES = 100 * 1024 * 1024;
-const EVICTION_DISK_FRACTION = 0.1;
-const EVICTION_INODES_FRACTION = 0.05;
-const MIN_FREE_PIDS = 500;
+const BYTES_PER_KIB = 1024;
 
 const ARCHITECTURES: Record<string, string> = { x64: "amd64", arm64: "arm64", arm: "arm", ppc64: "ppc64le", s390x: "s390x", ia32: "386", riscv64: "riscv64" };
 
@@ -28,6 +27,9 @@ export interface NodeStatusInput {
 	dataDirectory: string;
 	addresses: readonly string[];
 	previous: NodeStatus | undefined;
+	/** What is short, as the eviction manager has it. */
+	pressures: readonly Pressure[];
+	configuration: KubeletConfiguration;
 }
 
 /** The labels that kubelet puts on its own node, with the user's. */
@@ -47,34 +49,41 @@ export async function computeNodeStatus(input: NodeStatusInput): Promise<NodeSta
 	const disk = await statfs(input.dataDirectory);
 	const diskBytes = disk.blocks * disk.bsize;
 	const images = await nodeImages(input.runtime);
-	const memoryKi = Math.floor(totalmem() / 1024);
 	const capacity = {
 		cpu: String(availableParallelism()),
-		"ephemeral-storage": `${Math.floor(diskBytes / 1024)}Ki`,
-		memory: `${memoryKi}Ki`,
-		pods: String(MAX_PODS),
+		"ephemeral-storage": `${Math.floor(diskBytes / BYTES_PER_KIB)}Ki`,
+		memory: `${Math.floor(totalmem() / BYTES_PER_KIB)}Ki`,
+		pods: String(input.configuration.maxPods),
 	};
 	const now = timestamp(input.clock.nowMs());
-	const pressure = {
-		memory: freeMemory(await readFile("/proc/meminfo", "utf8").catch(() => "")) < EVICTION_MEMORY_BYTES,
-		disk: disk.bavail < disk.blocks * EVICTION_DISK_FRACTION || (disk.files > 0 && disk.ffree < disk.files * EVICTION_INODES_FRACTION),
-		pids: await shortOfPids(),
-	};
 	return {
 		capacity,
-		allocatable: {
-			...capacity,
-			"ephemeral-storage": String(Math.floor(diskBytes * (1 - EVICTION_DISK_FRACTION))),
-			memory: `${Math.max(0, memoryKi - EVICTION_MEMORY_BYTES / 1024)}Ki`,
-		},
-		conditions: nodeConditions(input, pressure, now),
+		allocatable: { ...capacity, ...allocatable(input.configuration, diskBytes) },
+		conditions: nodeConditions(input, now),
 		addresses: [...input.addresses.map((address) => ({ type: "InternalIP", address })), { type: "Hostname", address: input.nodeName }],
 		nodeInfo: await systemInfo(input),
 		images,
 	};
 }
 
-function nodeConditions(input: NodeStatusInput, pressure: { memory: boolean; disk: boolean; pids: boolean }, now: string): NodeCondition[] {
+/** Capacity without what is reserved and what hard eviction keeps free. */
+function allocatable({ systemReserved, kubeReserved, evictionHard }: KubeletConfiguration, diskBytes: number): Record<string, string> {
+	const reserved = (resource: string): number =>
+		[systemReserved, kubeReserved].reduce((sum, from) => sum + (from[resource] === undefined ? 0 : parseQuantityNumber(String(from[resource]))), 0);
+	const kept = (signal: string, capacity: number): number => {
+		const text = String(evictionHard[signal] ?? "0");
+		return text.endsWith("%") ? (capacity * Number.parseFloat(text)) / 100 : parseQuantityNumber(text);
+	};
+	const memory = Math.max(0, totalmem() - reserved("memory") - kept("memory.available", totalmem()));
+	const milliCpu = Math.max(0, Math.round((availableParallelism() - reserved("cpu")) * 1000));
+	return {
+		cpu: milliCpu % 1000 === 0 ? String(milliCpu / 1000) : `${milliCpu}m`,
+		"ephemeral-storage": String(Math.floor(Math.max(0, diskBytes - reserved("ephemeral-storage") - kept("nodefs.available", diskBytes)))),
+		memory: `${Math.floor(memory / BYTES_PER_KIB)}Ki`,
+	};
+}
+
+function nodeConditions(input: NodeStatusInput, now: string): NodeCondition[] {
 	const ready = input.runtimeError === undefined;
 	const condition = (type: string, status: boolean, reason: string, message: string): NodeCondition => {
 		const before = input.previous?.conditions?.find((c) => c.type === type);
@@ -88,7 +97,11 @@ function nodeConditions(input: NodeStatusInput, pressure: { memory: boolean; dis
 			message,
 		};
 	};
-	const { memory, disk, pids } = pressure;
+	const [memory, disk, pids] = (["MemoryPressure", "DiskPressure", "PIDPressure"] as const).map((pressure) => input.pressures.includes(pressure)) as [
+		boolean,
+		boolean,
+		boolean,
+	];
 	return [
 		condition(
 			"MemoryPressure",
@@ -105,18 +118,6 @@ function nodeConditions(input: NodeStatusInput, pressure: { memory: boolean; dis
 		),
 		condition("Ready", ready, ready ? "KubeletReady" : "KubeletNotReady", ready ? "kubelet is posting ready status" : "container runtime is down"),
 	];
-}
-
-/** Memory that can be had without swapping; os.freemem leaves the page cache out. */
-function freeMemory(meminfo: string): number {
-	const available = /^MemAvailable:\s+(\d+) kB$/m.exec(meminfo)?.[1];
-	return available ? Number(available) * 1024 : freemem();
-}
-
-async function shortOfPids(): Promise<boolean> {
-	const [loadavg, limit] = await Promise.all(["/proc/loadavg", "/proc/sys/kernel/pid_max"].map((path) => readFile(path, "utf8").catch(() => "")));
-	const running = /\d+\/(\d+)/.exec(loadavg ?? "")?.[1];
-	return running !== undefined && Number(limit) > 0 && Number(limit) - Number(running) < MIN_FREE_PIDS;
 }
 
 async function nodeImages(runtime: ContainerRuntime): Promise<ContainerImage[]> {

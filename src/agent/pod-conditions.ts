@@ -11,6 +11,8 @@ export interface PodConditionsInput {
 	initStatuses: readonly ContainerStatus[];
 	statuses: readonly ContainerStatus[];
 	nowMs: number;
+	/** Why the pod has to go for the node's sake. */
+	disruption?: string;
 }
 
 type Verdict = Pick<PodCondition, "status" | "reason" | "message">;
@@ -22,13 +24,16 @@ export const AGENT_CONDITIONS: ReadonlySet<string> = new Set(["PodReadyToStartCo
 
 export function podConditions(input: PodConditionsInput): PodCondition[] {
 	const containersReady = containersReadyVerdict(input);
-	const foreign = (input.pod.status?.conditions ?? []).filter((c) => !AGENT_CONDITIONS.has(c.type));
+	const { disruption } = input;
+	const own = (type: string): boolean => AGENT_CONDITIONS.has(type) || (disruption !== undefined && type === "DisruptionTarget");
+	const foreign = (input.pod.status?.conditions ?? []).filter((c) => !own(c.type));
 	return [
 		condition(input, "PodReadyToStartContainers", input.sandboxReady ? TRUE : { status: "False" }),
 		condition(input, "Initialized", initializedVerdict(input)),
 		condition(input, "Ready", readyVerdict(input, containersReady)),
 		condition(input, "ContainersReady", containersReady),
 		condition(input, "PodScheduled", TRUE),
+		...(disruption === undefined ? [] : [condition(input, "DisruptionTarget", { status: "True", reason: "TerminationByKubelet", message: disruption })]),
 		...foreign,
 	];
 }

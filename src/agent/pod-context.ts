@@ -1,6 +1,6 @@
 /** What all pod workers of a node share. */
 import type { PodRef } from "../core/protocol/messages.ts";
-import type { PodStatus } from "../core/schema/kubernetes.d.ts";
+import type { Pod, PodStatus } from "../core/schema/kubernetes.d.ts";
 import type { Clock } from "./clock.ts";
 import type { Backoff } from "./container-backoff.ts";
 import type { EventRecorder } from "./event-recorder.ts";
@@ -26,6 +26,11 @@ export interface NodeFacts {
 	dnsAddress: string;
 }
 
+/** Says whether a pod that is new here may run. */
+export interface PodAdmission {
+	admit(pod: Pod): { reason: string; message: string } | undefined;
+}
+
 export interface PodContext {
 	runtime: ContainerRuntime;
 	view: RuntimeView;
@@ -36,6 +41,7 @@ export interface PodContext {
 	tokens: TokenSource & { forget(podUid: string): void };
 	images: ImagePuller;
 	restartBackoff: Backoff;
+	admission: PodAdmission;
 	/** Sandboxes and containers being started at once on the whole node. */
 	startLimit: Limiter;
 	reports: StatusReports;

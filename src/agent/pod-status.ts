@@ -12,6 +12,19 @@ export interface StartFailure {
 	message: string;
 }
 
+/** Why a pod is over whatever its containers do. */
+export interface PodVerdict {
+	phase: "Failed";
+	reason: string;
+	message: string;
+	/** It was never run here: there are no containers to tell of. */
+	rejected?: true;
+	/** It has to go for the node's sake: DisruptionTarget says so to whoever made it. */
+	disrupted?: true;
+	/** Instead of the pod's own grace period. */
+	graceSeconds?: number;
+}
+
 export interface PodStatusInput {
 	pod: Pod;
 	/** What was reported last; the API's own status after a restart of the agent. */
@@ -33,11 +46,12 @@ export interface PodStatusInput {
 	/** Scheme of containerID: "containerd" or "process". */
 	runtimeName: string;
 	/** The pod is over for a reason that its containers do not show (DeadlineExceeded, Evicted). */
-	verdict?: { phase: "Failed"; reason: string; message: string };
+	verdict?: PodVerdict;
 }
 
 export function computePodStatus(input: PodStatusInput): PodStatus {
 	const { pod, previous } = input;
+	if (input.verdict?.rejected) return rejectedStatus(input, input.verdict);
 	const initStatuses = (pod.spec?.initContainers ?? []).map((c) => containerStatus(input, c, previous?.initContainerStatuses));
 	const statuses = (pod.spec?.containers ?? []).map((c) => containerStatus(input, c, previous?.containerStatuses));
 	const ephemeral = (pod.spec?.ephemeralContainers ?? []).map((c) => ephemeralStatus(input, c));
@@ -47,7 +61,16 @@ export function computePodStatus(input: PodStatusInput): PodStatus {
 	return {
 		observedGeneration: pod.metadata.generation,
 		phase,
-		conditions: podConditions({ pod, previous, phase, sandboxReady: sandbox?.ready === true, initStatuses, statuses, nowMs: input.nowMs }),
+		conditions: podConditions({
+			pod,
+			previous,
+			phase,
+			sandboxReady: sandbox?.ready === true,
+			initStatuses,
+			statuses,
+			nowMs: input.nowMs,
+			...(input.verdict?.disrupted ? { disruption: input.verdict.message } : {}),
+		}),
 		...(input.verdict
 			? { reason: input.verdict.reason, message: input.verdict.message }
 			: isTerminal(previous?.phase)
@@ -59,6 +82,18 @@ export function computePodStatus(input: PodStatusInput): PodStatus {
 		...(initStatuses.length > 0 ? { initContainerStatuses: initStatuses } : {}),
 		containerStatuses: statuses,
 		...(ephemeral.length > 0 ? { ephemeralContainerStatuses: ephemeral } : {}),
+		...(pod.status?.qosClass ? { qosClass: pod.status.qosClass } : {}),
+	};
+}
+
+function rejectedStatus({ pod, previous, nowMs }: PodStatusInput, { phase, reason, message }: PodVerdict): PodStatus {
+	return {
+		observedGeneration: pod.metadata.generation,
+		phase,
+		reason,
+		message,
+		conditions: pod.status?.conditions ?? [],
+		startTime: previous?.startTime ?? timestamp(nowMs),
 		...(pod.status?.qosClass ? { qosClass: pod.status.qosClass } : {}),
 	};
 }

@@ -34,6 +34,11 @@ export class PodSupervisor {
 		return [...this.#workers.values()].map((w) => w.pod);
 	}
 
+	/** The workers of pods that should run. */
+	get active(): PodWorker[] {
+		return [...this.#workers.values()].filter((worker) => worker.active);
+	}
+
 	find(uid: string): PodWorker | undefined {
 		return this.#workers.get(uid);
 	}

@@ -12,7 +12,7 @@ import type { PodContext } from "./pod-context.ts";
 import { computePodActions, graceSeconds, isTerminal, latestSandbox, remainingDeadlineMs } from "./pod-lifecycle.ts";
 import { findContainer, formatPod, type PodPaths, podPaths, podRef } from "./pod-names.ts";
 import { loadRecord, saveRecord } from "./pod-record.ts";
-import { computePodStatus, type PodStatusInput, type StartFailure } from "./pod-status.ts";
+import { computePodStatus, type PodVerdict, type StartFailure } from "./pod-status.ts";
 import { PodStart } from "./pod-start.ts";
 import { PodTermination } from "./pod-termination.ts";
 import { runProbe } from "./probes/probe-runner.ts";
@@ -33,8 +33,6 @@ const PROGRESS_MS = 1_000;
 /** How long a stopping agent waits for a pod's present step. */
 const HALT_WAIT_MS = 3_000;
 
-type Verdict = NonNullable<PodStatusInput["verdict"]>;
-
 export class PodWorker {
 	readonly #context: PodContext;
 	readonly #paths: PodPaths;
@@ -47,7 +45,11 @@ export class PodWorker {
 	#termination: PodTermination | undefined;
 	#status: PodStatus | undefined;
 	#reported = "";
-	#verdict: Verdict | undefined;
+	#verdict: PodVerdict | undefined;
+	/** Whether it was asked if the pod may run here. */
+	#admitted = false;
+	/** Of those who wait for the pod's end. */
+	#waiting: (() => void)[] = [];
 	#loaded = false;
 	/** The containers are over; the pod waits for its deletion. */
 	#finished = false;
@@ -105,6 +107,21 @@ export class PodWorker {
 		this.wake();
 	}
 
+	/** It should run, as far as is known: neither over nor being deleted. */
+	get active(): boolean {
+		return !this.#removed && !this.#finished && !this.#verdict && !this.#pod.metadata.deletionTimestamp && !isTerminal(this.#status?.phase);
+	}
+
+	/** The pod has to go for the node's sake. Resolves when its containers have ended. */
+	async terminate(verdict: Omit<PodVerdict, "phase" | "disrupted">): Promise<void> {
+		if (!this.active) return;
+		const ended = new Promise<void>((resolve) => this.#waiting.push(resolve));
+		this.#verdict = { phase: "Failed", disrupted: true, ...verdict };
+		this.#deleting.abort();
+		this.wake();
+		await ended;
+	}
+
 	/** Says the status again: the control plane may have lost it. */
 	reportAgain(): void {
 		this.#reported = "";
@@ -158,7 +175,8 @@ export class PodWorker {
 		if (!this.#loaded) await this.#load();
 		if (this.#removed || this.#pod.metadata.deletionTimestamp) return this.#delete();
 		const snapshot = await this.#context.view.pod(this.#pod.metadata.uid ?? "");
-		if (this.#finished || isTerminal(this.#status?.phase)) return this.#finish(snapshot);
+		this.#admit(snapshot);
+		if (this.#finished || this.#verdict || isTerminal(this.#status?.phase)) return this.#finish(snapshot);
 		const deadlineMs = remainingDeadlineMs(this.#pod, this.#status?.startTime, this.#context.clock.nowMs());
 		if (deadlineMs === 0) {
 			this.#verdict = { phase: "Failed", reason: "DeadlineExceeded", message: "Pod was active on the node longer than the specified deadline" };
@@ -167,6 +185,18 @@ export class PodWorker {
 		}
 		const nextMs = await this.#run(snapshot);
 		return Math.min(nextMs, deadlineMs ?? nextMs);
+	}
+
+	/** Asked once, of a pod of which nothing has run here: what runs already stays. */
+	#admit(snapshot: PodSnapshot): void {
+		if (this.#admitted) return;
+		this.#admitted = true;
+		if (this.#status !== undefined || snapshot.sandboxes.length > 0) return;
+		const rejection = this.#context.admission.admit(this.#pod);
+		if (rejection === undefined) return;
+		const { reason, message } = rejection;
+		this.#verdict = { phase: "Failed", reason, message: `Pod was rejected: ${message}`, rejected: true };
+		this.#context.events.record(this.#pod, "Warning", reason, message);
 	}
 
 	async #load(): Promise<void> {
@@ -211,13 +241,19 @@ export class PodWorker {
 			this.#finished = true;
 			this.#probes.terminate();
 		}
-		await this.#stopContainers(snapshot, graceSeconds(this.#pod));
+		await this.#stopContainers(snapshot, this.#verdict?.graceSeconds ?? graceSeconds(this.#pod));
 		this.#probes.stop();
 		for (const sandbox of snapshot.sandboxes) if (sandbox.ready) await this.#context.runtime.stopSandbox(sandbox.id);
 		const after = await this.#context.view.pod(this.#pod.metadata.uid ?? "");
 		await this.#report(after, { terminating: true, terminated: true });
 		await tearDownVolumes(this.#paths);
+		this.#tellEnd();
 		return RESYNC_MS;
+	}
+
+	#tellEnd(): void {
+		for (const resolve of this.#waiting) resolve();
+		this.#waiting = [];
 	}
 
 	/** The pod is deleted: stop it, remove every trace, and say so. */
@@ -241,6 +277,7 @@ export class PodWorker {
 		this.#forget(uid);
 		if (!this.#removed) reports.stopped(podRef(this.#pod));
 		this.#gone = true;
+		this.#tellEnd();
 		this.#onGone();
 		return RESYNC_MS;
 	}

@@ -16,6 +16,14 @@ export interface AgentSpec {
 	runtime: RuntimeChoice | undefined;
 }
 
+/** The machine's disk is full of its user's own things: neither pods nor images go for that, as in other local clusters. */
+const LOCAL_CONFIGURATION = {
+	apiVersion: "kubelet.config.k8s.io/v1beta1",
+	kind: "KubeletConfiguration",
+	imageGCHighThresholdPercent: 100,
+	evictionHard: { "memory.available": "100Mi", "nodefs.available": "0%", "nodefs.inodesFree": "0%", "imagefs.available": "0%" },
+};
+
 interface Hooks {
 	onChange(identity: ProcessIdentity | undefined): void;
 	onCrash(outcome: string, pauseMs: number): void;
@@ -40,6 +48,8 @@ export function agentProcess(data: DataDirectory, spec: AgentSpec, hooks: Hooks)
 		data.file("ca.crt"),
 		"--images",
 		data.file("images"),
+		"--config",
+		data.file("kubelet.json"),
 		"--remove-on-exit",
 		...runtime,
 	];
@@ -49,6 +59,7 @@ export function agentProcess(data: DataDirectory, spec: AgentSpec, hooks: Hooks)
 		arguments: async () => {
 			const token = await createJoinToken(readFileSync(data.file("signing-key.json"), "utf8"), Date.now());
 			data.write("join.token", token);
+			data.write("kubelet.json", `${JSON.stringify(LOCAL_CONFIGURATION, undefined, "\t")}\n`);
 			return { args: selfArguments(args), env: { [JOIN_TOKEN_VARIABLE]: token } };
 		},
 		logFile: data.file("logs", "agent.log"),

@@ -138,12 +138,13 @@ describe.each(testableRuntimes)("kubectl and pods of the %s runtime", (runtime) 
 	});
 
 	it("debug: a container beside the others, with their processes where it aims at one", async () => {
-		const args = ["debug", "-i", "shell", `--image=${EXAMPLE_IMAGE_REF}`, "--target=main", "--container=looker", "--"];
-		expect(await kubectl.pipe("typed\n", ...args, "sh", "-c", "read word; echo heard $word; ps")).toMatch(
-			runtime === "containerd" ? /heard typed\n[\s\S]* 1 .*trap/ : /heard typed/,
-		);
-		const state = "jsonpath={.status.ephemeralContainerStatuses[?(@.name=='looker')].state.terminated.reason}";
-		await kubectl.run("wait", `--for=${state}=Completed`, "pod/shell", "--timeout=60s");
+		const script = "while read word; do echo heard $word; ps; done";
+		const args = ["debug", "-i", "shell", `--image=${EXAMPLE_IMAGE_REF}`, "--target=main", "--container=looker", "--", "sh", "-c", script];
+		const debugging = kubectl.follow(...args);
+		debugging.send("typed\n");
+		await debugging.until(runtime === "containerd" ? /heard typed\n[\s\S]* 1 .*trap/ : /heard typed\n/);
+		expect(await kubectl.run("get", "pod", "shell", "-o", "jsonpath={.status.ephemeralContainerStatuses[0].state.running.startedAt}")).not.toBe("");
+		await debugging.stop();
 		expect(await kubectl.run("logs", "shell", "-c", "looker")).toContain("heard typed\n");
 		expect(await kubectl.run("describe", "pod", "shell")).toMatch(/Ephemeral Containers:\n +looker:/);
 		expect(await kubectl.run("get", "pod", "shell")).toMatch(/shell +2\/2 +Running +0/);
@@ -151,9 +152,11 @@ describe.each(testableRuntimes)("kubectl and pods of the %s runtime", (runtime) 
 
 	it.runIf(runtime === "containerd")("debug node: a pod with the node's own namespaces and files", async () => {
 		const name = await kubectl.run("get", "nodes", "-o", "jsonpath={.items[0].metadata.name}");
-		const script = "read word; cat /host/etc/os-release; test -d /proc/2 && echo sees the host";
-		const text = await kubectl.pipe("go\n", "debug", "-i", `node/${name}`, `--image=${EXAMPLE_IMAGE_REF}`, "--", "sh", "-c", script);
-		expect(text).toMatch(/PRETTY_NAME=[\s\S]*sees the host/);
+		const script = "while read word; do cat /host/etc/os-release; test -d /proc/2 && echo sees the host; done";
+		const debugging = kubectl.follow("debug", "-i", `node/${name}`, `--image=${EXAMPLE_IMAGE_REF}`, "--", "sh", "-c", script);
+		debugging.send("go\n");
+		await debugging.until(/PRETTY_NAME=[\s\S]*sees the host/);
+		await debugging.stop();
 	});
 
 	it("run -i --rm ends with its pod's output and exit code", async () => {

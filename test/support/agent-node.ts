@@ -56,6 +56,7 @@ export class TestNode {
 	readonly context: PodContext;
 	supervisor: PodSupervisor;
 	tokenError: Error | undefined;
+	admit: PodContext["admission"]["admit"] = () => undefined;
 
 	readonly #dataDirectory: string;
 
@@ -65,7 +66,10 @@ export class TestNode {
 
 	constructor(dataDirectory: string) {
 		this.#dataDirectory = dataDirectory;
-		const recorder: EventRecorder = { record: (_pod, type, reason, message) => void this.events.push({ type, reason, message }) };
+		const recorder: EventRecorder = {
+			record: (_pod, type, reason, message) => void this.events.push({ type, reason, message }),
+			recordNode: (type, reason, message) => void this.events.push({ type, reason, message }),
+		};
 		this.view = new RuntimeView(this.runtime, this.clock, silentLogger);
 		this.runtime.addImage("app:1");
 		this.context = {
@@ -85,6 +89,7 @@ export class TestNode {
 			images: new ImagePuller(this.runtime, recorder, this.clock, this.objects),
 			restartBackoff: new Backoff(this.clock, { initialMs: CONTAINER_BACKOFF_INITIAL_MS, maxMs: CONTAINER_BACKOFF_MAX_MS }),
 			startLimit: new Limiter(4),
+			admission: { admit: (pod) => this.admit(pod) },
 			reports: { status: (pod, status) => void this.statuses.push({ pod, status }), stopped: (pod) => void this.stopped.push(pod) },
 			dataDirectory,
 			node: {

@@ -125,6 +125,8 @@ export interface ImageStatus {
 	sizeBytes: number;
 	/** From the image's configuration. */
 	user: string;
+	/** Never removed for lack of space: the runtime needs it, or it was imported and cannot be pulled again. */
+	pinned?: boolean;
 }
 
 /** What a running container has used so far. */
@@ -136,6 +138,8 @@ export interface ContainerUsage {
 	cpuNanos: number;
 	/** The working set. */
 	memoryBytes: number;
+	/** What it has written beside its volumes, where the runtime counts that. */
+	disk?: { bytes: number; inodes: number };
 }
 
 export interface ContainerRuntime {

@@ -85,6 +85,7 @@ function imageStatusOf(image: Message): ImageStatus {
 		tags: (image.repoTags ?? []) as string[],
 		digests: (image.repoDigests ?? []) as string[],
 		sizeBytes: Number(image.size ?? 0),
+		...(image.pinned === true ? { pinned: true } : {}),
 		user: uid === undefined ? String(image.username ?? "") : String(uid.value ?? 0),
 	};
 }
@@ -115,6 +116,8 @@ export class ContainerdRuntime implements ContainerRuntime {
 	#details = new Map<string, SandboxDetails>();
 	#statuses = new Map<string, ContainerStateInfo>();
 	#podOfContainer = new Map<string, string>();
+	/** Names of images that came from a file: no registry may have them. */
+	#imported = new Set<string>();
 
 	constructor(options: ContainerdOptions) {
 		this.#dataDir = options.dataDir;
@@ -217,12 +220,14 @@ export class ContainerdRuntime implements ContainerRuntime {
 		for (const name of names) {
 			while ((await this.imageStatus(name)) === undefined && Date.now() < deadline) await pause(POLL_INTERVAL_MS);
 		}
+		for (const name of names) this.#imported.add(name);
 		return names;
 	}
 
 	async listImages(): Promise<ImageStatus[]> {
 		const { images = [] } = await this.#call(CRI.listImages, {});
-		return (images as Message[]).map(imageStatusOf).filter((image) => !image.tags.includes(PAUSE_IMAGE_REF));
+		const all = (images as Message[]).map(imageStatusOf).filter((image) => !image.tags.includes(PAUSE_IMAGE_REF));
+		return all.map((image) => (image.tags.some((tag) => this.#imported.has(tag)) ? { ...image, pinned: true } : image));
 	}
 
 	async removeImage(ref: string): Promise<void> {
@@ -390,14 +395,16 @@ export class ContainerdRuntime implements ContainerRuntime {
 
 	async containerUsage(): Promise<ContainerUsage[]> {
 		const { stats = [] } = await this.#call(CRI.listContainerStats, {});
-		return (stats as Message[]).flatMap(({ attributes, cpu, memory }) => {
+		return (stats as Message[]).flatMap(({ attributes, cpu, memory, writableLayer }) => {
 			const { timestamp, usageCoreNanoSeconds } = (cpu ?? {}) as Message;
 			const value = (of: unknown): number => Number((of as Message | undefined)?.value ?? 0);
 			// A container that is not running has no statistics.
 			if (usageCoreNanoSeconds === undefined) return [];
 			const atMs = Math.floor(Number(timestamp ?? 0) / Number(NS_PER_MS));
 			const memoryBytes = value(((memory ?? {}) as Message).workingSetBytes);
-			return [{ id: String((attributes as Message).id), atMs, cpuNanos: value(usageCoreNanoSeconds), memoryBytes }];
+			const { usedBytes, inodesUsed } = (writableLayer ?? {}) as Message;
+			const disk = { bytes: value(usedBytes), inodes: value(inodesUsed) };
+			return [{ id: String((attributes as Message).id), atMs, cpuNanos: value(usageCoreNanoSeconds), memoryBytes, disk }];
 		});
 	}
 

@@ -159,6 +159,7 @@ const Image = messageOf("Image", {
 	4: ["size", "uint64"],
 	5: ["uid", Int64Value],
 	6: ["username", "string"],
+	8: ["pinned", "bool"],
 });
 const AuthConfig = messageOf("AuthConfig", { 1: ["username", "string"], 2: ["password", "string"] });
 const RuntimeCondition = messageOf("RuntimeCondition", { 1: ["type", "string"], 2: ["status", "bool"], 3: ["reason", "string"], 4: ["message", "string"] });
@@ -182,6 +183,7 @@ const ContainerStats = messageOf("ContainerStats", {
 	1: ["attributes", messageOf("ContainerAttributes", { 1: ["id", "string"] })],
 	2: ["cpu", messageOf("CpuUsage", { 1: ["timestamp", "int64"], 2: ["usageCoreNanoSeconds", UInt64Value] })],
 	3: ["memory", messageOf("MemoryUsage", { 1: ["timestamp", "int64"], 2: ["workingSetBytes", UInt64Value] })],
+	4: ["writableLayer", messageOf("FilesystemUsage", { 1: ["timestamp", "int64"], 3: ["usedBytes", UInt64Value], 4: ["inodesUsed", UInt64Value] })],
 });
 
 export const CRI = {
