@@ -222,17 +222,7 @@ class NodeAgent implements Agent {
 				clusterDomain: membership.cluster.clusterDomain,
 			});
 		const events = new ApiEventRecorder(this.#client, clock, log, options.nodeName);
-		this.#housekeeping = new Housekeeping({
-			runtime,
-			view: this.#view,
-			clock,
-			log,
-			configuration: this.#configuration,
-			dataDirectory: options.dataDir,
-			events,
-			active: () => this.#supervisor.active,
-			onPressure: () => this.#tellNodeNow(),
-		});
+		this.#housekeeping = this.#newHousekeeping(events);
 		this.#supervisor = new PodSupervisor(this.#podContext(events));
 		this.#meter = new UsageMeter({ runtime, clock, pods: () => this.#state.pods.map(podRef) });
 		this.#sessions = new SessionServer({
@@ -248,6 +238,21 @@ class NodeAgent implements Agent {
 			log,
 			kubelet: new KubeletApi({ pods: () => this.#state.pods, nodeName: options.nodeName, meter: this.#meter }),
 			dial: (place) => this.#dial(place),
+		});
+	}
+
+	#newHousekeeping(events: ApiEventRecorder): Housekeeping {
+		const { options, runtime, clock, log } = this.#parts;
+		return new Housekeeping({
+			runtime,
+			view: this.#view,
+			clock,
+			log,
+			configuration: this.#configuration,
+			dataDirectory: options.dataDir,
+			events,
+			active: () => this.#supervisor.active,
+			onPressure: () => this.#tellNodeNow(),
 		});
 	}
 

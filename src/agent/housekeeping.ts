@@ -2,7 +2,7 @@
 import type { Pod } from "../core/schema/kubernetes.d.ts";
 import type { Clock } from "./clock.ts";
 import type { EventRecorder } from "./event-recorder.ts";
-import { EvictionManager, type EvictablePod, type Pressure } from "./eviction/eviction-manager.ts";
+import { Eviction, type EvictablePod, type Pressure } from "./eviction/eviction.ts";
 import { observeMachine } from "./eviction/observe.ts";
 import type { Observations } from "./eviction/thresholds.ts";
 import { ImageCollection } from "./image-collection.ts";
@@ -35,7 +35,7 @@ export interface HousekeepingOptions {
 export class Housekeeping implements PodAdmission {
 	readonly #logs: LogRotation;
 	readonly #images: ImageCollection;
-	readonly #eviction: EvictionManager;
+	readonly #eviction: Eviction;
 
 	constructor(options: HousekeepingOptions) {
 		const { runtime, view, clock, log, configuration, dataDirectory, events, onPressure } = options;
@@ -53,7 +53,7 @@ export class Housekeeping implements PodAdmission {
 		});
 		const disk = async () => (await observe())["imagefs.available"];
 		this.#images = new ImageCollection({ runtime, clock, log, configuration, containers, disk, tell });
-		this.#eviction = new EvictionManager({
+		this.#eviction = new Eviction({
 			clock,
 			log,
 			configuration,

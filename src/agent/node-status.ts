@@ -3,7 +3,7 @@ import { readFile, statfs } from "node:fs/promises";
 import { arch, availableParallelism, hostname, networkInterfaces, platform, release, totalmem } from "node:os";
 import type { ContainerImage, NodeCondition, NodeStatus } from "../core/schema/kubernetes.d.ts";
 import { type Clock, timestamp } from "./clock.ts";
-import type { Pressure } from "./eviction/eviction-manager.ts";
+import type { Pressure } from "./eviction/eviction.ts";
 import type { KubeletConfiguration } from "./kubelet-configuration.ts";
 import { parseQuantityNumber } from "./quantity-number.ts";
 import type { ContainerRuntime } from "./runtime/runtime.ts";

@@ -20,7 +20,7 @@ export const IMMEDIATE_GRACE_SECONDS = 1;
 
 export type Pressure = (typeof PRESSURE_OF)[keyof typeof PRESSURE_OF];
 
-export interface Eviction {
+export interface EvictionOrder {
 	message: string;
 	graceSeconds: number;
 }
@@ -28,7 +28,7 @@ export interface Eviction {
 export interface EvictablePod {
 	pod: Pod;
 	/** Resolves when its containers have ended. */
-	evict(eviction: Eviction): Promise<void>;
+	evict(order: EvictionOrder): Promise<void>;
 }
 
 export interface EvictionOptions {
@@ -57,7 +57,7 @@ export interface Rejection {
 const keyOf = ({ signal, hard }: Threshold): string => `${signal}/${hard ? "hard" : "soft"}`;
 const MEMORY_TAINT = "node.kubernetes.io/memory-pressure";
 
-export class EvictionManager {
+export class Eviction {
 	readonly #options: EvictionOptions;
 	readonly #thresholds: readonly Threshold[];
 	/** Since when each threshold is crossed. */
@@ -178,16 +178,16 @@ export class EvictionManager {
 	}
 
 	/** False for one that must stay. */
-	async #evict({ pod, evict }: EvictablePod, eviction: Eviction): Promise<boolean> {
+	async #evict({ pod, evict }: EvictablePod, order: EvictionOrder): Promise<boolean> {
 		const { log, clock } = this.#options;
 		if (isCritical(pod)) {
 			log.warn("a critical pod cannot be evicted", { pod: formatPod(pod) });
 			return false;
 		}
-		log.info("evicting a pod", { pod: formatPod(pod), why: eviction.message });
+		log.info("evicting a pod", { pod: formatPod(pod), why: order.message });
 		const waited = new AbortController();
 		this.#halt.signal.addEventListener("abort", () => waited.abort(), { once: true, signal: waited.signal });
-		const ended = evict(eviction).finally(() => waited.abort());
+		const ended = evict(order).finally(() => waited.abort());
 		ended.catch((error: unknown) => log.warn("an evicted pod could not be stopped", { pod: formatPod(pod), error }));
 		await Promise.race([ended.catch(() => undefined), sleep(clock, POD_CLEANUP_TIMEOUT_MS, waited.signal)]);
 		return true;
