@@ -4,6 +4,7 @@
  */
 import type { KubeObject, ResourceName } from "../core/meta/object.ts";
 import { ChangeLog } from "./change-log.ts";
+import { JoinedTexts } from "./joined-texts.ts";
 import { ObjectCache } from "./object-cache.ts";
 import { RevisionClock, revisionAt } from "./revision-clock.ts";
 import { SealedTexts } from "./sealed-texts.ts";
@@ -41,9 +42,6 @@ export interface ListOptions {
 type OwnedRow = { resource: string; name: string; revision: number };
 type SummaryRow = { name: string; revision: number; labels: string; fields: string };
 
-/** Half of what the platform lets one value hold. */
-const JOINED_BYTES_MAX = 1_000_000;
-
 /** The text that a labels column holds for one pair: lets SQL look for it without parsing. */
 const pairText = ([key, value]: readonly [string, string]): string => `${JSON.stringify(key)}:${JSON.stringify(value)}`;
 
@@ -54,6 +52,7 @@ export class Store {
 	readonly log: ChangeLog;
 	readonly #sql: Sql;
 	readonly #sealed: SealedTexts;
+	readonly #joined: JoinedTexts;
 	readonly #cache = new ObjectCache();
 	readonly #index = new SummaryIndex();
 	/** What was written since the last `settle`, to be read again if it is rolled back. */
@@ -65,6 +64,7 @@ export class Store {
 	constructor(sql: Sql, sealing?: Sealing) {
 		this.#sql = sql;
 		this.#sealed = new SealedTexts(sql, sealing);
+		this.#joined = new JoinedTexts(sql);
 		this.log = new ChangeLog(sql, this.#sealed);
 		this.clock = new RevisionClock(this.log.newest());
 	}
@@ -156,16 +156,11 @@ export class Store {
 	}
 
 	/**
-	 * The objects from `first` to `last` as one text in UTF-8, joined by commas in SQL, when they are exactly those of these
-	 * revisions; else undefined. It never becomes a string. Sealed ones cannot be joined there.
+	 * The objects from `first` to `last` as one text in UTF-8, joined by commas, when they are exactly those of these revisions;
+	 * else undefined. Sealed ones cannot be joined. The bytes are shared: nobody changes them.
 	 */
 	joinedBytes(resource: ResourceName, first: string, last: string, revisions: readonly number[]): Uint8Array | undefined {
-		if (this.#sealed.concerns(resource)) return undefined;
-		const range = "FROM (SELECT revision, body FROM objects WHERE resource = ? AND name BETWEEN ? AND ? ORDER BY name)";
-		const check = `SELECT group_concat(revision) AS revisions, sum(octet_length(body)) AS bytes ${range}`;
-		const found = this.#sql.all<{ revisions: string | null; bytes: number | null }>(check, resource, first, last)[0];
-		if (found === undefined || found.revisions !== revisions.join(",") || (found.bytes ?? 0) > JOINED_BYTES_MAX) return undefined;
-		return this.#sql.bytes(`SELECT CAST(group_concat(body) AS BLOB) ${range}`, resource, first, last);
+		return this.#sealed.concerns(resource) ? undefined : this.#joined.bytes(resource, first, last, revisions);
 	}
 
 	/** The texts of the named objects, in the given order; those that have gone since are left out. */
