@@ -3,12 +3,13 @@ import type { ApiRequest } from "../core/api/request.ts";
 import { resourceOf } from "../core/kinds/define-kind.ts";
 import { errorAnswer } from "./answers.ts";
 import type { ResourceCore } from "./resource-core.ts";
-import { AT_LEAST_HEADER, IF_CHANGED_SINCE_HEADER } from "./rpc.ts";
+import { AT_LEAST_HEADER, IF_CHANGED_SINCE_HEADER, ITEM_COUNT_HEADER, ITEMS_ONLY_HEADER, VERSION_HEADER } from "./rpc.ts";
 import { kindOf } from "./verbs/dispatch.ts";
-import { listText, planList } from "./verbs/list.ts";
+import { itemsText, listText, planList } from "./verbs/list.ts";
 import type { WatchSpec } from "./watch-hub.ts";
 
 const WATCH_TAG = "watch";
+const JSON_TYPE = { "content-type": "application/json" };
 
 /** A collection as a stream of its stored texts. With the headers of a consistent cut: 304 when nothing changed. */
 export function streamList(core: ResourceCore, http: Request, request: ApiRequest): Response {
@@ -18,16 +19,22 @@ export function streamList(core: ResourceCore, http: Request, request: ApiReques
 	if (atLeast > 0) server.store.clock.observe(atLeast);
 	const since = http.headers.get(IF_CHANGED_SINCE_HEADER);
 	if (since !== null && !server.store.log.changedSince(resourceOf(kind), Number(since))) return new Response(null, { status: 304 });
-	const pieces = listText(server, kind, planList(server, kind, request));
+	const plan = planList(server, kind, request);
+	if (http.headers.get(ITEMS_ONLY_HEADER) !== "1") return new Response(streamOf(listText(server, kind, plan)), { headers: JSON_TYPE });
+	const headers = { ...JSON_TYPE, [ITEM_COUNT_HEADER]: String(plan.items.length), [VERSION_HEADER]: String(plan.resourceVersion) };
+	return new Response(streamOf(itemsText(server, kind, plan)), { headers });
+}
+
+/** A piece at a time, as they are read. */
+function streamOf(pieces: Iterator<string | Uint8Array>): ReadableStream<Uint8Array> {
 	const encoder = new TextEncoder();
-	const body = new ReadableStream<Uint8Array>({
+	return new ReadableStream<Uint8Array>({
 		pull(controller) {
 			const next = pieces.next();
 			if (next.done) controller.close();
 			else controller.enqueue(typeof next.value === "string" ? encoder.encode(next.value) : next.value);
 		},
 	});
-	return new Response(body, { headers: { "content-type": "application/json" } });
 }
 
 /** Starts a watch on a socket that may hibernate. */

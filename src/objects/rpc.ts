@@ -34,6 +34,11 @@ export const AUTHORIZED_HEADER = "x-petrel-authorized";
 export const AT_LEAST_HEADER = "x-petrel-at-least";
 /** With AT_LEAST_HEADER: answer 304 when nothing of the collection changed since this version. */
 export const IF_CHANGED_SINCE_HEADER = "x-petrel-if-changed-since";
+/** "1": a list is to be answered by its items alone, joined by commas, with ITEM_COUNT_HEADER and VERSION_HEADER. */
+export const ITEMS_ONLY_HEADER = "x-petrel-items-only";
+export const ITEM_COUNT_HEADER = "x-petrel-item-count";
+/** metadata.resourceVersion of the list. */
+export const VERSION_HEADER = "x-petrel-version";
 /** "1" in an answer: other machines are to be asked first. */
 export const CALLS_HEADER = "x-petrel-calls";
 /** "1": the HTTP body is a Resubmission. */

@@ -1,10 +1,13 @@
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { ApiRequest } from "../core/api/request.ts";
 import type { KindDefinition } from "../core/kinds/define-kind.ts";
 import { podKind } from "../core/kinds/pod.ts";
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
-import { AT_LEAST_HEADER, IF_CHANGED_SINCE_HEADER, REQUEST_HEADER } from "../objects/rpc.ts";
+import { AT_LEAST_HEADER, IF_CHANGED_SINCE_HEADER, ITEM_COUNT_HEADER, ITEMS_ONLY_HEADER, REQUEST_HEADER, VERSION_HEADER } from "../objects/rpc.ts";
 import { decodePosition, encodePosition, listAllNamespaces } from "./all-namespaces.ts";
+
+/** What the Worker has and Node.js has not. */
+vi.stubGlobal("IdentityTransformStream", TransformStream);
 
 /** A Namespace object as far as lists go: names, a clock, and what it was asked. */
 class FakeNamespace {
@@ -26,6 +29,10 @@ class FakeNamespace {
 		const shown = after.slice(0, query.limit ?? after.length);
 		const next = shown.length < after.length ? { continue: shown.at(-1) } : {};
 		const items = shown.map((name) => ({ metadata: { name } }));
+		if (init.headers[ITEMS_ONLY_HEADER] === "1") {
+			const headers = { [ITEM_COUNT_HEADER]: String(items.length), [VERSION_HEADER]: String(this.version) };
+			return new Response(items.map((item) => JSON.stringify(item)).join(","), { headers });
+		}
 		return Response.json({ kind: "PodList", apiVersion: "v1", metadata: { resourceVersion: String(this.version), ...next }, items });
 	};
 }

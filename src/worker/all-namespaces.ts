@@ -1,22 +1,18 @@
 /**
  * A list across namespaces is a consistent cut: every Namespace object is asked in parallel, the highest version among
- * the answers is the cut, and each object behind it is advanced to it and asked whether anything changed. Pages walk the
- * namespaces in order of name at the cut, which their continue token carries.
+ * the answers is the cut, and each object behind it is advanced to it and asked whether anything changed. A whole list streams
+ * through (whole-list.ts); pages walk the namespaces in order of name at the cut, which their continue token carries.
  */
 import type { ApiRequest } from "../core/api/request.ts";
 import { badRequest, StatusError } from "../core/errors/status-error.ts";
 import type { KindDefinition } from "../core/kinds/define-kind.ts";
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
-import { clusterObject, namespaceObject } from "../objects/addresses.ts";
-import { RESUME_OVERLAP_MS, revisionAt } from "../store/revision-clock.ts";
-import { AT_LEAST_HEADER, AUTHORIZED_HEADER, IF_CHANGED_SINCE_HEADER } from "../objects/rpc.ts";
-import { type ListPart, mergeParts, parseListPart } from "./list-part.ts";
-import { callObject } from "./object-call.ts";
+import { clusterObject } from "../objects/addresses.ts";
 import { inParallel } from "../objects/parallel.ts";
-
-/** Namespace objects asked at the same time. */
-const FAN_OUT = 32;
-const NOT_MODIFIED = 304;
+import { AT_LEAST_HEADER } from "../objects/rpc.ts";
+import { highestVersion, type ListPart, mergeParts, parseListPart } from "./list-part.ts";
+import { FAN_OUT, PartCaller, PartRefused } from "./part-call.ts";
+import { wholeList } from "./whole-list.ts";
 
 interface Position {
 	/** The cut all pages are of. */
@@ -44,45 +40,24 @@ export function decodePosition(token: string): Position {
 	throw badRequest("continue key is not valid: it was not made by a list across namespaces");
 }
 
-/** An object's refusal (410, 400) ends the whole list with it. */
-class PartRefused extends Error {
-	readonly response: Response;
-	constructor(response: Response) {
-		super("a namespace refused its part of the list");
-		this.response = response;
-	}
-}
-
 const partOf = async (namespace: string, answered: Response): Promise<ListPart> => parseListPart(namespace, new Uint8Array(await answered.arrayBuffer()));
 
 class PartLister {
-	readonly #env: WorkerEnv;
-	readonly #cluster: string;
-	readonly #request: ApiRequest;
+	readonly #caller: PartCaller;
 
-	constructor(env: WorkerEnv, cluster: string, request: ApiRequest) {
-		this.#env = env;
-		this.#cluster = cluster;
-		this.#request = request;
-	}
-
-	async #call(namespace: string, query: Partial<ApiRequest["query"]>, headers: Record<string, string>): Promise<Response> {
-		const request = { ...this.#request, query: { ...this.#request.query, ...query } };
-		const response = await callObject(namespaceObject(this.#env, this.#cluster, namespace), this.#cluster, request, { [AUTHORIZED_HEADER]: "1", ...headers });
-		if (!response.ok && response.status !== NOT_MODIFIED) throw new PartRefused(response);
-		return response;
+	constructor(caller: PartCaller) {
+		this.#caller = caller;
 	}
 
 	async first(namespace: string): Promise<ListPart> {
-		return partOf(namespace, await this.#call(namespace, {}, {}));
+		return partOf(namespace, await this.#caller.call(namespace, {}, {}));
 	}
 
 	/** The part as of the cut; `part` again when nothing changed since. */
 	async advanced(part: ListPart, cut: string): Promise<ListPart> {
 		if (Number(part.version) >= Number(cut)) return part;
-		const anyVersion = { resourceVersion: undefined, resourceVersionMatch: undefined };
-		const response = await this.#call(part.namespace, anyVersion, { [AT_LEAST_HEADER]: cut, [IF_CHANGED_SINCE_HEADER]: part.version });
-		return response.status === NOT_MODIFIED ? part : partOf(part.namespace, response);
+		const response = await this.#caller.advanced(part.namespace, part.version, cut, {});
+		return response === undefined ? part : partOf(part.namespace, response);
 	}
 
 	/** A page of one namespace exactly at the cut. */
@@ -91,14 +66,8 @@ class PartLister {
 			inner === ""
 				? { continue: undefined, resourceVersion: cut, resourceVersionMatch: "Exact" }
 				: { continue: inner, resourceVersion: undefined, resourceVersionMatch: undefined };
-		return partOf(namespace, await this.#call(namespace, { ...position, limit }, { [AT_LEAST_HEADER]: cut }));
+		return partOf(namespace, await this.#caller.call(namespace, { ...position, limit }, { [AT_LEAST_HEADER]: cut }));
 	}
-}
-
-function highestVersion(parts: readonly ListPart[]): string {
-	// Where there is no namespace yet, any cut in the recent past is exact.
-	if (parts.length === 0) return String(revisionAt(Date.now() - RESUME_OVERLAP_MS));
-	return parts.reduce((highest, part) => (Number(part.version) > Number(highest) ? part.version : highest), "0");
 }
 
 /** Objects that took part at an earlier version than the cut cannot be advanced to a version the client pinned. */
@@ -143,10 +112,8 @@ async function* following(lister: PartLister, namespaces: readonly string[], pos
 	}
 }
 
-async function firstPage(lister: PartLister, namespaces: readonly string[], request: ApiRequest): Promise<{ cut: string; page: Page }> {
+async function firstPage(lister: PartLister, namespaces: readonly string[], request: ApiRequest, limit: number): Promise<{ cut: string; page: Page }> {
 	const { cut, parts } = await consistentParts(lister, namespaces, isExact(request));
-	const { limit } = request.query;
-	if (limit === undefined) return { cut, page: { parts } };
 	return { cut, page: await takePage(overall(parts), limit, (namespace, room) => lister.at(namespace, cut, "", room)) };
 }
 
@@ -164,10 +131,13 @@ export async function listAllNamespaces(env: WorkerEnv, cluster: string, request
 	const [refusal, names] = await Promise.all([owner.authorizeCluster(request), owner.namespaces()]);
 	if (refusal) throw StatusError.from(refusal);
 	const namespaces = [...names].sort();
-	const lister = new PartLister(env, cluster, request);
+	const caller = new PartCaller(env, cluster, request);
+	const lister = new PartLister(caller);
+	const { continue: token, limit } = request.query;
 	try {
-		const token = request.query.continue;
-		const { cut, page } = token === undefined ? await firstPage(lister, namespaces, request) : await nextPage(lister, namespaces, request, token);
+		if (token === undefined && limit === undefined) return await wholeList(caller, namespaces, kind, isExact(request));
+		const { cut, page } =
+			token === undefined ? await firstPage(lister, namespaces, request, limit as number) : await nextPage(lister, namespaces, request, token);
 		const next = page.next === undefined ? "" : encodePosition({ version: cut, ...page.next });
 		return mergeParts(page.parts, cut, next, kind);
 	} catch (error) {

@@ -1,5 +1,6 @@
 /** One namespace's share of a list across namespaces. The items stay text: they are spliced, not parsed. */
 import { apiVersionOf, type KindDefinition } from "../core/kinds/define-kind.ts";
+import { RESUME_OVERLAP_MS, revisionAt } from "../store/revision-clock.ts";
 
 export interface ListPart {
 	namespace: string;
@@ -55,12 +56,27 @@ export function parseListPart(namespace: string, list: Uint8Array): ListPart {
 	};
 }
 
-/** The list of all parts in order, as the object of one namespace would have answered it. */
-export function mergeParts(parts: readonly ListPart[], version: string, next: string, kind: KindDefinition): Response {
+/** The version of the cut that the parts make. */
+export function highestVersion(parts: readonly Pick<ListPart, "version">[]): string {
+	// Where there is no namespace yet, any cut in the recent past is exact.
+	if (parts.length === 0) return String(revisionAt(Date.now() - RESUME_OVERLAP_MS));
+	return parts.reduce((highest, part) => (Number(part.version) > Number(highest) ? part.version : highest), "0");
+}
+
+/** The list's text up to its first item. */
+export function listHead(kind: KindDefinition, version: string, next = ""): string {
 	const metadata = { resourceVersion: version, ...(next === "" ? {} : { continue: next }) };
 	const head = JSON.stringify({ kind: kind.listKind ?? `${kind.kind}List`, apiVersion: apiVersionOf(kind), metadata });
+	return `${head.slice(0, -1)},"items":[`;
+}
+
+/** The list's text after its last item. */
+export const LIST_TAIL = "]}\n";
+
+/** The list of all parts in order, as the object of one namespace would have answered it. */
+export function mergeParts(parts: readonly ListPart[], version: string, next: string, kind: KindDefinition): Response {
 	const items = parts.filter((part) => part.items.length > 0).map((part) => part.items);
-	return new Response(streamOf([`${head.slice(0, -1)},"items":[`, ...items.flatMap((part, at) => (at === 0 ? [part] : [",", part])), "]}\n"]));
+	return new Response(streamOf([listHead(kind, version, next), ...items.flatMap((part, at) => (at === 0 ? [part] : [",", part])), LIST_TAIL]));
 }
 
 /** The pieces in writes of a bounded size. */

@@ -115,6 +115,12 @@ function head(kind: KindDefinition, plan: ListPlan): string {
 /** The answer's text, a piece at a time: text, or its UTF-8. */
 export function* listText(server: ResourceServer, kind: KindDefinition, plan: ListPlan): Generator<string | Uint8Array> {
 	yield head(kind, plan);
+	yield* itemsText(server, kind, plan);
+	yield "]}\n";
+}
+
+/** The items alone, joined by commas. */
+export function* itemsText(server: ResourceServer, kind: KindDefinition, plan: ListPlan): Generator<string | Uint8Array> {
 	for (let at = 0; at < plan.items.length; at += JOINED_PAGE) {
 		if (at > 0) yield ",";
 		const page = plan.items.slice(at, at + JOINED_PAGE);
@@ -122,7 +128,6 @@ export function* listText(server: ResourceServer, kind: KindDefinition, plan: Li
 		if (joined !== undefined) yield joined;
 		else yield* namedPages(server, kind, page);
 	}
-	yield "]}\n";
 }
 
 function joinedPage(server: ResourceServer, kind: KindDefinition, page: ListPlan["items"]): Uint8Array | undefined {
