@@ -1,0 +1,110 @@
+/** Public HTTP: Ingresses on the edge's own port, as users make them with kubectl and clients meet them. */
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { Readable } from "node:stream";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Ingress } from "../../src/core/schema/kubernetes.d.ts";
+import { useCluster } from "./support/cluster.ts";
+import { type Echo, echoDeployment, LARGE_BYTES } from "./support/echo-server.ts";
+import { EdgeClient } from "./support/edge-client.ts";
+import { deployment } from "./support/example.ts";
+import { eventually } from "./support/petrel.ts";
+
+/** From `kubectl create ingress` to the first answer of a pod, in milliseconds. */
+const FIRST_ANSWER_MS_MAX = 2_000;
+const CLIENTS = 4;
+const PIECE = Buffer.alloc(64 * 1024, "petrel");
+
+describe("the edge", () => {
+	const petrel = useCluster("process");
+	const { kubectl } = petrel;
+	let edge: EdgeClient;
+
+	/** A Deployment behind a Service of its name. */
+	async function serve(made: ReturnType<typeof deployment>): Promise<void> {
+		const name = made.metadata.name ?? "";
+		await kubectl.apply(made);
+		await kubectl.run("expose", `deployment/${name}`, "--port=80", "--target-port=http");
+		await kubectl.run("rollout", "status", `deployment/${name}`, "--timeout=60s");
+	}
+
+	/** Asks until a pod answers. */
+	const firstAnswer = (host: string) =>
+		eventually(`an answer for ${host}`, async () => {
+			const answer = await edge.send(host, "/");
+			return answer.code === 200 ? answer : undefined;
+		});
+
+	beforeAll(async () => {
+		edge = new EdgeClient(petrel.data.runState()?.edge ?? "");
+		await serve(deployment("web", 3));
+		await serve(echoDeployment("echo", 2));
+	});
+	afterAll(() => edge?.close());
+
+	it("answers for an Ingress soon after it is made, and shows where", async () => {
+		expect((await edge.send("web.test", "/")).code).toBe(404);
+		await kubectl.run("create", "ingress", "web", "--rule=web.test/*=web:80");
+		const startMs = performance.now();
+		expect((await firstAnswer("web.test")).text).toMatch(/^Hello from web-/);
+		expect(performance.now() - startMs).toBeLessThan(FIRST_ANSWER_MS_MAX);
+		const { port, hostname } = new URL(petrel.data.runState()?.edge ?? "");
+		const { spec, status } = await kubectl.json<Ingress>("get", "ingress", "web");
+		expect(spec?.ingressClassName).toBe("petrel");
+		expect(status?.loadBalancer?.ingress).toEqual([{ ip: hostname, ports: [{ port: Number(port), protocol: "TCP" }] }]);
+		expect(await kubectl.run("get", "ingress", "web", "--no-headers")).toMatch(/^web +petrel +web\.test +127\.0\.0\.1 +80 /);
+		expect(await kubectl.run("describe", "ingress", "web")).toMatch(/Address: +127\.0\.0\.1\nIngress Class: +petrel\n[^]*web\.test +\n +\/ +web:80 \(/);
+	});
+
+	it("passes requests on as they are, streams, Server-Sent Events and WebSockets", async () => {
+		await kubectl.run("create", "ingress", "echo", "--rule=echo.test/*=echo:80");
+		await firstAnswer("echo.test");
+		const { text } = await edge.send("echo.test", "/a%2Fb?c=d", { method: "PUT", body: "body", headers: { "x-forwarded-for": "192.0.2.1" } });
+		const { method, url, headers } = JSON.parse(text) as Echo;
+		expect([method, url]).toEqual(["PUT", "/a%2Fb?c=d"]);
+		expect(headers).toMatchObject({ host: "echo.test", "x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "http", "x-real-ip": "127.0.0.1" });
+
+		const pieces = Array.from({ length: LARGE_BYTES / PIECE.length }, () => PIECE);
+		const hash = createHash("sha256");
+		for (const piece of pieces) hash.update(piece);
+		const sent = JSON.parse((await edge.send("echo.test", "/", { method: "POST", body: Readable.from(pieces) })).text) as Echo;
+		expect([sent.length, sent.sha256]).toEqual([LARGE_BYTES, hash.digest("hex")]);
+		const large = await edge.open("echo.test", "/large");
+		expect(large.headers["content-length"]).toBe(String(LARGE_BYTES));
+		let length = 0;
+		for await (const chunk of large) length += (chunk as Buffer).length;
+		expect(length).toBe(LARGE_BYTES);
+
+		const ticks = await edge.open("echo.test", "/ticks");
+		expect(String((await once(ticks, "data"))[0])).toBe("data: first\n\n");
+		ticks.destroy();
+		const socket = await edge.webSocket("echo.test", "/socket", ["chat"]);
+		expect(socket.protocol).toBe("chat");
+		socket.send("over the wire");
+		expect(String((await once(socket, "message"))[0])).toBe("over the wire");
+		socket.close();
+	});
+
+	it("fails no request while a Deployment is rolled out", async () => {
+		const failures: string[] = [];
+		const pods = new Set<string>();
+		let rolling = true;
+		const load = async (): Promise<void> => {
+			while (rolling) {
+				const answer = await edge.send("web.test", "/").catch((error: Error) => ({ code: 0, text: error.message }));
+				if (answer.code === 200) pods.add(answer.text);
+				else failures.push(`${answer.code} ${answer.text}`);
+			}
+		};
+		const clients = Array.from({ length: CLIENTS }, load);
+		for (let round = 0; round < 2; round++) {
+			await kubectl.run("rollout", "restart", "deployment/web");
+			await kubectl.run("rollout", "status", "deployment/web", "--timeout=90s");
+		}
+		rolling = false;
+		await Promise.all(clients);
+		expect(failures).toEqual([]);
+		// The pods of three generations.
+		expect(pods.size).toBeGreaterThan(6);
+	});
+});
