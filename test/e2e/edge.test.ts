@@ -53,7 +53,7 @@ describe("the edge", () => {
 		expect(spec?.ingressClassName).toBe("petrel");
 		expect(status?.loadBalancer?.ingress).toEqual([{ ip: hostname, ports: [{ port: Number(port), protocol: "TCP" }] }]);
 		expect(await kubectl.run("get", "ingress", "web", "--no-headers")).toMatch(/^web +petrel +web\.test +127\.0\.0\.1 +80 /);
-		expect(await kubectl.run("describe", "ingress", "web")).toMatch(/Address: +127\.0\.0\.1\nIngress Class: +petrel\n[^]*web\.test +\n +\/ +web:80 \(/);
+		expect(await kubectl.run("describe", "ingress", "web")).toMatch(/Address: +127\.0\.0\.1\nIngress Class: +petrel\n[\s\S]*web\.test +\n +\/ +web:80 \(/);
 	});
 
 	it("passes requests on as they are, streams, Server-Sent Events and WebSockets", async () => {
