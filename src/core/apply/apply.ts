@@ -45,10 +45,11 @@ function checkConfig(schema: Schema, typeName: string, config: KubeObject, by: A
 	if (config.metadata?.managedFields !== undefined && config.metadata.managedFields !== null) throw badRequest("metadata.managedFields must be nil");
 	const errors = configErrors(schema, rootShape(schema, typeName), asJson(config) as JsonObject);
 	if (errors.length === 0) return;
-	const { namespace, name } = config.metadata;
-	const text = errors.length === 1 ? errors[0] : `errors:${errors.map((e) => `\n  ${e}`).join("")}`;
+	const text = (value: unknown): string => (typeof value === "string" ? value : "");
+	const address = `${text(config.metadata?.namespace)}/${text(config.metadata?.name)}`;
+	const list = errors.length === 1 ? errors[0] : `errors:${errors.map((e) => `\n  ${e}`).join("")}`;
 	// Upstream answers this fault of the client's with 500 and no reason.
-	throw plainError(`failed to create typed patch object (${namespace ?? ""}/${name ?? ""}; ${config.apiVersion}, Kind=${config.kind}): ${text}`);
+	throw plainError(`failed to create typed patch object (${address}; ${config.apiVersion}, Kind=${config.kind}): ${list}`);
 }
 
 /** One apply: the managers as they are now, and the steps of structured-merge-diff's Updater.Apply. */

@@ -1,5 +1,5 @@
 /** How server-side apply sees a field: whole (a leaf), or by its members; from the schema's list, map and struct types. */
-import type { Json, JsonObject } from "../meta/object.ts";
+import { isJsonObject, type Json } from "../meta/object.ts";
 import type { FieldInfo, Schema, TypeRef } from "../schema/types.ts";
 import { keyElement, valueElement } from "./fields-v1.ts";
 
@@ -61,8 +61,6 @@ export function memberShape(schema: Schema, shape: Shape, name: string): Shape |
 	return shape.preservesUnknown ? DEDUCED : undefined;
 }
 
-export const isObject = (value: Json | undefined): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);
-
 /** Whether there is nothing in it: absent, null, an empty object or an empty list. */
 export function isEmptyValue(value: Json | undefined): boolean {
 	if (value === undefined || value === null) return true;
@@ -75,7 +73,7 @@ export function isEmptyValue(value: Json | undefined): boolean {
 /** Whether the value can be taken apart as the shape says; else it is compared and owned whole. */
 export function fits(shape: Shape, value: Json | undefined): boolean {
 	if (value === undefined || value === null) return true;
-	if (shape.kind === "struct" || shape.kind === "map") return isObject(value);
+	if (shape.kind === "struct" || shape.kind === "map") return isJsonObject(value);
 	return Array.isArray(value);
 }
 
@@ -85,7 +83,7 @@ export function fits(shape: Shape, value: Json | undefined): boolean {
  */
 export function itemElement(schema: Schema, shape: Shape, item: Json): string | undefined {
 	if (shape.kind === "set") return valueElement(item);
-	if (shape.kind !== "keyed" || !isObject(item)) return undefined;
+	if (shape.kind !== "keyed" || !isJsonObject(item)) return undefined;
 	const fields = shape.element.kind === "struct" ? schema.struct(shape.element.name).fields : undefined;
 	const pairs: [string, unknown][] = [];
 	for (const key of shape.keys) {

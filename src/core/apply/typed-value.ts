@@ -1,9 +1,9 @@
 /** An object taken apart by its schema: which fields it sets, merging another into it, taking fields out (structured-merge-diff typed). */
-import type { Json, JsonObject } from "../meta/object.ts";
+import { isJsonObject, type Json, type JsonObject } from "../meta/object.ts";
 import { setMember } from "../patch/json-member.ts";
 import type { Schema } from "../schema/types.ts";
 import { fieldElement, type FieldSet, isMember, LEAF, makeNode, pathText } from "./fields-v1.ts";
-import { fits, isEmptyValue, isObject, itemElement, memberShape, type Shape, shapeOfType } from "./shape.ts";
+import { fits, isEmptyValue, itemElement, memberShape, type Shape, shapeOfType } from "./shape.ts";
 
 /** The shape of a whole object of the type. */
 export const rootShape = (schema: Schema, typeName: string): Shape => shapeOfType(schema, { kind: "struct", name: typeName });
@@ -31,7 +31,7 @@ export function fieldsOf(schema: Schema, shape: Shape, value: Json): FieldSet | 
 		const below = memberShape(schema, shape, name);
 		if (below === undefined) continue;
 		const set = fieldsOf(schema, below, child);
-		const isOwnMember = child === null || (isObject(child) && isEmptyValue(child)) || !isDeclared(shape, name);
+		const isOwnMember = child === null || (isJsonObject(child) && isEmptyValue(child)) || !isDeclared(shape, name);
 		if (set === undefined) {
 			if (isOwnMember) children[fieldElement(name)] = LEAF;
 		} else {

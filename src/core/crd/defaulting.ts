@@ -1,6 +1,6 @@
 /** Fills in a schema's defaults (apiextensions-apiserver pkg/apiserver/schema/defaulting). */
-import type { Json, JsonObject } from "../meta/object.ts";
-import { isJsonObject, type JsonSchema, propertyOf, setOwn, valueSchemaOf } from "./json-schema.ts";
+import { isJsonObject, type Json, type JsonObject } from "../meta/object.ts";
+import { type JsonSchema, propertyOf, setOwn, valueSchemaOf } from "./json-schema.ts";
 
 const isUnset = (value: Json | undefined, schema: JsonSchema): boolean => value === undefined || (value === null && !schema.nullable);
 

@@ -1,8 +1,7 @@
 /** Decodes a CustomResourceDefinition. The unions of a schema (items, additionalProperties) are no types of the table: what they hold is decoded here. */
-import type { Json, JsonObject } from "../meta/object.ts";
+import { isJsonObject, type Json, type JsonObject } from "../meta/object.ts";
 import { builtinSchema } from "../schema/builtin-schema.ts";
 import { decodeObject } from "../schema/decode.ts";
-import { isJsonObject } from "./json-schema.ts";
 
 const DEFINITION = "apiextensions/v1.CustomResourceDefinition";
 const JSON_SCHEMA = "apiextensions/v1.JSONSchemaProps";

@@ -1,7 +1,7 @@
 /** The JSON paths of columns, scales and selectable fields: the part of k8s.io/client-go/util/jsonpath that they are written in. */
 import { jsonEqual } from "../patch/json-equal.ts";
-import type { Json, JsonObject } from "../meta/object.ts";
-import { isJsonObject, setOwn } from "./json-schema.ts";
+import { isJsonObject, type Json, type JsonObject } from "../meta/object.ts";
+import { setOwn } from "./json-schema.ts";
 
 type Step =
 	| { type: "member"; name: string }

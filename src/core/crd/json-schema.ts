@@ -54,8 +54,6 @@ export const OBJECT_HEAD: ReadonlySet<string> = new Set(["apiVersion", "kind", "
 /** The version's schema. */
 export const schemaOfVersion = (version: CustomResourceDefinitionVersion): JsonSchema => (version.schema?.openAPIV3Schema ?? {}) as JsonSchema;
 
-export const isJsonObject = (value: Json | undefined): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);
-
 /** The member's schema among the properties; own members alone count. */
 export const propertyOf = (schema: JsonSchema, name: string): JsonSchema | undefined =>
 	schema.properties !== undefined && Object.hasOwn(schema.properties, name) ? schema.properties[name] : undefined;

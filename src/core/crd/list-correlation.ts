@@ -1,6 +1,6 @@
 /** Which item of an old list a new list's item was: told by the keys of lists by key, and by nothing else. */
-import type { Json } from "../meta/object.ts";
-import { isJsonObject, type JsonSchema, LIST_MAP_KEYS, LIST_TYPE, propertyOf } from "./json-schema.ts";
+import { isJsonObject, type Json } from "../meta/object.ts";
+import { type JsonSchema, LIST_MAP_KEYS, LIST_TYPE, propertyOf } from "./json-schema.ts";
 
 /** What makes two items of a list by key the same one; defaults stand in for absent keys. */
 export function itemKey(schema: JsonSchema, item: Json): string {

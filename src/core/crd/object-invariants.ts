@@ -1,8 +1,8 @@
 /** What a schema's extensions demand beyond validation: unique items of sets and lists by key, whole embedded objects. */
 import { duplicate, type FieldError, required } from "../errors/field-error.ts";
 import { validateObjectMeta } from "../meta/object-meta-validation.ts";
-import type { Json, JsonObject, ObjectMeta } from "../meta/object.ts";
-import { EMBEDDED_RESOURCE, isJsonObject, type JsonSchema, LIST_MAP_KEYS, LIST_TYPE, propertyOf, valueSchemaOf } from "./json-schema.ts";
+import { isJsonObject, type Json, type JsonObject, type ObjectMeta } from "../meta/object.ts";
+import { EMBEDDED_RESOURCE, type JsonSchema, LIST_MAP_KEYS, LIST_TYPE, propertyOf, valueSchemaOf } from "./json-schema.ts";
 import { itemKey } from "./list-correlation.ts";
 
 function keysOf(schema: JsonSchema, item: Json): Json {

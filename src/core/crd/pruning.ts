@@ -1,6 +1,6 @@
 /** Takes out of an object what its schema does not specify (apiextensions-apiserver pkg/apiserver/schema/pruning). */
-import type { Json, JsonObject } from "../meta/object.ts";
-import { EMBEDDED_RESOURCE, isJsonObject, type JsonSchema, OBJECT_HEAD, PRESERVE_UNKNOWN, propertyOf, setOwn, valueSchemaOf } from "./json-schema.ts";
+import { isJsonObject, type Json, type JsonObject } from "../meta/object.ts";
+import { EMBEDDED_RESOURCE, type JsonSchema, OBJECT_HEAD, PRESERVE_UNKNOWN, propertyOf, setOwn, valueSchemaOf } from "./json-schema.ts";
 
 /** A copy of the value without what the schema does not know; `unknown` collects the paths of that. `isResource` keeps apiVersion, kind and metadata. */
 export function pruned(value: Json, schema: JsonSchema, unknown: string[], path = "", isResource = false): Json {

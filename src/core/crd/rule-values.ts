@@ -3,9 +3,9 @@ import { JsonList, JsonMap, untypedValue } from "../cel/json-value.ts";
 import { parseTimestamp } from "../cel/timestamps.ts";
 import { ArrayList, type CelList, CelMap, celEqual, type CelValue, Duration } from "../cel/values.ts";
 import { base64ToBytes } from "../codec/base64.ts";
-import type { Json, JsonObject } from "../meta/object.ts";
+import { isJsonObject, type Json, type JsonObject } from "../meta/object.ts";
 import { parseDuration } from "../schema/duration-text.ts";
-import { INT_OR_STRING, isJsonObject, type JsonSchema, LIST_TYPE, PRESERVE_UNKNOWN, valueSchemaOf } from "./json-schema.ts";
+import { INT_OR_STRING, type JsonSchema, LIST_TYPE, PRESERVE_UNKNOWN, valueSchemaOf } from "./json-schema.ts";
 import { itemKey } from "./list-correlation.ts";
 import { visibleMembers } from "./rule-types.ts";
 

@@ -3,10 +3,10 @@
  * them into field errors. With an old value, what has not changed is not complained about (KEP-4008, ratcheting).
  */
 import { type FieldError, invalid, required, tooLong, tooMany, typeInvalid } from "../errors/field-error.ts";
-import type { Json, JsonObject } from "../meta/object.ts";
+import { isJsonObject, type Json, type JsonObject } from "../meta/object.ts";
 import { jsonEqual } from "../patch/json-equal.ts";
 import { hasFormat } from "./formats.ts";
-import { INT_OR_STRING, isJsonObject, type JsonSchema, propertyOf, valueSchemaOf } from "./json-schema.ts";
+import { INT_OR_STRING, type JsonSchema, propertyOf, valueSchemaOf } from "./json-schema.ts";
 import { correlatedItems } from "./list-correlation.ts";
 import { compilePattern } from "../regex/pattern.ts";
 

@@ -24,12 +24,12 @@ function textOfBase64(text: string): string | undefined {
 }
 
 /** Keys that a type of Secret must carry; one of each inner list. */
-const REQUIRED_KEYS: Record<string, readonly string[]> = {
-	"kubernetes.io/dockercfg": [".dockercfg"],
-	"kubernetes.io/dockerconfigjson": [".dockerconfigjson"],
-	"kubernetes.io/ssh-auth": ["ssh-privatekey"],
-	"kubernetes.io/tls": ["tls.crt", "tls.key"],
-};
+const REQUIRED_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
+	["kubernetes.io/dockercfg", [".dockercfg"]],
+	["kubernetes.io/dockerconfigjson", [".dockerconfigjson"]],
+	["kubernetes.io/ssh-auth", ["ssh-privatekey"]],
+	["kubernetes.io/tls", ["tls.crt", "tls.key"]],
+]);
 
 function validateType(secret: Secret): FieldError[] {
 	const errors: FieldError[] = [];
@@ -40,7 +40,7 @@ function validateType(secret: Secret): FieldError[] {
 	if (secret.type === "kubernetes.io/basic-auth" && data.username === undefined && data.password === undefined) {
 		errors.push(required("data[username]"), required("data[password]"));
 	}
-	for (const key of REQUIRED_KEYS[secret.type ?? ""] ?? []) {
+	for (const key of REQUIRED_KEYS.get(secret.type ?? "") ?? []) {
 		const value = data[key];
 		if (value === undefined) errors.push(required(`data[${key}]`));
 		else if (key.startsWith(".docker")) errors.push(...validateDockerConfig(key, value));

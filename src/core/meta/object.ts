@@ -21,3 +21,5 @@ export type ResourceName = string;
 export function resourceName(group: string, plural: string): ResourceName {
 	return group === "" ? plural : `${group}/${plural}`;
 }
+
+export const isJsonObject = (value: Json | undefined): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);

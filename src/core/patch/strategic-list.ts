@@ -1,9 +1,7 @@
 /** The order of merged lists, and what a patch's list directives ask of it (strategicpatch's list half). */
-import type { Json, JsonObject } from "../meta/object.ts";
+import { isJsonObject, type Json } from "../meta/object.ts";
 import { goKind } from "./json-patch.ts";
 import { badSetOrder, goText, listOfLists, noMergeKey, PATCH_DIRECTIVE, plainPatchError } from "./strategic-schema.ts";
-
-export const isJsonObject = (value: Json | undefined): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Whether the elements of both lists are objects; they must all be of one kind, and no lists. */
 export function elementsAreObjects(...lists: readonly Json[][]): boolean {

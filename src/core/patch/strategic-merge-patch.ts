@@ -2,11 +2,11 @@
  * Strategic merge patch (k8s.io/apimachinery/pkg/util/strategicpatch, StrategicMergeMapPatch): a merge patch whose lists
  * merge by key as the schema says, steered by the `$` directives.
  */
-import type { Json, JsonObject } from "../meta/object.ts";
+import { isJsonObject, type Json, type JsonObject } from "../meta/object.ts";
 import type { Schema, TypeRef } from "../schema/types.ts";
 import { setMember } from "./json-member.ts";
 import { goKind } from "./json-patch.ts";
-import { checkSetOrder, elementsAreObjects, identityOf, inOrder, isJsonObject, placesOf, uniqueScalars } from "./strategic-list.ts";
+import { checkSetOrder, elementsAreObjects, identityOf, inOrder, placesOf, uniqueScalars } from "./strategic-list.ts";
 import {
 	badPatchType,
 	badPrimitiveList,

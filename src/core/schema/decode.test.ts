@@ -57,7 +57,7 @@ describe("decodeObject", () => {
 			metadata: { creationTimestamp: "2024-02-29T10:30:00Z" },
 			spec: { containers: [{ resources: { requests: { cpu: "1", memory: "1Gi" }, limits: { cpu: "2" } }, ports: [{ containerPort: 80, protocol: "TCP" }] }] },
 		});
-		expect(decode("core/v1.Secret", { data: { b: "YR\n==", a: null } }).object).toEqual({ metadata: {}, data: { a: null, b: "YQ==" } });
+		expect(decode("core/v1.Secret", { data: { b: "YR\n==", a: null } }).object).toEqual({ metadata: {}, data: { a: "", b: "YQ==" } });
 		expect(decode("coordination/v1.Lease", { spec: { renewTime: "2024-01-01T00:00:00.123456+01:00" } }).object).toMatchObject({
 			spec: { renewTime: "2023-12-31T23:00:00.123456Z" },
 		});

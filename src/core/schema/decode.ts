@@ -238,13 +238,15 @@ function setOwn(target: JsonObject, key: string, value: Json): void {
 function compileMap(schema: Schema, type: TypeRef, goType: string): Decode {
 	const decode = compileType(schema, type, valueGoType(goType));
 	const nested = type.kind === "struct" || type.kind === "list" || type.kind === "map";
+	// A map's value is always there: bytes that are null are none.
+	const zero = () => (type.kind === "bytes" ? "" : zeroValue(schema, type));
 	return (value, state) => {
 		if (typeof value !== "object" || value === null || Array.isArray(value)) throw typeError(state, describe(value), goType);
 		const out: JsonObject = {};
 		for (const key of sortedKeys(value)) {
 			const item = value[key] as Json;
 			if (nested) state.path.push({ key });
-			setOwn(out, key, item === null ? zeroValue(schema, type) : decode(item, state));
+			setOwn(out, key, item === null ? zero() : decode(item, state));
 			if (nested) state.path.pop();
 		}
 		return out;

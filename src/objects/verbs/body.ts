@@ -6,6 +6,12 @@ import type { Json, JsonObject, KubeObject } from "../../core/meta/object.ts";
 import { decodeObject, duplicateFields, strictErrors } from "../../core/schema/decode.ts";
 import type { Schema } from "../../core/schema/types.ts";
 
+/** What a body is decoded as: a kind, or what is posted to a subresource. */
+export type BodyKind = Pick<KindDefinition, "group" | "version" | "kind" | "schema" | "decode">;
+
+/** What Go's decoder calls a JSON value. */
+const jsonKind = (value: Json): string => (Array.isArray(value) ? "array" : typeof value === "boolean" ? "bool" : typeof value);
+
 /** The body as JSON; a syntax error gets upstream's 400. */
 export function parseJson(body: string, into: string): JsonObject {
 	let value: Json;
@@ -15,20 +21,25 @@ export function parseJson(body: string, into: string): JsonObject {
 		throw badRequest(`couldn't get version/kind; json parse error: ${(error as Error).message}`);
 	}
 	if (value === null || typeof value !== "object" || Array.isArray(value))
-		throw badRequest(
-			`couldn't get version/kind; json parse error: json: cannot unmarshal ${Array.isArray(value) ? "array" : typeof value} into Go value of type ${into}`,
-		);
+		throw badRequest(`couldn't get version/kind; json parse error: json: cannot unmarshal ${jsonKind(value)} into Go value of type ${into}`);
 	return value;
 }
 
+/** The two are read before anything else is, into a struct that has no name. */
+function checkTypeText(field: string, text: Json | undefined): void {
+	if (text === undefined || text === null || typeof text === "string") return;
+	throw badRequest(`couldn't get version/kind; json parse error: json: cannot unmarshal ${jsonKind(text)} into Go struct field .${field} of type string`);
+}
+
 /** What a body leaves out the decoder of a built-in kind takes from the URL (gvkWithDefaults of runtime/serializer/json); a custom kind's does not. */
-function fillTypeMeta(kind: KindDefinition, value: JsonObject): void {
+function fillTypeMeta(kind: BodyKind, value: JsonObject): void {
+	for (const field of ["apiVersion", "kind"]) checkTypeText(field, value[field]);
 	if (kind.decode !== undefined) return;
 	if (!value.kind) value.kind = kind.kind;
 	if (!value.apiVersion) value.apiVersion = apiVersionOf(kind);
 }
 
-export function checkTypeMeta(kind: KindDefinition, value: JsonObject): void {
+export function checkTypeMeta(kind: BodyKind, value: JsonObject): void {
 	if (!value.kind) throw badRequest(`Object 'Kind' is missing in '${JSON.stringify(value).slice(0, 256)}'`);
 	const given = `${value.apiVersion ?? ""}, Kind=${value.kind}`;
 	const wanted = `${apiVersionOf(kind)}, Kind=${kind.kind}`;
@@ -41,7 +52,7 @@ export function checkTypeMeta(kind: KindDefinition, value: JsonObject): void {
 /** Decodes what a client sent (or a patch made) into an object; complaints go where fieldValidation says. */
 export function decodeBody(
 	schema: Schema,
-	kind: KindDefinition,
+	kind: BodyKind,
 	value: JsonObject,
 	text: string | undefined,
 	request: ApiRequest,
@@ -60,7 +71,7 @@ export function decodeBody(
 	return object as unknown as KubeObject;
 }
 
-const strictDecodingError = (kind: KindDefinition, errors: string): StatusError =>
+const strictDecodingError = (kind: BodyKind, errors: string): StatusError =>
 	badRequest(`${kind.kind} in version ${JSON.stringify(kind.version)} cannot be handled as a ${kind.kind}: ${errors}`);
 
 /** The name and namespace of the object must be the URL's. */

@@ -1,10 +1,12 @@
 /** DELETE of one object. DeleteOptions come in the query or the body. */
 import type { ApiRequest } from "../../core/api/request.ts";
 import { type FieldError, invalid, notSupported } from "../../core/errors/field-error.ts";
-import { badRequest, invalidObject } from "../../core/errors/status-error.ts";
+import { invalidObject } from "../../core/errors/status-error.ts";
 import type { KindDefinition } from "../../core/kinds/define-kind.ts";
 import type { KubeObject } from "../../core/meta/object.ts";
+import { decodeObject } from "../../core/schema/decode.ts";
 import type { DeleteOptions } from "../../core/schema/kubernetes.d.ts";
+import type { ResourceServer } from "../resource-server.ts";
 import { deleteObject, type RemovalOptions } from "../write.ts";
 import { parseJson } from "./body.ts";
 import { existingStored, shown, storedKind } from "./version.ts";
@@ -13,10 +15,7 @@ import { type VerbCall, type VerbResult, writeOptions } from "./verb.ts";
 const PROPAGATIONS = ["Foreground", "Background", "Orphan"] as const;
 
 /** ValidateDeleteOptions. */
-function checkOptions({ dryRun = [], gracePeriodSeconds: grace }: Partial<DeleteOptions>, policy: string | undefined, orphan: boolean | undefined): void {
-	if (grace !== undefined && grace !== null && !Number.isInteger(grace)) {
-		throw badRequest(`json: cannot unmarshal ${typeof grace} into Go struct field DeleteOptions.gracePeriodSeconds of type int64`);
-	}
+function checkOptions({ dryRun = [] }: Partial<DeleteOptions>, policy: string | undefined, orphan: boolean | undefined): void {
 	const errors: FieldError[] = [];
 	if (policy !== undefined && orphan !== undefined) {
 		errors.push(invalid("propagationPolicy", policy, "orphanDependents and deletionPropagation cannot be both set"));
@@ -27,8 +26,9 @@ function checkOptions({ dryRun = [], gracePeriodSeconds: grace }: Partial<Delete
 }
 
 /** The query's options, overridden by the body's. */
-export function removalOptions(request: ApiRequest, addWarning: (text: string) => void): RemovalOptions {
-	const body = (request.body === "" ? {} : parseJson(request.body, "v1.DeleteOptions")) as Partial<DeleteOptions>;
+export function removalOptions({ schema }: ResourceServer, request: ApiRequest, addWarning: (text: string) => void): RemovalOptions {
+	const sent = request.body === "" ? undefined : parseJson(request.body, "v1.DeleteOptions");
+	const body: Partial<DeleteOptions> = sent === undefined ? {} : decodeObject(schema, "meta/v1.DeleteOptions", sent).object;
 	const policy = body.propagationPolicy ?? request.query.propagationPolicy;
 	const orphan = body.orphanDependents ?? request.query.orphanDependents;
 	checkOptions(body, policy, orphan);
@@ -53,7 +53,7 @@ function removedStatus(kind: KindDefinition, object: KubeObject): unknown {
 }
 
 export function deleteOne(call: VerbCall): VerbResult {
-	const options = removalOptions(call.request, writeOptions(call).addWarning);
+	const options = removalOptions(call.server, call.request, writeOptions(call).addWarning);
 	const { object, removed } = deleteObject(call.server, storedKind(call.kind), existingStored(call), options);
 	return { code: 200, object: removed && !call.kind.gracePeriodSeconds ? removedStatus(call.kind, object) : shown(call.kind, object) };
 }

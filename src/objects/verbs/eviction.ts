@@ -10,7 +10,7 @@ import type { KubeObject } from "../../core/meta/object.ts";
 import type { Eviction, Pod, PodDisruptionBudget } from "../../core/schema/kubernetes.d.ts";
 import { labelSelectorOf } from "../../core/selector/label-selector.ts";
 import { admitSubresource, deleteObject, type RemovalOptions, updateObject } from "../write.ts";
-import { parseJson } from "./body.ts";
+import { type BodyKind, decodeBody, parseJson } from "./body.ts";
 import { removalOptions } from "./delete.ts";
 import { existing, type VerbCall, type VerbResult, writeOptions } from "./verb.ts";
 
@@ -20,12 +20,14 @@ const DISRUPTED_PODS_MAX = 2000;
 const RETRY_AFTER_SECONDS = 10;
 const REFUSAL = "Cannot evict pod as it would violate the pod's disruption budget.";
 
+const EVICTION: BodyKind = { group: "policy", version: "v1", kind: "Eviction", schema: "policy/v1.Eviction" };
+
 export function evict(call: VerbCall): VerbResult {
-	const { request } = call;
-	const eviction = parseJson(request.body, "v1.Eviction") as unknown as Eviction;
+	const { server, request } = call;
+	const eviction: Eviction = decodeBody(server.schema, EVICTION, parseJson(request.body, "v1.Eviction"), request.body, request, writeOptions(call).addWarning);
 	if (eviction.metadata?.name && eviction.metadata.name !== request.name) throw badRequest("name in URL does not match name in Eviction object");
 	const pod = existing(call) as Pod;
-	const options = removalOptions({ ...request, body: JSON.stringify(eviction.deleteOptions ?? {}) }, writeOptions(call).addWarning);
+	const options = removalOptions(server, { ...request, body: JSON.stringify(eviction.deleteOptions ?? {}) }, writeOptions(call).addWarning);
 	const subject = { group: "policy", version: "v1", kind: "Eviction" };
 	admitSubresource(
 		call.server,

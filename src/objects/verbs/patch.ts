@@ -2,7 +2,7 @@
 import { serverSideApply } from "../../core/apply/apply.ts";
 import { badRequest, notFound, unsupportedMediaType } from "../../core/errors/status-error.ts";
 import { apiVersionOf, type KindDefinition } from "../../core/kinds/define-kind.ts";
-import type { Json, JsonObject, KubeObject } from "../../core/meta/object.ts";
+import { isJsonObject, type Json, type JsonObject, type KubeObject } from "../../core/meta/object.ts";
 import { applyJsonPatch } from "../../core/patch/json-patch.ts";
 import { applyMergePatch } from "../../core/patch/merge-patch.ts";
 import { applyStrategicMergePatch } from "../../core/patch/strategic-merge-patch.ts";
@@ -49,6 +49,12 @@ function change(call: VerbCall): VerbResult {
 	return { code: 200, object: shown(kind, updateObject(server, storedKind(kind), toStored(kind, next), existingStored(call), options)) };
 }
 
+/** Whether a configuration's name can be read; where it cannot, its metadata is refused by its schema like any other field. */
+function isAddressed({ metadata = {} }: JsonObject): boolean {
+	if (metadata !== null && !isJsonObject(metadata)) return false;
+	return [metadata?.["name"], metadata?.["namespace"]].every((text) => text === undefined || text === null || typeof text === "string");
+}
+
 function apply(call: VerbCall): VerbResult {
 	const { server, kind, request } = call;
 	if (!request.query.fieldManager) throw badRequest('PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch');
@@ -57,7 +63,7 @@ function apply(call: VerbCall): VerbResult {
 	const sent = parseJson(request.body, "map[string]interface {}");
 	checkTypeMeta(kind, sent);
 	const config = sent as unknown as KubeObject;
-	checkAddress(kind, config, request);
+	if (isAddressed(sent)) checkAddress(kind, config, request);
 	const live = server.read(kind, request.name);
 	if (live === undefined && request.subresource !== "") throw notFound(groupResource(kind), request.name);
 	const merged = serverSideApply(server.schemaOf(kind), kind.schema, live, config, applyOptions(call, kind));
