@@ -252,6 +252,7 @@ class NodeAgent implements Agent {
 			dataDirectory: options.dataDir,
 			events,
 			active: () => this.#supervisor.active,
+			allocatable: () => this.#nodeStatus?.allocatable ?? {},
 			onPressure: () => this.#tellNodeNow(),
 		});
 	}

@@ -9,6 +9,7 @@ import { ImageCollection } from "./image-collection.ts";
 import { durationMs, type KubeletConfiguration } from "./kubelet-configuration.ts";
 import type { Logger } from "./log.ts";
 import { LogRotation } from "./log-rotation.ts";
+import { admitByCapacity, refuseResize } from "./node-capacity.ts";
 import type { PodAdmission } from "./pod-context.ts";
 import type { PodWorker } from "./pod-worker.ts";
 import { parseQuantityNumber } from "./quantity-number.ts";
@@ -26,6 +27,7 @@ export interface HousekeepingOptions {
 	events: Pick<EventRecorder, "record" | "recordNode">;
 	/** The workers of pods that should run. */
 	active(): readonly PodWorker[];
+	allocatable(): Readonly<Record<string, string>>;
 	/** The node's conditions changed. */
 	onPressure(): void;
 	/** The machine; for tests. */
@@ -33,11 +35,13 @@ export interface HousekeepingOptions {
 }
 
 export class Housekeeping implements PodAdmission {
+	readonly #options: HousekeepingOptions;
 	readonly #logs: LogRotation;
 	readonly #images: ImageCollection;
 	readonly #eviction: Eviction;
 
 	constructor(options: HousekeepingOptions) {
+		this.#options = options;
 		const { runtime, view, clock, log, configuration, dataDirectory, events, onPressure } = options;
 		const observe = options.observe ?? (() => observeMachine(dataDirectory));
 		const containers = () => view.containers();
@@ -71,7 +75,17 @@ export class Housekeeping implements PodAdmission {
 	}
 
 	admit(pod: Pod): ReturnType<PodAdmission["admit"]> {
-		return this.#eviction.admit(pod);
+		return this.#eviction.admit(pod) ?? admitByCapacity(pod, this.#granted(pod), this.#options.allocatable());
+	}
+
+	refuseResize(pod: Pod): ReturnType<PodAdmission["refuseResize"]> {
+		return refuseResize(pod, this.#granted(pod), this.#options.allocatable());
+	}
+
+	/** The other pods here, with what they were granted. */
+	#granted({ metadata: { uid } }: Pod): Pod[] {
+		const others = this.#options.active().filter((worker) => worker.pod.metadata.uid !== uid && worker.admitted);
+		return others.map((worker) => worker.granted);
 	}
 
 	start(): void {

@@ -13,14 +13,23 @@ export interface PodConditionsInput {
 	nowMs: number;
 	/** Why the pod has to go for the node's sake. */
 	disruption?: string;
+	resizeConditions: readonly (Verdict & Pick<PodCondition, "type" | "observedGeneration">)[];
 }
 
-type Verdict = Pick<PodCondition, "status" | "reason" | "message">;
+type Verdict = Pick<PodCondition, "status" | "reason" | "message" | "observedGeneration">;
 
 const TRUE: Verdict = { status: "True" };
 
 /** What the agent sets; all other conditions are someone else's and stay as they are. */
-export const AGENT_CONDITIONS: ReadonlySet<string> = new Set(["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"]);
+export const AGENT_CONDITIONS: ReadonlySet<string> = new Set([
+	"PodReadyToStartContainers",
+	"Initialized",
+	"Ready",
+	"ContainersReady",
+	"PodScheduled",
+	"PodResizePending",
+	"PodResizeInProgress",
+]);
 
 export function podConditions(input: PodConditionsInput): PodCondition[] {
 	const containersReady = containersReadyVerdict(input);
@@ -33,6 +42,7 @@ export function podConditions(input: PodConditionsInput): PodCondition[] {
 		condition(input, "Ready", readyVerdict(input, containersReady)),
 		condition(input, "ContainersReady", containersReady),
 		condition(input, "PodScheduled", TRUE),
+		...input.resizeConditions.map(({ type, ...verdict }) => condition(input, type, verdict)),
 		...(disruption === undefined ? [] : [condition(input, "DisruptionTarget", { status: "True", reason: "TerminationByKubelet", message: disruption })]),
 		...foreign,
 	];

@@ -7,6 +7,7 @@ import type { EventRecorder } from "./event-recorder.ts";
 import type { ImagePuller } from "./image-puller.ts";
 import type { Limiter } from "./limiter.ts";
 import type { Logger } from "./log.ts";
+import type { ResizeRefusal } from "./node-capacity.ts";
 import type { ObjectSource } from "./object-source.ts";
 import type { ContainerRuntime } from "./runtime/runtime.ts";
 import type { RuntimeView } from "./runtime-view.ts";
@@ -29,6 +30,8 @@ export interface NodeFacts {
 /** Says whether a pod that is new here may run. */
 export interface PodAdmission {
 	admit(pod: Pod): { reason: string; message: string } | undefined;
+	/** Why a running pod cannot have what it asks for now. */
+	refuseResize(pod: Pod): ResizeRefusal | undefined;
 }
 
 export interface PodContext {

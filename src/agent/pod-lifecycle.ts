@@ -12,12 +12,14 @@ export interface ProbeVerdicts {
 	started(containerId: string): boolean;
 	/** The probe that asks for a restart, if one does. */
 	failed(containerId: string): "liveness" | "startup" | undefined;
+	/** Whether the container must be restarted for resources that it is to have. */
+	mustRestart?(container: Container, containerId: string): boolean;
 }
 
 export interface ContainerToKill {
 	id: string;
 	name: string;
-	cause: "definition" | "liveness" | "startup" | "unknown" | "sandbox";
+	cause: "definition" | "liveness" | "startup" | "unknown" | "sandbox" | "resize";
 	/** For the Killing event. */
 	message: string;
 }
@@ -144,7 +146,7 @@ function decideSidecar(container: Container, latest: ContainerStateInfo | undefi
 	}
 	const kill = reasonToKill(container, latest, verdicts);
 	if (kill) {
-		actions.containersToKill.push({ ...kill, message: `${kill.message}, will be restarted` });
+		actions.containersToKill.push(kill.cause === "resize" ? kill : { ...kill, message: `${kill.message}, will be restarted` });
 		actions.initContainersToStart.push(container);
 		return false;
 	}
@@ -173,8 +175,8 @@ function decideContainers(
 			kept++;
 			continue;
 		}
-		const restart = kill.cause === "definition" || (container.restartPolicy ?? restartPolicy(pod)) !== "Never";
-		actions.containersToKill.push({ ...kill, message: restart ? `${kill.message}, will be restarted` : kill.message });
+		const restart = kill.cause === "definition" || kill.cause === "resize" || (container.restartPolicy ?? restartPolicy(pod)) !== "Never";
+		actions.containersToKill.push({ ...kill, message: restart && kill.cause !== "resize" ? `${kill.message}, will be restarted` : kill.message });
 		if (restart) actions.containersToStart.push(container);
 	}
 	if (kept > 0 || actions.containersToStart.length > 0) return;
@@ -190,6 +192,7 @@ function finishedEarlier(pod: Pod, container: Container, all: readonly Container
 function reasonToKill(container: Container, latest: ContainerStateInfo, verdicts: ProbeVerdicts): ContainerToKill | undefined {
 	const base = { id: latest.id, name: container.name };
 	if (latest.specHash !== containerSpecHash(container)) return { ...base, cause: "definition", message: `Container ${container.name} definition changed` };
+	if (verdicts.mustRestart?.(container, latest.id)) return { ...base, cause: "resize", message: `Container ${container.name} resize requires restart` };
 	const failed = verdicts.failed(latest.id);
 	return failed && { ...base, cause: failed, message: `Container ${container.name} failed ${failed} probe` };
 }

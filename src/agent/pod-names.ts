@@ -12,6 +12,8 @@ export interface PodPaths {
 	hostsFile: string;
 	/** The last status and what must be known after a restart of the agent. */
 	recordFile: string;
+	/** What the node has granted a pod that was resized. */
+	resizeFile: string;
 }
 
 export function podRef(pod: Pod): PodRef {
@@ -38,6 +40,7 @@ export function podPaths(dataDirectory: string, ref: PodRef): PodPaths {
 		volumesDirectory: join(podDirectory, "volumes"),
 		hostsFile: join(podDirectory, "etc-hosts"),
 		recordFile: join(podDirectory, "record.json"),
+		resizeFile: join(podDirectory, "resize.json"),
 	};
 }
 

@@ -1,5 +1,14 @@
 /** A pod's status from what the runtime reports, pure: kubelet's generateAPIPodStatus and convertToAPIContainerStatuses. */
-import type { Container, ContainerState, ContainerStatus, EphemeralContainer, Pod, PodStatus } from "../core/schema/kubernetes.d.ts";
+import type {
+	Container,
+	ContainerState,
+	ContainerStatus,
+	EphemeralContainer,
+	Pod,
+	PodCondition,
+	PodStatus,
+	ResourceRequirements,
+} from "../core/schema/kubernetes.d.ts";
 import { timestamp } from "./clock.ts";
 import { podConditions } from "./pod-conditions.ts";
 import { isTerminal, latestContainer, latestSandbox, shouldRestart } from "./pod-lifecycle.ts";
@@ -45,6 +54,10 @@ export interface PodStatusInput {
 	terminated: boolean;
 	/** Scheme of containerID: "containerd" or "process". */
 	runtimeName: string;
+	/** What a running container has, by its id; what the pod says, where nothing is known. */
+	applied?(containerId: string): ResourceRequirements | undefined;
+	/** Of a resize that is under way or must wait. */
+	resizeConditions?: readonly Pick<PodCondition, "type" | "status" | "reason" | "message" | "observedGeneration">[];
 	/** The pod is over for a reason that its containers do not show (DeadlineExceeded, Evicted). */
 	verdict?: PodVerdict;
 }
@@ -69,6 +82,7 @@ export function computePodStatus(input: PodStatusInput): PodStatus {
 			initStatuses,
 			statuses,
 			nowMs: input.nowMs,
+			resizeConditions: isTerminal(phase) ? [] : (input.resizeConditions ?? []),
 			...(input.verdict?.disrupted ? { disruption: input.verdict.message } : {}),
 		}),
 		...(input.verdict
@@ -131,7 +145,7 @@ function containerStatus(input: PodStatusInput, container: Container, previousSt
 		imageID: latest?.imageId || previous?.imageID || "",
 		...(latest ? { containerID: containerId(input, latest) } : previous?.containerID ? { containerID: previous.containerID } : {}),
 		started,
-		...resources(container, running),
+		...resources(container, running, latest && input.applied?.(latest.id)),
 		...volumeMounts(container),
 	};
 }
@@ -143,10 +157,14 @@ function ephemeralStatus(input: PodStatusInput, container: EphemeralContainer): 
 	return { ...status, ...(lost ? { state: LOST } : {}), ready: false };
 }
 
-function resources(container: Container, running: boolean): Partial<ContainerStatus> {
+/** What was granted, and what the container has. */
+function resources(container: Container, running: boolean, applied: ResourceRequirements | undefined): Partial<ContainerStatus> {
 	if (!running || !container.resources) return {};
-	const { requests, limits } = container.resources;
-	return { ...(requests ? { allocatedResources: requests } : {}), resources: { ...(limits ? { limits } : {}), ...(requests ? { requests } : {}) } };
+	const { requests, limits } = applied ?? container.resources;
+	return {
+		...(container.resources.requests ? { allocatedResources: container.resources.requests } : {}),
+		resources: { ...(limits ? { limits } : {}), ...(requests ? { requests } : {}) },
+	};
 }
 
 function volumeMounts(container: Container): Partial<ContainerStatus> {

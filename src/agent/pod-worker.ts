@@ -13,6 +13,7 @@ import { computePodActions, graceSeconds, isTerminal, latestSandbox, remainingDe
 import { findContainer, formatPod, type PodPaths, podPaths, podRef } from "./pod-names.ts";
 import { loadRecord, saveRecord } from "./pod-record.ts";
 import { computePodStatus, type PodVerdict, type StartFailure } from "./pod-status.ts";
+import { PodResize } from "./pod-resize.ts";
 import { PodStart } from "./pod-start.ts";
 import { PodTermination } from "./pod-termination.ts";
 import { runProbe } from "./probes/probe-runner.ts";
@@ -38,6 +39,7 @@ export class PodWorker {
 	readonly #paths: PodPaths;
 	readonly #probes: ProbeSet;
 	readonly #start: PodStart;
+	readonly #resize: PodResize;
 	readonly #startFailures = new Map<string, StartFailure>();
 	readonly #messages = new Map<string, string>();
 	readonly #onGone: () => void;
@@ -68,6 +70,12 @@ export class PodWorker {
 		this.#pod = pod;
 		this.#onGone = onGone;
 		this.#paths = podPaths(context.dataDirectory, podRef(pod));
+		this.#resize = new PodResize({
+			runtime: context.runtime,
+			events: context.events,
+			file: this.#paths.resizeFile,
+			refuse: (wanted) => context.admission.refuseResize(wanted),
+		});
 		this.#start = new PodStart(context, this.#paths, this.#startFailures, this.#deleting.signal);
 		this.#probes = new ProbeSet({
 			clock: context.clock,
@@ -82,6 +90,11 @@ export class PodWorker {
 
 	get pod(): Pod {
 		return this.#pod;
+	}
+
+	/** The pod with what the node has granted it. */
+	get granted(): Pod {
+		return this.#resize.granted(this.#pod);
 	}
 
 	/** The pod with its status as this node sees it. */
@@ -110,6 +123,11 @@ export class PodWorker {
 	/** It should run, as far as is known: neither over nor being deleted. */
 	get active(): boolean {
 		return !this.#removed && !this.#finished && !this.#verdict && !this.#pod.metadata.deletionTimestamp && !isTerminal(this.#status?.phase);
+	}
+
+	/** The node has taken the pod. */
+	get admitted(): boolean {
+		return this.#admitted;
 	}
 
 	/** The pod has to go for the node's sake. Resolves when its containers have ended. */
@@ -202,17 +220,26 @@ export class PodWorker {
 	async #load(): Promise<void> {
 		const record = await loadRecord(this.#paths.recordFile);
 		this.#status = record ?? (this.#pod.status?.startTime ? this.#pod.status : undefined);
+		await this.#resize.load();
 		this.#loaded = true;
 	}
 
 	async #run(snapshot: PodSnapshot): Promise<number> {
-		this.#probes.update(this.#pod, snapshot.containers, latestSandbox(snapshot.sandboxes)?.ips[0] ?? this.#context.node.hostIPs()[0] ?? "");
-		const actions = computePodActions(this.#pod, snapshot.sandboxes, snapshot.containers, this.#probes);
+		this.#resize.note(this.granted, snapshot.containers);
+		const pod = await this.#resize.grant(this.#pod);
+		this.#probes.update(pod, snapshot.containers, latestSandbox(snapshot.sandboxes)?.ips[0] ?? this.#context.node.hostIPs()[0] ?? "");
+		const actions = computePodActions(pod, snapshot.sandboxes, snapshot.containers, {
+			started: (id) => this.#probes.started(id),
+			failed: (id) => this.#probes.failed(id),
+			mustRestart: (container, id) => this.#resize.mustRestart(container, id),
+		});
 		if (actions.killPod && !actions.createSandbox) return this.#finish(snapshot);
 		await this.#report(snapshot);
 		for (const c of snapshot.containers) if (c.state === "running" && !actions.containersToKill.some((k) => k.id === c.id)) this.#startFailures.delete(c.name);
-		const nextMs = await this.#whileTelling(() => this.#start.execute(this.#pod, actions, snapshot, this.#status));
+		const startMs = await this.#whileTelling(() => this.#start.execute(pod, actions, snapshot, this.#status));
 		const after = await this.#context.view.pod(this.#pod.metadata.uid ?? "");
+		this.#resize.note(pod, after.containers);
+		const nextMs = Math.min(startMs, await this.#resize.actuate(pod, after.containers));
 		this.#probes.update(this.#pod, after.containers, latestSandbox(after.sandboxes)?.ips[0] ?? this.#context.node.hostIPs()[0] ?? "");
 		await this.#report(after);
 		await collectContainers(this.#context, this.#paths, after);
@@ -303,7 +330,7 @@ export class PodWorker {
 		const { node, clock, runtime, reports } = this.#context;
 		await this.#readMessages(snapshot.containers);
 		const status = computePodStatus({
-			pod: this.#pod,
+			pod: this.granted,
 			previous: this.#status,
 			...snapshot,
 			startFailures: this.#startFailures,
@@ -314,6 +341,8 @@ export class PodWorker {
 			nowMs: clock.nowMs(),
 			...stage,
 			runtimeName: runtime.info().version.split("://")[0] ?? "petrel",
+			applied: (id) => this.#resize.applied(id),
+			resizeConditions: this.#resize.conditions(),
 			...(this.#verdict ? { verdict: this.#verdict } : {}),
 		});
 		const becameTerminal = isTerminal(status.phase) && !isTerminal(this.#status?.phase);

@@ -159,6 +159,26 @@ describe.each(testableRuntimes)("kubectl and pods of the %s runtime", (runtime) 
 		await debugging.stop();
 	});
 
+	it("resize: a running container gets other limits", async () => {
+		const pod = shellPod("sized", "sleep 3000");
+		const [container] = pod.spec?.containers ?? [];
+		const resources = (memory: string) => ({ limits: { cpu: "500m", memory }, requests: { cpu: "50m", memory } });
+		await kubectl.apply({ ...pod, spec: { ...pod.spec, containers: [{ name: "main", ...container, resources: resources("64Mi") }] } });
+		await kubectl.run("wait", "--for=condition=Ready", "pod/sized", "--timeout=60s");
+		const patch = JSON.stringify({ spec: { containers: [{ name: "main", resources: resources("96Mi") }] } });
+		await kubectl.run("patch", "pod", "sized", "--subresource=resize", "--patch", patch);
+		await kubectl.run("wait", "--for=jsonpath={.status.containerStatuses[0].resources.limits.memory}=96Mi", "pod/sized", "--timeout=60s");
+		expect(await kubectl.run("get", "pod", "sized")).toMatch(/sized +1\/1 +Running +0/);
+		const limit = "cat /sys/fs/cgroup/memory.max 2>/dev/null || cat /sys/fs/cgroup/memory/memory.limit_in_bytes";
+		if (runtime === "containerd") expect(await kubectl.run("exec", "sized", "--", "sh", "-c", limit)).toBe(`${96 * 1024 * 1024}\n`);
+		const wide = JSON.stringify({ spec: { containers: [{ name: "main", resources: { requests: { cpu: "5000" }, limits: { cpu: "5000" } } }] } });
+		await kubectl.run("patch", "pod", "sized", "--subresource=resize", "--patch", wide);
+		await kubectl.run("wait", "--for=condition=PodResizePending", "pod/sized", "--timeout=60s");
+		expect(await kubectl.run("describe", "pod", "sized")).toMatch(
+			/ResizeInfeasible +\S+ +kubelet +Pod resize Infeasible: .*Node didn't have enough capacity: cpu/,
+		);
+	});
+
 	it("run -i --rm ends with its pod's output and exit code", async () => {
 		const args = ["run", "once", "-i", "--rm", "--restart=Never", `--image=${EXAMPLE_IMAGE_REF}`, "--command", "--", "sh", "-c"];
 		expect(await kubectl.pipe("typed\n", ...args, "cat; echo bye")).toMatch(/^typed\nbye\npod "once" deleted/m);

@@ -57,6 +57,7 @@ export class TestNode {
 	supervisor: PodSupervisor;
 	tokenError: Error | undefined;
 	admit: PodContext["admission"]["admit"] = () => undefined;
+	refuseResize: PodContext["admission"]["refuseResize"] = () => undefined;
 
 	readonly #dataDirectory: string;
 
@@ -89,7 +90,7 @@ export class TestNode {
 			images: new ImagePuller(this.runtime, recorder, this.clock, this.objects),
 			restartBackoff: new Backoff(this.clock, { initialMs: CONTAINER_BACKOFF_INITIAL_MS, maxMs: CONTAINER_BACKOFF_MAX_MS }),
 			startLimit: new Limiter(4),
-			admission: { admit: (pod) => this.admit(pod) },
+			admission: { admit: (pod) => this.admit(pod), refuseResize: (pod) => this.refuseResize(pod) },
 			reports: { status: (pod, status) => void this.statuses.push({ pod, status }), stopped: (pod) => void this.stopped.push(pod) },
 			dataDirectory,
 			node: {

@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import type { Clock } from "../../src/agent/clock.ts";
+import type { Container, Pod } from "../../src/core/schema/kubernetes.d.ts";
 import {
 	type ContainerConfig,
 	type ContainerRuntime,
@@ -169,6 +170,11 @@ export class FakeRuntime implements ContainerRuntime {
 		if (!container) throw new RuntimeError("NotFound", id);
 		Object.assign(container, { state: "running", startedAtMs: this.#clock.nowMs() });
 		this.#notify(container.podUid);
+	}
+	async updateContainerResources(id: string, _pod: Pod, container: Container): Promise<void> {
+		this.#called("updateContainerResources", container.name);
+		const config = this.configs.get(id);
+		if (config) this.configs.set(id, { ...config, container });
 	}
 	async stopContainer(id: string, timeoutSeconds: number): Promise<void> {
 		const container = this.containers.get(id);

@@ -163,6 +163,8 @@ export interface ContainerRuntime {
 
 	createContainer(sandboxId: string, config: ContainerConfig, sandbox: SandboxConfig): Promise<string>;
 	startContainer(id: string): Promise<void>;
+	/** Gives a running container the resources that `container` now asks for; nothing where there are no limits. */
+	updateContainerResources(id: string, pod: Pod, container: Container): Promise<void>;
 	/** SIGTERM (or the image's signal), then SIGKILL after `timeoutSeconds`. */
 	stopContainer(id: string, timeoutSeconds: number): Promise<void>;
 	removeContainer(id: string): Promise<void>;

@@ -25,10 +25,15 @@ export function applyPodStatuses(view: View, { node, statuses }: Extract<Message
 	});
 }
 
+/** The agent's alone, and gone when it no longer tells of them. */
+const AGENTS_OWN = new Set(["PodResizePending", "PodResizeInProgress"]);
+
 /** The report, with what is not the agent's to say: the QoS class and conditions that others keep. */
 function mergedStatus(stored: PodStatus, reported: PodStatus, nowMs: number): PodStatus {
 	const reportedTypes = new Set((reported.conditions ?? []).map((condition) => condition.type));
-	const others = (stored.conditions ?? []).filter((condition) => !reportedTypes.has(condition.type) || condition.type === "PodScheduled");
+	const others = (stored.conditions ?? []).filter(
+		(condition) => condition.type === "PodScheduled" || !(reportedTypes.has(condition.type) || AGENTS_OWN.has(condition.type)),
+	);
 	const own = (reported.conditions ?? []).filter((condition) => condition.type !== "PodScheduled" || !others.some((c) => c.type === "PodScheduled"));
 	return {
 		...reported,

@@ -5,6 +5,7 @@ import type { Duplex } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import { decodeMessage, type Message } from "../../../core/codec/message.ts";
+import type { Container, Pod } from "../../../core/schema/kubernetes.d.ts";
 import { archiveNames } from "../../image/archive-names.ts";
 import { findStaticBusybox } from "../../image/busybox.ts";
 import { buildPauseImage, PAUSE_IMAGE_REF } from "../../image/pause-image.ts";
@@ -28,7 +29,7 @@ import { podMtu } from "../../network/link-mtu.ts";
 import { removeCgroup, removeEmptyAncestors } from "./cgroups.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import { writeNetworkConfig } from "./cni.ts";
-import { ANNOTATIONS, containerConfigOf, type HostPort, LABELS, sandboxConfigOf } from "./cri-config.ts";
+import { ANNOTATIONS, containerConfigOf, type HostPort, LABELS, resourcesOf, sandboxConfigOf } from "./cri-config.ts";
 import { CRI } from "./cri-messages.ts";
 import { ContainerdDaemon } from "./daemon.ts";
 import { execInContainer } from "./exec-stream.ts";
@@ -351,6 +352,10 @@ export class ContainerdRuntime implements ContainerRuntime {
 
 	async startContainer(id: string): Promise<void> {
 		await this.#call(CRI.startContainer, { containerId: id }, "RunContainerError", LONG_CALL_TIMEOUT_MS);
+	}
+
+	async updateContainerResources(id: string, pod: Pod, container: Container): Promise<void> {
+		await this.#call(CRI.updateContainerResources, { containerId: id, linux: resourcesOf(pod, container, totalmem()) });
 	}
 
 	async stopContainer(id: string, timeoutSeconds: number): Promise<void> {

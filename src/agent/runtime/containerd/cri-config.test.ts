@@ -3,7 +3,13 @@ import type { Container, Pod, ResourceRequirements } from "../../../core/schema/
 import { hostPortsOf, resourcesOf } from "./cri-config.ts";
 
 const GIB = 1024 ** 3;
-const resources = (wanted?: ResourceRequirements) => resourcesOf({ name: "c", resources: wanted }, 4 * GIB);
+function podOf(containers: Container[], more: Partial<Pod["spec"]> = {}): Pod {
+	return { apiVersion: "v1", kind: "Pod", metadata: {}, spec: { ...more, containers } };
+}
+const resources = (wanted?: ResourceRequirements) => {
+	const container = { name: "c", resources: wanted };
+	return resourcesOf(podOf([container]), container, 4 * GIB);
+};
 
 describe("resourcesOf", () => {
 	test("without requests a container has the least weight and is killed first", () => {
@@ -20,8 +26,22 @@ describe("resourcesOf", () => {
 		});
 	});
 
-	test("a limit is the request where none is given, and makes the container guaranteed", () => {
-		expect(resources({ limits: { cpu: "1", memory: "1Gi" } })).toMatchObject({ cpuShares: 1024, oomScoreAdj: -997 });
+	test("a limit is the request where none is given; limits that are the requests make the container guaranteed", () => {
+		const limits = { cpu: "1", memory: "1Gi" };
+		expect(resources({ limits })).toMatchObject({ cpuShares: 1024 });
+		expect(resources({ limits, requests: limits })).toMatchObject({ cpuShares: 1024, oomScoreAdj: -997 });
+	});
+
+	test("the whole pod's class decides who is killed first, and a sidecar goes with what it serves", () => {
+		const score = (pod: Pod, container: Container | undefined) => container && resourcesOf(pod, container, 4 * GIB).oomScoreAdj;
+		const bare: Container = { name: "bare" };
+		const burstable = podOf([{ name: "c", resources: { limits: { cpu: "1", memory: "1Gi" } } }, bare]);
+		expect(burstable.spec?.containers.map((one) => score(burstable, one))).toEqual([750, 999]);
+		const sidecar: Container = { name: "side", restartPolicy: "Always" };
+		const served = podOf([{ name: "c", resources: { requests: { memory: "2Gi" } } }], { initContainers: [sidecar] });
+		expect(score(served, sidecar)).toBe(500);
+		expect(score(podOf([bare], { priority: 2_000_001_000 }), bare)).toBe(-997);
+		expect(score(podOf([bare], { resources: { requests: { memory: "1Gi" } } }), bare)).toBe(750);
 	});
 
 	test("no quota is shorter than the kernel takes", () => {

@@ -1,6 +1,9 @@
 /** Pods and containers in CRI's words, as kubelet's kuberuntime package translates them. */
 import type { Message } from "../../../core/codec/message.ts";
+import { SYSTEM_PRIORITY_CLASSES } from "../../../core/kinds/priority-class.ts";
+import { qosClassOf } from "../../../core/kinds/qos.ts";
 import type { Container, Pod, SeccompProfile } from "../../../core/schema/kubernetes.d.ts";
+import { isSidecar } from "../../pod-names.ts";
 import { parseQuantityNumber } from "../../quantity-number.ts";
 import type { ContainerConfig, SandboxConfig } from "../runtime.ts";
 
@@ -121,29 +124,42 @@ function amount(list: Record<string, string> | undefined, resource: string): num
 	return text === undefined ? 0 : parseQuantityNumber(text);
 }
 
-function oomScore(container: Container, memoryRequest: number, memoryBytes: number): number {
-	const { requests = {}, limits = {} } = container.resources ?? {};
-	if (Object.keys(requests).length + Object.keys(limits).length === 0) return OOM_SCORE_BEST_EFFORT;
-	const guaranteed = ["cpu", "memory"].every((name) => limits[name] !== undefined && (requests[name] ?? limits[name]) === limits[name]);
-	if (guaranteed) return OOM_SCORE_GUARANTEED;
-	const score = OOM_SCORE_BEST_EFFORT - Math.floor((1000 * memoryRequest) / memoryBytes);
-	return Math.min(Math.max(score, OOM_SCORE_BEST_EFFORT + OOM_SCORE_GUARANTEED), OOM_SCORE_BURSTABLE);
+/** kubelet's GetContainerOOMScoreAdjust: by the pod's class, among burstable ones by the share of memory asked for. */
+function oomScore(pod: Pod, container: Container, memoryBytes: number): number {
+	if ((pod.spec?.priority ?? 0) >= (SYSTEM_PRIORITY_CLASSES["system-node-critical"] ?? Number.POSITIVE_INFINITY)) return OOM_SCORE_GUARANTEED;
+	const qos = qosClassOf(pod);
+	if (qos !== "Burstable") return qos === "Guaranteed" ? OOM_SCORE_GUARANTEED : OOM_SCORE_BEST_EFFORT;
+	const score = (one: Container): number => {
+		const adjusted = OOM_SCORE_BEST_EFFORT - Math.floor((1000 * memoryRequest(pod, one)) / memoryBytes);
+		return Math.min(Math.max(adjusted, OOM_SCORE_BEST_EFFORT + OOM_SCORE_GUARANTEED), OOM_SCORE_BURSTABLE);
+	};
+	// A sidecar goes no sooner than what it serves.
+	return isSidecar(container) ? Math.min(score(container), ...(pod.spec?.containers ?? []).map(score)) : score(container);
+}
+
+/** With an even share of what the pod as a whole asks for beyond its containers. */
+function memoryRequest(pod: Pod, container: Container): number {
+	const { requests, limits } = container.resources ?? {};
+	const own = requests?.memory === undefined ? amount(limits, "memory") : amount(requests, "memory");
+	const whole = amount(pod.spec?.resources?.requests, "memory");
+	const containers = pod.spec?.containers ?? [];
+	if (whole === 0 || containers.length === 0) return own;
+	const asked = containers.reduce((sum, one) => sum + amount(one.resources?.requests, "memory"), 0);
+	return own + Math.max(0, whole - asked) / containers.length;
 }
 
 /** kubelet's calculateLinuxResources: requests become weights, limits quotas. `memoryBytes` is the machine's. */
-export function resourcesOf(container: Container, memoryBytes: number): Message {
+export function resourcesOf(pod: Pod, container: Container, memoryBytes: number): Message {
 	const { requests, limits } = container.resources ?? {};
 	const cpuLimit = amount(limits, "cpu");
 	const cpuRequest = requests?.cpu === undefined ? cpuLimit : amount(requests, "cpu");
-	const memoryLimit = Math.ceil(amount(limits, "memory"));
-	const memoryRequest = requests?.memory === undefined ? memoryLimit : amount(requests, "memory");
 	const shares = Math.floor(cpuRequest * CPU_SHARES_PER_CPU);
 	return {
 		cpuPeriod: CPU_PERIOD_US,
 		cpuQuota: cpuLimit === 0 ? 0 : Math.max(Math.round(cpuLimit * CPU_PERIOD_US), CPU_QUOTA_US_MIN),
 		cpuShares: Math.min(Math.max(shares, CPU_SHARES_MIN), CPU_SHARES_MAX),
-		memoryLimitInBytes: memoryLimit,
-		oomScoreAdj: oomScore(container, memoryRequest, memoryBytes),
+		memoryLimitInBytes: Math.ceil(amount(limits, "memory")),
+		oomScoreAdj: oomScore(pod, container, memoryBytes),
 	};
 }
 
@@ -190,6 +206,6 @@ export function containerConfigOf(config: ContainerConfig, memoryBytes: number):
 		stdin: container.stdin === true,
 		stdinOnce: container.stdinOnce === true,
 		tty: container.tty === true,
-		linux: { resources: resourcesOf(container, memoryBytes), securityContext: securityContextOf(config) },
+		linux: { resources: resourcesOf(pod, container, memoryBytes), securityContext: securityContextOf(config) },
 	};
 }

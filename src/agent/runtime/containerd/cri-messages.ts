@@ -196,6 +196,7 @@ export const CRI = {
 	listPodSandbox: runtime("ListPodSandbox", {}, { 1: ["items", [PodSandbox]] }),
 	createContainer: runtime("CreateContainer", { ...podSandboxId, 2: ["config", ContainerConfig], 3: ["sandboxConfig", PodSandboxConfig] }, containerId),
 	startContainer: runtime("StartContainer", containerId, {}),
+	updateContainerResources: runtime("UpdateContainerResources", { ...containerId, 2: ["linux", LinuxContainerResources] }, {}),
 	stopContainer: runtime("StopContainer", { ...containerId, 2: ["timeout", "int64"] }, {}),
 	removeContainer: runtime("RemoveContainer", containerId, {}),
 	reopenContainerLog: runtime("ReopenContainerLog", containerId, {}),

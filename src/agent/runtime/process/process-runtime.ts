@@ -231,6 +231,11 @@ export class ProcessRuntime implements ContainerRuntime {
 		};
 	}
 
+	/** Processes have no limits here. */
+	async updateContainerResources(id: string): Promise<void> {
+		this.#container(id);
+	}
+
 	startContainer(id: string): Promise<void> {
 		return this.#container(id).start();
 	}
