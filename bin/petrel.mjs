@@ -24,7 +24,9 @@ if (existsSync(join(root, "src", "cli", "main.ts"))) {
 	await ensureInstalled();
 	runScript(join(root, "src", "cli", "main.ts"), args);
 } else {
-	const child = spawn(packagedNode(), [join(root, "dist", "petrel.js"), ...args], { stdio: "inherit" });
+	// The agent runs for as long as the machine: it gets a file of its own and options that spare memory.
+	const program = args[0] === "agent" ? ["--max-semi-space-size=1", "--optimize-for-size", join(root, "dist", "agent.js")] : [join(root, "dist", "petrel.js")];
+	const child = spawn(packagedNode(), [...program, ...args], { stdio: "inherit" });
 	for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 	child.on("exit", (code) => process.exit(code ?? 1));
 }

@@ -1,8 +1,8 @@
-/** `npm run build`: the Worker (dist/worker.js) and, for the published package, the command with the agent (dist/petrel.js). */
+/** `npm run build`: the Worker (dist/worker.js), the agent (dist/agent.js) and, for the published package, the command (dist/petrel.js). */
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
-import { bundleWorker, type Output, packageRoot } from "../src/cli/bundle.ts";
+import { bundleAgent, bundleWorker, type Output, packageRoot } from "../src/cli/bundle.ts";
 
 /** Node does not strip types under node_modules, so what is published is JavaScript. */
 async function bundleCommand(): Promise<Output> {
@@ -21,5 +21,5 @@ async function bundleCommand(): Promise<Output> {
 	return { file: outfile, bytes: statSync(outfile).size };
 }
 
-for (const { file, bytes } of [await bundleWorker(), await bundleCommand()])
+for (const { file, bytes } of [await bundleWorker(), await bundleCommand(), await bundleAgent()])
 	console.log(`${file.slice(packageRoot.length + 1)}  ${(bytes / 1024).toFixed(0)} KiB`);

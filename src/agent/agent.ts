@@ -4,6 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { type JoinResponse, type NetworkRow, networkRowKey, POLL_HOLD_MS } from "../core/protocol/agent-protocol.ts";
@@ -42,7 +43,8 @@ import { StatusReporter } from "./status-reporter.ts";
 import { connectTcp } from "./tcp-connection.ts";
 import type { Place } from "./tunnel/target-connection.ts";
 
-/** Sandboxes and containers started at once: more only makes all of them slow. */
+/** Sandboxes and containers started at once, for each core and in all: more only makes all of them slow. */
+const PARALLEL_STARTS_PER_CORE = 2;
 export const MAX_PARALLEL_STARTS = 8;
 /** Kubelet's nodeStatusUpdateFrequency: how often the node looks at itself; told only when something but the time changed. */
 export const NODE_STATUS_PERIOD_MS = 10_000;
@@ -351,7 +353,7 @@ class NodeAgent implements Agent {
 			images: new ImagePuller(runtime, events, clock, this.#state),
 			restartBackoff: new Backoff(clock, options.restartBackoff ?? restartBackoff(this.#configuration)),
 			admission: this.#housekeeping,
-			startLimit: new Limiter(MAX_PARALLEL_STARTS),
+			startLimit: new Limiter(Math.min(MAX_PARALLEL_STARTS, PARALLEL_STARTS_PER_CORE * availableParallelism())),
 			reports: this.#reporter,
 			dataDirectory: options.dataDir,
 			node: {

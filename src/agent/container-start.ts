@@ -58,7 +58,7 @@ export async function startContainer(context: PodContext, input: StartInput): Pr
 	const config = await configured(context, { ...input, attempt, imageRef }).catch((error: unknown) => {
 		throw fail("CreateContainerConfigError", error);
 	});
-	const id = await context.startLimit.run(() => createAndStart(context, input, config, fieldPath, fail));
+	const id = await context.startLimit.run(() => createAndStart(context, input, config, fieldPath, fail), true);
 	await postStart(context, input, id, fieldPath);
 }
 

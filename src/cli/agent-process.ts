@@ -1,6 +1,7 @@
 /** The agent of `petrel up` as a process of its own: a crash of either side leaves the other one running. */
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { ensureAgentBundle } from "./bundle.ts";
 import type { DataDirectory } from "./data-directory.ts";
 import type { ProcessIdentity } from "./process-identity.ts";
 import type { RuntimeChoice } from "./runtime-choice.ts";
@@ -29,15 +30,20 @@ interface Hooks {
 	onCrash(outcome: string, pauseMs: number): void;
 }
 
-/** This program again, with other arguments. */
-export function selfArguments(args: readonly string[]): string[] {
-	return [...process.execArgv, process.argv[1] ?? "", ...args];
+/**
+ * Node's options for an agent: little young memory, since it lives long and does little, and machine code for what is hot
+ * alone. Measured with 30 pods they save a fifth of its own memory.
+ */
+const NODE_OPTIONS = ["--max-semi-space-size=1", "--optimize-for-size", "--disable-warning=ExperimentalWarning"];
+
+/** The agent's own program, with arguments for Node. */
+async function agentArguments(args: readonly string[]): Promise<string[]> {
+	return [...NODE_OPTIONS, await ensureAgentBundle(), "agent", ...args];
 }
 
 export function agentProcess(data: DataDirectory, spec: AgentSpec, hooks: Hooks): SupervisedProcess {
 	const runtime = spec.runtime === undefined ? [] : ["--runtime", spec.runtime];
 	const args = [
-		"agent",
 		"--server",
 		spec.server,
 		"--name",
@@ -60,7 +66,7 @@ export function agentProcess(data: DataDirectory, spec: AgentSpec, hooks: Hooks)
 			const token = await createJoinToken(readFileSync(data.file("signing-key.json"), "utf8"), Date.now());
 			data.write("join.token", token);
 			data.write("kubelet.json", `${JSON.stringify(LOCAL_CONFIGURATION, undefined, "\t")}\n`);
-			return { args: selfArguments(args), env: { [JOIN_TOKEN_VARIABLE]: token } };
+			return { args: await agentArguments(args), env: { [JOIN_TOKEN_VARIABLE]: token } };
 		},
 		logFile: data.file("logs", "agent.log"),
 		...hooks,
@@ -68,9 +74,10 @@ export function agentProcess(data: DataDirectory, spec: AgentSpec, hooks: Hooks)
 }
 
 /** Removes what an agent that was killed has left on this machine: containers, mounts, interfaces, rules. */
-export function cleanNode(data: DataDirectory): Promise<void> {
+export async function cleanNode(data: DataDirectory): Promise<void> {
+	const args = await agentArguments(["--data", data.file("node"), "--clean"]);
 	return new Promise((resolve, reject) => {
-		const child = spawn(process.execPath, selfArguments(["agent", "--data", data.file("node"), "--clean"]), { stdio: ["ignore", "ignore", "pipe"] });
+		const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"] });
 		let output = "";
 		child.stderr.on("data", (chunk: Buffer) => {
 			output += chunk.toString();

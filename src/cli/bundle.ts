@@ -1,10 +1,12 @@
-/** Where the Worker's bundle comes from: the published package ships it, a checkout makes it from the sources. */
+/** Where the bundles of the Worker and the agent come from: the published package ships them, a checkout makes them from the sources. */
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 /** The directory above src/ or dist/, whichever this runs from. */
 export const packageRoot = resolve(import.meta.dirname, import.meta.dirname.endsWith("cli") ? "../.." : "..");
 const workerSource = join(packageRoot, "src", "worker", "index.ts");
+const agentSource = join(packageRoot, "src", "cli", "agent-main.ts");
+const agentBundle = join(packageRoot, "dist", "agent.js");
 export const workerBundle = join(packageRoot, "dist", "worker.js");
 
 export interface Output {
@@ -16,6 +18,33 @@ export interface Output {
 export async function ensureWorkerBundle(): Promise<string> {
 	if (existsSync(workerSource)) await bundleWorker();
 	return workerBundle;
+}
+
+/** Bundles the agent into dist/agent.js; without sources, finds the shipped one. */
+export async function ensureAgentBundle(): Promise<string> {
+	if (existsSync(agentSource)) await bundleAgent();
+	return agentBundle;
+}
+
+/** One file with all it needs: sources whose types are stripped as they load take 40 MB of memory more. */
+export async function bundleAgent(): Promise<Output> {
+	const { build } = await import("esbuild");
+	mkdirSync(join(packageRoot, "dist"), { recursive: true });
+	await build({
+		entryPoints: [agentSource],
+		outfile: agentBundle,
+		bundle: true,
+		minifySyntax: true,
+		minifyWhitespace: true,
+		format: "esm",
+		target: "node24",
+		platform: "node",
+		// ws and commander are CommonJS and require Node's own modules.
+		banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+		legalComments: "none",
+		logLevel: "error",
+	});
+	return { file: agentBundle, bytes: statSync(agentBundle).size };
 }
 
 export async function bundleWorker(outfile = workerBundle): Promise<Output> {

@@ -1,8 +1,6 @@
 /** `petrel`: the commands. */
-import { Command, CommanderError } from "commander";
 import { accountCommand } from "./account.ts";
 import { agentCommand } from "./agent.ts";
-import { errorText } from "./cli-error.ts";
 import { downCommand } from "./down.ts";
 import { encryptionCommand } from "./encryption.ts";
 import { hostedClusterCommand } from "./hosted-cluster.ts";
@@ -11,9 +9,9 @@ import { statusCommand } from "./status.ts";
 import { nodeCommand } from "./node-token.ts";
 import { upCommand } from "./up.ts";
 import { versionCommand } from "./version.ts";
+import { runCommands } from "./run-commands.ts";
 
-const program = new Command("petrel").description("Kubernetes without servers to run").exitOverride();
-for (const add of [
+await runCommands([
 	upCommand,
 	downCommand,
 	statusCommand,
@@ -24,17 +22,4 @@ for (const add of [
 	accountCommand,
 	encryptionCommand,
 	versionCommand,
-])
-	add(program);
-
-try {
-	await program.parseAsync();
-} catch (error) {
-	// Commander has printed its own message already.
-	if (error instanceof CommanderError) process.exitCode = error.exitCode;
-	else {
-		process.stderr.write(`petrel: ${errorText(error)}\n`);
-		if (process.env["PETREL_DEBUG"]) console.error(error);
-		process.exitCode = 1;
-	}
-}
+]);

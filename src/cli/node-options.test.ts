@@ -15,8 +15,8 @@ function read(fields: string): ReturnType<typeof readKubeletConfiguration> {
 }
 
 describe("a kubelet configuration", () => {
-	it("changes what it names and leaves kubelet's defaults", () => {
-		expect(read("containerLogMaxSize: 1Mi\nevictionHard:\n  memory.available: 5%")).toEqual({
+	it("changes what it names and leaves kubelet's defaults", async () => {
+		expect(await read("containerLogMaxSize: 1Mi\nevictionHard:\n  memory.available: 5%")).toEqual({
 			...DEFAULT_KUBELET_CONFIGURATION,
 			containerLogMaxSize: "1Mi",
 			evictionHard: { "memory.available": "5%" },
@@ -31,8 +31,8 @@ describe("a kubelet configuration", () => {
 		["evictionSoft:\n  memory.available: 1Gi", "grace period must be specified for the soft eviction threshold memory.available"],
 		["imageGCLowThresholdPercent: 90", "imageGCLowThresholdPercent must be less than imageGCHighThresholdPercent"],
 		["- a", "cannot be used"],
-	])("is refused with %s", (fields, message) => {
-		expect(() => read(fields)).toThrow(message);
+	])("is refused with %s", async (fields, message) => {
+		await expect(read(fields)).rejects.toThrow(message);
 	});
 });
 

@@ -3,20 +3,26 @@ import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { type KubeletConfiguration, kubeletConfiguration } from "../agent/kubelet-configuration.ts";
 import { createLogger } from "../agent/log.ts";
-import { parseYaml } from "../core/codec/yaml.ts";
 import { labelValue, qualifiedName } from "../core/meta/name-rules.ts";
 import { CliError } from "./cli-error.ts";
 
 /** Throws a CliError that says what is wrong with the file. */
-export function readKubeletConfiguration(path: string): KubeletConfiguration {
+export async function readKubeletConfiguration(path: string): Promise<KubeletConfiguration> {
 	try {
-		const { configuration, ignored } = kubeletConfiguration(parseYaml(readFileSync(path, "utf8")).value);
+		const { configuration, ignored } = kubeletConfiguration(await parse(readFileSync(path, "utf8")));
 		if (ignored.length > 0) createLogger().warn("the agent has no use for these kubelet settings", { file: path, fields: ignored.join(",") });
 		return configuration;
 	} catch (error) {
 		const why = error instanceof Error ? error.message : String(error);
 		throw new CliError(`The kubelet configuration ${path} cannot be used: ${why}.`, "It is a KubeletConfiguration of kubelet.config.k8s.io/v1beta1.");
 	}
+}
+
+/** JSON without a YAML parser in memory. */
+async function parse(text: string): Promise<unknown> {
+	if (text.trimStart().startsWith("{")) return JSON.parse(text);
+	const { parseYaml } = await import("../core/codec/yaml.ts");
+	return parseYaml(text).value;
 }
 
 const isLabel = ([key = "", value = "", ...rest]: string[]): boolean => rest.length === 0 && [...qualifiedName(key), ...labelValue(value)].length === 0;

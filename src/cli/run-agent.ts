@@ -44,7 +44,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 			dataDir,
 			runtimeKind,
 			imagesDir: options.images,
-			...(options.config === undefined ? {} : { configuration: readKubeletConfiguration(options.config) }),
+			...(options.config === undefined ? {} : { configuration: await readKubeletConfiguration(options.config) }),
 			...(options.nodeLabels === undefined ? {} : { labels: parseNodeLabels(options.nodeLabels) }),
 			...(options.nodeIp === undefined ? {} : { nodeIP: parseNodeAddress(options.nodeIp) }),
 		});

@@ -2,7 +2,6 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import type { Command } from "commander";
-import { selfArguments } from "./agent-process.ts";
 import { CliError, errorText } from "./cli-error.ts";
 import { Cluster } from "./cluster.ts";
 import { type DataDirectory, dataDirectory } from "./data-directory.ts";
@@ -123,7 +122,10 @@ function nextCommands(example: boolean): string[] {
 function detach(data: DataDirectory): Promise<void> {
 	data.prepare();
 	const log = openSync(data.file("logs", "petrel.log"), "a", LOG_MODE);
-	const child = spawn(process.execPath, selfArguments([...process.argv.slice(2), "--supervise"]), { detached: true, stdio: ["ignore", log, log, "ipc"] });
+	const child = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? "", ...process.argv.slice(2), "--supervise"], {
+		detached: true,
+		stdio: ["ignore", log, log, "ipc"],
+	});
 	closeSync(log);
 	for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child.kill(signal));
 	return new Promise((resolve, reject) => {

@@ -171,7 +171,7 @@ describe.each(testableRuntimes)("kubectl and pods of the %s runtime", (runtime) 
 		expect(await kubectl.run("get", "pod", "sized")).toMatch(/sized +1\/1 +Running +0/);
 		const limit = "cat /sys/fs/cgroup/memory.max 2>/dev/null || cat /sys/fs/cgroup/memory/memory.limit_in_bytes";
 		if (runtime === "containerd") expect(await kubectl.run("exec", "sized", "--", "sh", "-c", limit)).toBe(`${96 * 1024 * 1024}\n`);
-		const wide = JSON.stringify({ spec: { containers: [{ name: "main", resources: { requests: { cpu: "5000" }, limits: { cpu: "5000" } } }] } });
+		const wide = JSON.stringify({ spec: { containers: [{ name: "main", resources: { requests: { cpu: "5000" }, limits: { cpu: "6000" } } }] } });
 		await kubectl.run("patch", "pod", "sized", "--subresource=resize", "--patch", wide);
 		await kubectl.run("wait", "--for=condition=PodResizePending", "pod/sized", "--timeout=60s");
 		expect(await kubectl.run("describe", "pod", "sized")).toMatch(

@@ -29,7 +29,7 @@ import { podMtu } from "../../network/link-mtu.ts";
 import { removeCgroup, removeEmptyAncestors } from "./cgroups.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import { writeNetworkConfig } from "./cni.ts";
-import { ANNOTATIONS, containerConfigOf, type HostPort, LABELS, resourcesOf, sandboxConfigOf } from "./cri-config.ts";
+import { ANNOTATIONS, containerConfigOf, type HostPort, hostPortsOf, LABELS, resourcesOf, sandboxConfigOf } from "./cri-config.ts";
 import { CRI } from "./cri-messages.ts";
 import { ContainerdDaemon } from "./daemon.ts";
 import { execInContainer } from "./exec-stream.ts";
@@ -260,7 +260,7 @@ export class ContainerdRuntime implements ContainerRuntime {
 		const { id, attempt } = await this.#runSandbox(config);
 		const { ips, netnsPath } = await this.#sandboxDetails(id);
 		const { uid = "", name = "", namespace = "" } = config.pod.metadata ?? {};
-		await this.#refreshHostPorts();
+		if (hostPortsOf(config.pod).length > 0) await this.#refreshHostPorts();
 		return { id, podUid: uid, podName: name, podNamespace: namespace, attempt, ready: true, createdAtMs: Date.now(), ips, netnsPath };
 	}
 
@@ -303,7 +303,7 @@ export class ContainerdRuntime implements ContainerRuntime {
 		const stop = () => this.#call(CRI.stopPodSandbox, { podSandboxId: id }, "Unavailable", LONG_CALL_TIMEOUT_MS).catch(ignoreNotFound);
 		await stopAgainWhenShimLeft(stop, pause);
 		this.#details.delete(id);
-		await this.#refreshHostPorts();
+		if (this.#hostPorts !== "[]") await this.#refreshHostPorts();
 	}
 
 	async removeSandbox(id: string): Promise<void> {
