@@ -8,6 +8,8 @@ type AttemptPorts = Pick<CorePorts, "nowMs" | "random" | "uuid">;
 export class Attempt {
 	readonly asksWebhooks: boolean = false;
 	readonly ports: AttemptPorts;
+	/** The cluster's root as the request reached it, where its kind needs that. */
+	base: string | undefined;
 
 	constructor(ports: AttemptPorts) {
 		this.ports = ports;

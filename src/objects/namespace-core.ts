@@ -48,6 +48,7 @@ import type { CorePorts, Delivery } from "./ports.ts";
 import { ResourceCore } from "./resource-core.ts";
 import { AllocationNeeded, type ResourceServerOptions } from "./resource-server.ts";
 import { isReview } from "./verbs/review.ts";
+import { WebhookReceiving } from "./webhook-receiving.ts";
 
 export interface NamespacePorts extends CorePorts {
 	admission: AdmissionConfiguration;
@@ -58,6 +59,10 @@ export interface NamespacePorts extends CorePorts {
 	fetchDefinitions(haveVersion: number): Promise<DefinitionSet>;
 	/** Signs what a Secret of a ServiceAccount's token holds. */
 	signAccountToken(secret: string, account: { name: string; uid: string }): string;
+	/** What stands at the end of a webhook receiver's URL. */
+	receiverToken(name: string, uid: string): string;
+	/** PETREL_PUBLIC_URL. */
+	publicUrl: string | undefined;
 	/** Asks a node's agent what is used there; null when none answers. */
 	usageOf(node: string): Promise<NodeUsage | null>;
 	/** Asks an adapter for a metric. */
@@ -78,6 +83,7 @@ const FOREIGN_OWNERS_MAX = 10_000;
 
 export class NamespaceCore {
 	readonly core: ResourceCore;
+	readonly receiving: WebhookReceiving;
 	readonly namespace: string;
 	readonly #ports: NamespacePorts;
 	readonly #authorizer: Authorizer;
@@ -113,6 +119,8 @@ export class NamespaceCore {
 			podRowsWanted: () => this.#podRowsWanted(),
 			ingressClasses: () => this.#ingressClasses(),
 			edge: ports.edge,
+			receiverToken: (name, uid) => ports.receiverToken(name, uid),
+			publicUrl: ports.publicUrl,
 		});
 		this.core = new ResourceCore(
 			{
@@ -127,7 +135,9 @@ export class NamespaceCore {
 			},
 			{ object: "namespace", name: namespace },
 			controllers,
+			(changes) => this.receiving.observe(changes),
 		);
+		this.receiving = new WebhookReceiving(this.core);
 		// Only once the turn that asks has committed.
 		this.core.actor.onGather = (wanted) =>
 			queueMicrotask(() => void this.#gather(wanted).catch((error: unknown) => ports.logError("what was gathered could not be used", error)));

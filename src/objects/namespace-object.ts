@@ -24,6 +24,7 @@ import { checkImpersonation } from "./impersonation.ts";
 import { NamespaceCore } from "./namespace-core.ts";
 import type { NamespaceInside } from "./outside/channel.ts";
 import type { Delivery } from "./ports.ts";
+import { receiverToken } from "./receiver-token.ts";
 import { openWatch, resumeWatches, streamList } from "./resource-object.ts";
 import {
 	AUTHORIZED_HEADER,
@@ -41,6 +42,7 @@ import { proxyTarget, serviceEndpoint } from "./verbs/proxy.ts";
 import { bootstrapUser } from "./verbs/bootstrap-token.ts";
 import { boundTokenProblem, legacyTokenProblem, serviceAccountGrant } from "./verbs/token.ts";
 import { countAlarm, countWake } from "./wake-count.ts";
+import type { DeliveryEnd, DeliveryRequest, Receipt } from "./webhook-receiving.ts";
 
 /** What a Namespace object asks of the Cluster object. */
 interface ClusterInternals {
@@ -76,6 +78,8 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 			edge: edgeSettings(env.PETREL_EDGE),
 			signAccountToken: (secret: string, account: { name: string; uid: string }) =>
 				signLegacyAccountToken(env.PETREL_SIGNING_KEY, cluster, namespace, secret, account),
+			receiverToken: (name: string, uid: string) => receiverToken(env.PETREL_SIGNING_KEY, { cluster, namespace, name }, uid),
+			publicUrl: env.PETREL_PUBLIC_URL,
 			fetchConfig: (haveVersion: number) => internals().config(namespace, haveVersion),
 			fetchDefinitions: (haveVersion: number) => internals().definitions(haveVersion),
 			usageOf: (node: string) => nodeObject(env, cluster, node).usage(),
@@ -165,6 +169,28 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 
 	async legacyTokenProblem(claims: LegacyAccountTokenClaims, token: string): Promise<string | null> {
 		return legacyTokenProblem(this.#core.core.server, claims, token) ?? null;
+	}
+
+	async receiveWebhook(request: DeliveryRequest): Promise<{ ok: true; receipt: Receipt } | Refusal> {
+		try {
+			await this.#core.ready();
+			const receipt = await this.#core.receiving.receive(request);
+			this.#settle();
+			return { ok: true, receipt };
+		} catch (error) {
+			this.#settle();
+			return { ok: false, status: statusOf(error, `webhook for receiver ${request.name}`) };
+		}
+	}
+
+	async webhookFollows(uid: string, subject: string, timeMs: number): Promise<boolean> {
+		return this.#core.receiving.follows(uid, subject, timeMs);
+	}
+
+	async finishWebhook(end: DeliveryEnd): Promise<void> {
+		await this.#core.ready();
+		this.#core.receiving.finish(end);
+		this.#settle();
 	}
 
 	async deliver(delivery: Delivery): Promise<void> {

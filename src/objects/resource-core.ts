@@ -64,6 +64,7 @@ export class ResourceCore {
 	/** Serves one authorised request. Throws SubmissionNeeded when other machines are to be asked first. */
 	request(request: ApiRequest, submission?: Submission): DispatchedResponse {
 		const attempt = new AskingAttempt(this.#ports, submission);
+		attempt.base = request.base;
 		try {
 			const serve = () => this.server.trying(attempt, () => dispatch(this.server, request));
 			return request.verb === "get" ? serve() : this.turn(serve);

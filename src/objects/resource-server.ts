@@ -138,7 +138,8 @@ export class ResourceServer {
 	}
 
 	hookContext(user: UserInfo): HookContext {
-		return { nowMs: this.attempt.nowMs(), suffix: (length) => this.suffix(length), user };
+		const { base } = this.attempt;
+		return { nowMs: this.attempt.nowMs(), suffix: (length) => this.suffix(length), user, ...(base === undefined ? {} : { base }) };
 	}
 
 	suffix(length: number): string {

@@ -23,6 +23,7 @@ import type { TunnelTarget } from "../core/tunnel/frame.ts";
 import type { LegacyAccountTokenClaims, ServiceAccountTokenClaims } from "../core/protocol/tokens.ts";
 import type { UsageTarget } from "../core/usage/resource-metrics.ts";
 import type { DefinitionSet } from "./custom-definitions.ts";
+import type { DeliveryEnd, DeliveryRequest, Receipt } from "./webhook-receiving.ts";
 
 /** The cluster's name. */
 export const CLUSTER_HEADER = "x-petrel-cluster";
@@ -131,6 +132,12 @@ export interface NamespaceRpc {
 	serviceEndpoint(service: string, port: number): Promise<ServiceEndpoint | Refusal>;
 	/** serviceaccounts/{name}/token: authorises, checks the account and the bound object. `request.body` is a TokenRequest. */
 	serviceAccountForToken(request: ApiRequest): Promise<ServiceAccountGrant | Refusal>;
+	/** Verifies a delivery to a WebhookReceiver, and says what is to be done about it. The next of the same receiver waits for `finishWebhook`. */
+	receiveWebhook(request: DeliveryRequest): Promise<{ ok: true; receipt: Receipt } | Refusal>;
+	/** Takes note of the moment of an event about a subject; false where a later one is known. */
+	webhookFollows(uid: string, subject: string, timeMs: number): Promise<boolean>;
+	/** What came of a delivery. */
+	finishWebhook(end: DeliveryEnd): Promise<void>;
 	/** Whether the ServiceAccount, and the pod, that a token is bound to are still there: null, or what is wrong. */
 	boundTokenProblem(bound: ServiceAccountTokenClaims["kubernetes.io"]): Promise<string | null>;
 }

@@ -6,6 +6,7 @@ import { goneStatus } from "../objects/tenancy.ts";
 import { parseWarnings, warningHeader } from "./header-text.ts";
 import { acceptsGzip, compressIfLarge } from "./large-body.ts";
 import { negotiateError, type Representation } from "./negotiate.ts";
+import { shownPath } from "./shown-path.ts";
 import { isPassThrough, represent, serialize, type Target } from "./represent.ts";
 
 export const CACHE_CONTROL = "no-cache, private";
@@ -67,5 +68,7 @@ export function errorResponse(error: unknown, request: Request): Response {
 /** One JSON line in the log. */
 export function logFault(cause: unknown, request: Request): void {
 	const stack = cause instanceof Error ? cause.stack : String(cause);
-	console.error(JSON.stringify({ level: "error", message: "internal fault", method: request.method, path: new URL(request.url).pathname, cause: stack }));
+	console.error(
+		JSON.stringify({ level: "error", message: "internal fault", method: request.method, path: shownPath(new URL(request.url).pathname), cause: stack }),
+	);
 }

@@ -41,9 +41,16 @@ function answerOptions(c: FrontDoor, kind: KindDefinition | undefined, verb: Api
 	return { representation, pretty, includeObject: includeObjectOf(query), kind, nowMs: Date.now(), headers, verb };
 }
 
+/** The cluster's root as the client reached it. */
+function baseOf(c: FrontDoor): string {
+	const { origin, pathname } = new URL(c.req.url);
+	return origin + pathname.slice(0, pathname.length - c.get("path").length);
+}
+
 async function serveObject(c: FrontDoor, path: ResourcePath, kind: KindDefinition | undefined): Promise<Response> {
 	const options = answerOptions(c, kind, path.verb);
 	const request = await apiRequestOf(c, path);
+	if (kind?.needsBase) request.base = baseOf(c);
 	const across = kind?.scope === "Namespaced" && request.namespace === "";
 	if (kind && request.verb === "watch") return serveWatch(c, request, options, across);
 	const cluster = c.get("cluster");

@@ -18,6 +18,7 @@ import { isTrue } from "./query.ts";
 import { parseResourcePath, PROXY_PATH, type ResourcePath } from "./request-info.ts";
 import { parseRequestUrl } from "./request-url.ts";
 import { addStaticRoutes } from "./static-routes.ts";
+import { serveWebhook } from "./webhook-routes.ts";
 
 const shedder = new LoadShedder();
 
@@ -67,6 +68,7 @@ function createApp(): Hono<FrontDoorEnv> {
 	app.post("/agent/v1/nodes/:name/certificate", authenticated(serveCertificate));
 	app.get("/agent/v1/sessions/:id", authenticated(serveAgentSession));
 	app.get("/agent/v1/tunnels/:tunnel", authenticated(serveAgentTunnel));
+	app.all("/webhooks/:namespace/:name/:token/:secret?", serveWebhook);
 	app.all("/api/*", authenticated(serveResource));
 	app.all("/apis/*", authenticated(serveResource));
 	// Whoever cannot say who they are is not told what there is.

@@ -7,6 +7,7 @@ import type { UserInfo } from "../core/api/request.ts";
 import type { Json, JsonObject } from "../core/meta/object.ts";
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
 import { parseResourcePath, type ResourcePath } from "./request-info.ts";
+import { shownPath } from "./shown-path.ts";
 
 /** PETREL_AUDIT_POLICY for the policy that is built in. */
 const DEFAULT_POLICY = "default";
@@ -164,7 +165,7 @@ export class AuditRecord {
 			level: decision.level,
 			auditID: this.#id,
 			stage,
-			requestURI: pathname + search,
+			requestURI: shownPath(pathname + search),
 			verb: this.#verb,
 			user: this.#user ? shownUser(this.#user) : {},
 			...(this.#impersonated ? { impersonatedUser: shownUser(this.#impersonated) } : {}),

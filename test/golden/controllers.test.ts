@@ -60,6 +60,8 @@ function controllersFor({ object, phase = "Active", lastSeen = {}, connected = [
 		namespaceTerminating: () => phase === "Terminating",
 		namespaceUid: () => "uid-ns",
 		signAccountToken: () => "",
+		receiverToken: () => "",
+		publicUrl: undefined,
 		rootCa: () => "PEM\n",
 		terminatingDefinitions: () => [],
 		knowsNodes: () => true,

@@ -109,6 +109,8 @@ export class World {
 					...ports,
 					admission: this.admission,
 					edge: { addresses: [], ports: {} },
+					publicUrl: undefined,
+					receiverToken: (name, uid) => `token-of-${name}-${uid}`,
 					signAccountToken: (secret, account) => `token of ${account.name} in ${secret}`,
 					fetchConfig: async (haveVersion) => this.cluster().config(name, haveVersion),
 					fetchDefinitions: async (haveVersion) => this.cluster().definitions(haveVersion),

@@ -10,6 +10,7 @@ import { defaultTolerationSeconds } from "./plugins/default-toleration-seconds.t
 import { limitRanger } from "./plugins/limit-ranger.ts";
 import { mutatingAdmissionPolicy } from "./plugins/mutating-admission-policy.ts";
 import { mutatingAdmissionWebhook } from "./plugins/mutating-admission-webhook.ts";
+import { namespaceExpiry } from "./plugins/namespace-expiry.ts";
 import { namespaceLifecycle } from "./plugins/namespace-lifecycle.ts";
 import { nodeRestriction } from "./plugins/node-restriction.ts";
 import { persistentVolumeClaimResize } from "./plugins/persistent-volume-claim-resize.ts";
@@ -22,6 +23,7 @@ import { storageObjectInUseProtection } from "./plugins/storage-object-in-use-pr
 import { taintNodesByCondition } from "./plugins/taint-nodes-by-condition.ts";
 import { validatingAdmissionPolicy } from "./plugins/validating-admission-policy.ts";
 import { validatingAdmissionWebhook } from "./plugins/validating-admission-webhook.ts";
+import { webhookReceiverAccess } from "./plugins/webhook-receiver-access.ts";
 import { webhookSubscriptionAccess } from "./plugins/webhook-subscription-access.ts";
 
 export type { AdmissionOperation, AdmissionPlugin, AdmissionRequest, AdmissionView, FollowUp, Reinvocation } from "./plugin.ts";
@@ -51,6 +53,8 @@ const PLUGINS: readonly AdmissionPlugin[] = [
 	resourceQuota,
 	// Petrel's own.
 	webhookSubscriptionAccess,
+	webhookReceiverAccess,
+	namespaceExpiry,
 ];
 
 function concerns(plugin: AdmissionPlugin, request: AdmissionRequest): boolean {

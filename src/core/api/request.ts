@@ -33,6 +33,8 @@ export interface ApiRequest {
 	/** The body as JSON text; "" when there is none. */
 	body: string;
 	patchType?: PatchType;
+	/** The cluster's root as it is reached from outside, for a kind that needs it: "https://host/clusters/name". */
+	base?: string;
 	/** For managedFields when fieldManager is not given: the User-Agent up to its first slash. */
 	userAgent: string;
 }

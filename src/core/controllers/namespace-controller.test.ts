@@ -61,6 +61,8 @@ it("is emptied with all its workloads, which do not come back", () => {
 		namespaceUid: () => "uid-ns",
 		rootCa: () => "PEM",
 		signAccountToken: () => "",
+		receiverToken: () => "",
+		publicUrl: undefined,
 		terminatingDefinitions: () => [],
 		knowsNodes: () => true,
 		podRowsWanted: () => true,

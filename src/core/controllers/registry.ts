@@ -22,6 +22,7 @@ import { garbageCollector, type GarbageCollectorDeps } from "./garbage-collector
 import { horizontalPodAutoscalingController } from "./horizontal-pod-autoscaling-controller.ts";
 import { type IngressDeps, ingressController } from "./ingress-controller.ts";
 import { jobController } from "./job-controller.ts";
+import { namespaceExpiryController } from "./namespace-expiry-controller.ts";
 import { namespaceController } from "./namespace-controller.ts";
 import { namespaceDrainController } from "./namespace-drain-controller.ts";
 import { nodeIpamController } from "./node-ipam-controller.ts";
@@ -51,9 +52,10 @@ import { systemServiceController } from "./system-service-controller.ts";
 import { ttlController } from "./ttl-controller.ts";
 import { ttlAfterFinishedController } from "./ttl-after-finished-controller.ts";
 import { validatingAdmissionPolicyStatusController } from "./validating-admission-policy-status-controller.ts";
+import { type WebhookReceiverDeps, webhookReceiverController } from "./webhook-receiver-controller.ts";
 import type { Schema } from "../schema/types.ts";
 
-export interface NamespaceDeps extends DaemonSetDeps, CleanupDeps, AccountTokenDeps, PodTableDeps, GarbageCollectorDeps, IngressDeps {
+export interface NamespaceDeps extends DaemonSetDeps, CleanupDeps, AccountTokenDeps, PodTableDeps, GarbageCollectorDeps, IngressDeps, WebhookReceiverDeps {
 	registry: KindRegistry;
 	namespaceActive(): boolean;
 	namespaceTerminating(): boolean;
@@ -99,6 +101,7 @@ export function namespaceControllers(deps: NamespaceDeps): Controller[] {
 		systemServiceController(deps),
 		namespaceDrainController(deps),
 		customResourceCleanupController(deps),
+		webhookReceiverController(deps),
 	];
 	return controllers.map((controller) => creatingNothingAtTheEnd(controller, deps.namespaceTerminating));
 }
@@ -128,6 +131,7 @@ export function clusterControllers(deps: ClusterDeps): Controller[] {
 		nodeLifecycleController(deps),
 		nodeIpamController,
 		namespaceController,
+		namespaceExpiryController,
 		pvProtectionController,
 		clusterRoleAggregationController,
 		certificateSigningRequestApprovingController(deps),

@@ -19,6 +19,8 @@ export interface HookContext {
 	/** Lower-case suffix of upstream's alphabet (rand.String). */
 	suffix(length: number): string;
 	user: { name: string; groups: readonly string[]; uid?: string; extra?: Record<string, readonly string[]> };
+	/** The cluster's root as it is reached from outside; for a kind that `needsBase`. */
+	base?: string;
 }
 
 /** One column of a Table (metav1.TableColumnDefinition); priority > 0 shows under -o wide only. */
@@ -133,6 +135,8 @@ export interface KindDefinition<T extends KubeObject = KubeObject> {
 	openApi?: { schema: JsonObject; revision: string };
 	/** Stored nowhere: what its objects say is had from the nodes' agents when they are asked for. */
 	computed?: "usage";
+	/** Its hooks are told where the cluster is reached from outside, of a creation and, where a setting says it, of every write. */
+	needsBase?: boolean;
 	/** Held sealed at rest. */
 	encrypted?: boolean;
 	/** What must be had from the Cluster object before this write commits (Service addresses, node ports); undefined when nothing. */

@@ -105,6 +105,7 @@ describe("the registry of kinds", () => {
 			ValidatingWebhookConfiguration: "Name Webhooks Age",
 			VolumeAttachment: "Name Attacher PV Node Attached Age",
 			VolumeAttributesClass: "Name DriverName Age",
+			WebhookReceiver: "Name Type Ready Last Delivery Outcome Age (URL) (Reason)",
 			WebhookSubscription: "Name Target Ready Delivered Pending Dead Age (Reason) (Lag) (Failures) (Lost) (Last Failure)",
 		});
 	});

@@ -66,6 +66,7 @@ import { validatingAdmissionPolicyBindingKind } from "./validating-admission-pol
 import { validatingWebhookConfigurationKind } from "./validating-webhook-configuration.ts";
 import { volumeAttachmentKind } from "./volume-attachment.ts";
 import { volumeAttributesClassKind } from "./volume-attributes-class.ts";
+import { webhookReceiverKind } from "./webhook-receiver.ts";
 import { webhookSubscriptionKind } from "./webhook-subscription.ts";
 
 /** A registry of these kinds; of several versions of one collection the first is the preferred one. */
@@ -159,6 +160,7 @@ const KINDS: readonly KindDefinition<never>[] = [
 	resourceSliceKind,
 	webhookSubscriptionKind,
 	clusterWebhookSubscriptionKind,
+	webhookReceiverKind,
 ];
 
 /** Each hook is only ever called with objects of its own kind, which the types of a mixed list cannot say. */

@@ -75,7 +75,10 @@ export interface LegacyAccountTokenClaims {
  *   PETREL_AUDIT_WEBHOOK    URL that takes EventLists of the audit log beside it
  *   PETREL_CA           PEM of the CA that signed the front door's certificate ("" on an account: a public one is used)
  *   PETREL_CA_KEY       PEM (PKCS #8) of that CA's private key, which signs approved CertificateSigningRequests; absent or "" where nothing is signed
+ *   PETREL_PUBLIC_URL   where the front door is reached from outside ("https://host"), for the URLs of webhook receivers; that of the request that creates one when absent
  *   PETREL_ADMISSION    JSON of an AdmissionConfiguration (apiserver.config.k8s.io/v1); absent or "" for kube-apiserver's defaults
+ *   PETREL_WEBHOOK_PRIVATE_TARGETS  "allow" lets webhook subscriptions deliver to private, loopback and link-local addresses
+ *   PETREL_WEBHOOK_NETWORK  what deliveries by URL are made over; absent on an account, whose own network leads to the internet alone
  * Durable Object namespaces: CLUSTER, NAMESPACE, NODE, SESSION, REGISTRY, TUNNEL (classes ClusterObject, NamespaceObject,
  * NodeObject, SessionObject, RegistryObject, TunnelObject, exported by src/worker/index.ts).
  */
@@ -87,9 +90,12 @@ export interface WorkerEnv {
 	PETREL_AUDIT_WEBHOOK?: string;
 	PETREL_CA: string;
 	PETREL_CA_KEY?: string;
+	PETREL_PUBLIC_URL?: string;
 	PETREL_ADMISSION?: string;
 	/** EdgeSettings. */
 	PETREL_EDGE?: string;
+	PETREL_WEBHOOK_PRIVATE_TARGETS?: string;
+	PETREL_WEBHOOK_NETWORK?: Fetcher;
 	CLUSTER: DurableObjectNamespace;
 	NAMESPACE: DurableObjectNamespace;
 	NODE: DurableObjectNamespace;

@@ -804,3 +804,22 @@ export interface WebhookSecretKey { namespace?: string; name: string; key: strin
 export interface WebhookPayload { format?: PayloadFormat; data?: PayloadData }
 export interface WebhookDelivery { concurrency?: number; ratePerSecond?: number; retrySeconds?: number }
 export interface WebhookSubscriptionStatus { observedGeneration?: number; conditions?: Condition[]; delivered?: number; failures?: number; pending?: number; deadLetters?: number; lost?: number; conditionErrors?: number; lastConditionError?: string; lastSuccessTime?: string; lastFailureTime?: string; lastFailure?: string; oldestPendingTime?: string }
+export interface WebhookReceiver { apiVersion: string; kind: string; metadata: ObjectMeta; spec: WebhookReceiverSpec; status?: WebhookReceiverStatus }
+export interface WebhookReceiverList { apiVersion: string; kind: string; metadata: ListMeta; items: WebhookReceiver[] }
+export type WebhookSenderType = "DockerHub" | "GitHub" | "GitLab" | "HMAC" | "Harbor" | "Registry" | "StandardWebhooks" | (string & {});
+export type WebhookHMACAlgorithm = "SHA1" | "SHA256" | "SHA512" | (string & {});
+export type WebhookSignatureEncoding = "Base64" | "Hex" | (string & {});
+export interface WebhookReceiverSpec { type: WebhookSenderType; secretRef: WebhookReceiverSecret; hmac?: WebhookReceiverHMAC; serviceAccountName: string; actions: WebhookReceiverAction[]; suspend?: boolean; requestsPerMinute?: number }
+export interface WebhookReceiverSecret { name: string; key?: string; previousKey?: string; create?: boolean }
+export interface WebhookReceiverHMAC { header: string; algorithm?: WebhookHMACAlgorithm; encoding?: WebhookSignatureEncoding; prefix?: string; content?: string; idHeader?: string; timestampHeader?: string }
+export interface WebhookReceiverAction { name: string; condition?: string; setImage?: WebhookSetImageAction; apply?: WebhookApplyAction; restart?: WebhookRestartAction; createJob?: WebhookCreateJobAction; previewNamespace?: WebhookPreviewNamespaceAction }
+export interface WebhookWorkload { kind: string; name: string; namespace?: string }
+export interface WebhookSetImageAction { workload: WebhookWorkload; container?: string; repository?: string; tag?: string; image?: string }
+export interface WebhookApplyAction { manifests?: string; url?: string; namespace?: string; fieldManager?: string; force?: boolean }
+export interface WebhookRestartAction { workload: WebhookWorkload }
+export interface WebhookParameter { name: string; value?: string }
+export interface WebhookCreateJobAction { cronJob: string; namespace?: string; container?: string; env?: WebhookParameter[]; args?: string[] }
+export interface WebhookPreviewImage { workload?: string; container: string; image: string }
+export interface WebhookPreviewNamespaceAction { template: string; name: string; resources?: string[]; secrets?: string[]; images?: WebhookPreviewImage[]; labels?: Record<string, string>; ttlSeconds?: number }
+export interface WebhookReceiverStatus { observedGeneration?: number; url?: string; conditions?: Condition[]; deliveries?: WebhookReceiverDelivery[] }
+export interface WebhookReceiverDelivery { time: string; id?: string; event?: string; outcome: string; message?: string }

@@ -23,7 +23,7 @@ export function urlOf({ url, service, collection, decision }: CallTarget): URL {
 }
 
 /** Reads a body that is no longer than the limit. */
-async function bounded(response: Response): Promise<string> {
+export async function bounded(response: Response, bytesMax = ANSWER_BYTES_MAX): Promise<string> {
 	const reader = (response.body as ReadableStream<Uint8Array> | null)?.getReader();
 	if (reader === undefined) return "";
 	const decoder = new TextDecoder();
@@ -33,9 +33,9 @@ async function bounded(response: Response): Promise<string> {
 		const { done, value } = await reader.read();
 		if (done) return text + decoder.decode();
 		bytes += value.length;
-		if (bytes > ANSWER_BYTES_MAX) {
+		if (bytes > bytesMax) {
 			await reader.cancel();
-			throw new Error(`the answer is longer than ${ANSWER_BYTES_MAX} bytes`);
+			throw new Error(`the answer is longer than ${bytesMax} bytes`);
 		}
 		text += decoder.decode(value, { stream: true });
 	}
