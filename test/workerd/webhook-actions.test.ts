@@ -56,7 +56,14 @@ describe("apply", () => {
 				group: "example.com",
 				scope: "Namespaced",
 				names: { plural: "widgets", singular: "widget", kind: "Widget" },
-				versions: [{ name: "v1", served: true, storage: true, schema: { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } } }],
+				versions: [
+					{
+						name: "v1",
+						served: true,
+						storage: true,
+						schema: { openAPIV3Schema: { type: "object", properties: { spec: { type: "object", properties: { size: { type: "integer" } } } } } },
+					},
+				],
 			},
 		});
 		const receiver = await TestReceiver.create(cluster, {
