@@ -4,7 +4,7 @@ import { dirname, join, sep } from "node:path";
 import type { Container, Pod, VolumeMount } from "../core/schema/kubernetes.d.ts";
 import type { PodFacts } from "./downward-field.ts";
 import { containerEnvironment, expand } from "./environment.ts";
-import { podHostname, writeHostsFile } from "./hosts-file.ts";
+import { kernelHostname, writeHostsFile } from "./hosts-file.ts";
 import type { PodContext } from "./pod-context.ts";
 import { containerLogPath, containerSpecHash, type PodPaths, terminationMessageFile } from "./pod-names.ts";
 import { podDns } from "./resolv-conf.ts";
@@ -17,7 +17,7 @@ export async function sandboxConfig(context: PodContext, pod: Pod, paths: PodPat
 		pod,
 		attempt,
 		// With the host's network the host's name is the pod's too.
-		hostname: pod.spec?.hostNetwork ? "" : podHostname(pod),
+		hostname: pod.spec?.hostNetwork ? "" : kernelHostname(pod, context.node.clusterDomain),
 		logDirectory: paths.logDirectory,
 		dns: await podDns(pod, context.node.clusterDomain, context.node.dnsAddress),
 		// The driver's own tree: /kubepods may be a kubelet's on the same machine.

@@ -9,6 +9,7 @@ import { errorText } from "./log.ts";
 import type { PodContext } from "./pod-context.ts";
 import { latestContainer } from "./pod-lifecycle.ts";
 import { containerSpecHash, findContainer, formatPod } from "./pod-names.ts";
+import { verifyRunAsNonRoot } from "./pod-security.ts";
 import { type ContainerConfig, type ContainerStateInfo, RuntimeError, type SandboxConfig } from "./runtime/runtime.ts";
 
 /** How soon what failed for another reason than back-off is tried again. */
@@ -64,6 +65,8 @@ export async function startContainer(context: PodContext, input: StartInput): Pr
 
 /** With the container whose processes an ephemeral one is to see: kubelet's getTargetID. */
 async function configured(context: PodContext, input: StartInput & ContainerConfigInput): Promise<ContainerConfig> {
+	const { user = "" } = (await context.runtime.imageStatus(input.imageRef)) ?? {};
+	verifyRunAsNonRoot(input.pod, input.container, user);
 	const config = await containerConfig(context, input);
 	const { targetContainerName: name }: EphemeralContainer = input.container;
 	if (!name) return config;

@@ -12,9 +12,28 @@ const LOCAL = [
 	"fe00::2\tip6-allrouters",
 ];
 const MAX_HOST_NAME_LENGTH = 63;
+/** Linux's HOST_NAME_MAX. */
+const MAX_KERNEL_NAME_LENGTH = 64;
 
 export function podHostname(pod: Pod): string {
 	return (pod.spec?.hostnameOverride || pod.spec?.hostname || pod.metadata.name || "").slice(0, MAX_HOST_NAME_LENGTH).replace(/[-.]+$/, "");
+}
+
+/** With its subdomain; "" for a pod that has none. */
+export function podFqdn(pod: Pod, clusterDomain: string): string {
+	const { subdomain } = pod.spec ?? {};
+	return subdomain ? `${podHostname(pod)}.${subdomain}.${pod.metadata.namespace}.svc.${clusterDomain}` : "";
+}
+
+/** What the kernel tells the pod's processes: the whole name when the pod asks for it. Throws when the kernel has no room for it. */
+export function kernelHostname(pod: Pod, clusterDomain: string): string {
+	const fqdn = pod.spec?.setHostnameAsFQDN ? podFqdn(pod, clusterDomain) : "";
+	if (fqdn.length > MAX_KERNEL_NAME_LENGTH) {
+		throw new Error(
+			`failed to construct FQDN from pod hostname and cluster domain, FQDN ${fqdn} is too long (${MAX_KERNEL_NAME_LENGTH} characters is the max, ${fqdn.length} characters requested)`,
+		);
+	}
+	return fqdn || podHostname(pod);
 }
 
 export async function writeHostsFile(path: string, pod: Pod, ips: readonly string[], clusterDomain: string): Promise<void> {
@@ -26,8 +45,8 @@ export async function writeHostsFile(path: string, pod: Pod, ips: readonly strin
 
 function ownLines(pod: Pod, ips: readonly string[], clusterDomain: string): string[] {
 	const hostname = podHostname(pod);
-	const full = pod.spec?.subdomain ? `${hostname}.${pod.spec.subdomain}.${pod.metadata.namespace}.svc.${clusterDomain}\t` : "";
-	return ips.map((ip) => `${ip}\t${full}${hostname}`);
+	const fqdn = podFqdn(pod, clusterDomain);
+	return ips.map((ip) => `${ip}\t${fqdn ? `${fqdn}\t` : ""}${hostname}`);
 }
 
 async function hostLines(): Promise<string[]> {

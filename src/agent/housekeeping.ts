@@ -1,4 +1,5 @@
 /** What a node does for its own health beside running pods: rotates logs, removes images, evicts pods under pressure. */
+import { existsSync } from "node:fs";
 import type { Pod } from "../core/schema/kubernetes.d.ts";
 import type { Clock } from "./clock.ts";
 import type { EventRecorder } from "./event-recorder.ts";
@@ -11,11 +12,15 @@ import type { Logger } from "./log.ts";
 import { LogRotation } from "./log-rotation.ts";
 import { admitByCapacity, refuseResize } from "./node-capacity.ts";
 import type { PodAdmission } from "./pod-context.ts";
+import { admitBySecurity } from "./pod-security.ts";
 import type { PodWorker } from "./pod-worker.ts";
 import { parseQuantityNumber } from "./quantity-number.ts";
 import type { ContainerRuntime } from "./runtime/runtime.ts";
 import type { RuntimeView } from "./runtime-view.ts";
 import { podUses } from "./usage/pod-use.ts";
+
+/** There where the kernel enforces profiles. */
+const APP_ARMOR = "/sys/kernel/security/apparmor/profiles";
 
 export interface HousekeepingOptions {
 	runtime: ContainerRuntime;
@@ -75,7 +80,9 @@ export class Housekeeping implements PodAdmission {
 	}
 
 	admit(pod: Pod): ReturnType<PodAdmission["admit"]> {
-		return this.#eviction.admit(pod) ?? admitByCapacity(pod, this.#granted(pod), this.#options.allocatable());
+		const { allowedUnsafeSysctls } = this.#options.configuration;
+		const host = { allowedUnsafeSysctls, appArmor: existsSync(APP_ARMOR) };
+		return this.#eviction.admit(pod) ?? admitBySecurity(pod, host) ?? admitByCapacity(pod, this.#granted(pod), this.#options.allocatable());
 	}
 
 	refuseResize(pod: Pod): ReturnType<PodAdmission["refuseResize"]> {

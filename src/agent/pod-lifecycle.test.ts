@@ -43,6 +43,13 @@ function state(container: Container, what: "running" | number, extra: Partial<Co
 const app: Container = { name: "app", image: "app:1" };
 const side: Container = { name: "side", image: "app:1" };
 const init: Container = { name: "init", image: "app:1" };
+const ruled: Container = {
+	name: "ruled",
+	image: "app:1",
+	restartPolicy: "Never",
+	restartPolicyRules: [{ action: "Restart", exitCodes: { operator: "In", values: [42] } }],
+};
+const once: Container = { name: "once", image: "app:1", restartPolicy: "Never" };
 const proxy: Container = { name: "proxy", image: "app:1", restartPolicy: "Always" };
 
 /** The decision in one line. */
@@ -97,6 +104,10 @@ describe("computePodActions", () => {
 		["only the sidecar is left, Never", never(withProxy), [sandbox()], [state(proxy, "running"), state(init, 0), state(app, 0)], "kill pod"],
 		["the image has changed", testPod({ containers: [{ ...app, image: "app:2" }] }), [sandbox()], [state(app, "running")], "kill app (definition); start app"],
 		["a container that was never started", testPod(), [sandbox()], [state(app, "running", { state: "created" })], "start app"],
+		["a rule restarts this exit code, Never", never(testPod({ containers: [ruled] })), [sandbox()], [state(ruled, 42)], "start ruled"],
+		["no rule names this exit code, Never", never(testPod({ containers: [ruled] })), [sandbox()], [state(ruled, 1)], "kill pod"],
+		["a container's own Never in a pod that restarts", testPod({ containers: [once, side] }), [sandbox()], [state(once, 1), state(side, "running")], "nothing"],
+		["an init container's own Never", testPod({ initContainers: [{ ...init, restartPolicy: "Never" }] }), [sandbox()], [state(init, 1)], "kill pod"],
 	])("%s", (_what, pod, sandboxes, containers, expected) => {
 		expect(decide(pod, sandboxes, containers)).toBe(expected);
 	});

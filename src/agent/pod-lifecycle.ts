@@ -2,7 +2,7 @@
  * What should happen next to a pod on this node: a pure decision over what the runtime reports, after kubelet's
  * computePodActions (k8s.io/kubernetes/pkg/kubelet/kuberuntime). Back-off is applied by whoever executes it.
  */
-import type { Container, EphemeralContainer, Pod } from "../core/schema/kubernetes.d.ts";
+import type { Container, ContainerRestartRule, EphemeralContainer, Pod } from "../core/schema/kubernetes.d.ts";
 import { containerSpecHash, isSidecar } from "./pod-names.ts";
 import type { ContainerStateInfo, SandboxState } from "./runtime/runtime.ts";
 
@@ -62,9 +62,16 @@ export function shouldRestart(pod: Pod, container: Container, latest: ContainerS
 	if (pod.metadata.deletionTimestamp) return false;
 	if (!latest) return true;
 	if (latest.state === "running") return false;
-	if (latest.state !== "exited") return true;
+	return latest.state !== "exited" || restartsAfter(pod, container, latest.exitCode);
+}
+
+/** Whether a container that ended so runs again: by the first of its rules that fits, its own policy or the pod's. */
+export function restartsAfter(pod: Pod, container: Container, exitCode: number): boolean {
+	const fits = ({ exitCodes }: ContainerRestartRule): boolean =>
+		exitCodes !== undefined && (exitCodes.values ?? []).includes(exitCode) === (exitCodes.operator === "In");
+	if (container.restartPolicyRules?.find(fits)?.action === "Restart") return true;
 	const policy = container.restartPolicy ?? restartPolicy(pod);
-	return policy === "Always" || (policy === "OnFailure" && latest.exitCode !== 0);
+	return policy === "Always" || (policy === "OnFailure" && exitCode !== 0);
 }
 
 export function computePodActions(
@@ -100,9 +107,13 @@ function withNewSandbox(pod: Pod, sandbox: SandboxState | undefined, containers:
 	const none = { initContainersToStart: [], containersToStart: [], ephemeralContainersToStart: [], containersToKill: [] };
 	const actions: PodActions = { killPod: true, createSandbox: true, attempt, ...none };
 	const over: PodActions = { ...actions, createSandbox: false };
-	if (restartPolicy(pod) === "Never" && attempt !== 0 && containers.length > 0) return over;
 	const regular = pod.spec?.containers ?? [];
-	const toStart = regular.filter((c) => !((c.restartPolicy ?? restartPolicy(pod)) === "OnFailure" && succeeded(latestContainer(containers, c.name))));
+	const everRestarts = regular.some((c) => (c.restartPolicy ?? restartPolicy(pod)) !== "Never" || c.restartPolicyRules?.length);
+	if (!everRestarts && attempt !== 0 && containers.length > 0) return over;
+	const toStart = regular.filter((c) => {
+		const latest = latestContainer(containers, c.name);
+		return latest?.state !== "exited" || restartsAfter(pod, c, latest.exitCode);
+	});
 	const everInitialized = regular.some((c) => latestContainer(containers, c.name));
 	if (toStart.length === 0 && everInitialized) return over;
 	const firstInit = pod.spec?.initContainers?.[0];
@@ -125,7 +136,8 @@ function decideInitContainers(pod: Pod, here: readonly ContainerStateInfo[], ver
 		const latest = latestContainer(here, container.name);
 		if (succeeded(latest)) continue;
 		if (latest?.state === "running") return false;
-		if (latest?.state === "exited" && restartPolicy(pod) === "Never") {
+		// Of an init container that failed, "Always" of its pod means until it succeeds.
+		if (latest?.state === "exited" && !restartsAfter(pod, container, latest.exitCode)) {
 			actions.killPod = true;
 			actions.initContainersToStart = [];
 			return false;
@@ -186,7 +198,7 @@ function decideContainers(
 
 function finishedEarlier(pod: Pod, container: Container, all: readonly ContainerStateInfo[]): ContainerStateInfo | undefined {
 	const latest = latestContainer(all, container.name);
-	return (container.restartPolicy ?? restartPolicy(pod)) === "OnFailure" && succeeded(latest) ? latest : undefined;
+	return latest?.state === "exited" && !restartsAfter(pod, container, latest.exitCode) ? latest : undefined;
 }
 
 function reasonToKill(container: Container, latest: ContainerStateInfo, verdicts: ProbeVerdicts): ContainerToKill | undefined {

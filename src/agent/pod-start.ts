@@ -51,7 +51,8 @@ export class PodStart {
 			...actions.containersToStart,
 		];
 		if (!actions.createSandbox && toStart.length === 0) return Number.POSITIVE_INFINITY;
-		const config = await sandboxConfig(this.#context, pod, this.#paths, Math.max(actions.attempt, this.#failedSandboxAttempt + 1));
+		const config = await this.#sandboxConfig(pod, Math.max(actions.attempt, this.#failedSandboxAttempt + 1));
+		if (!config) return SANDBOX_RETRY_MS;
 		const sandbox = actions.createSandbox ? await this.#createSandbox(pod, config) : actions.sandbox;
 		if (!sandbox) return SANDBOX_RETRY_MS;
 		const fresh = actions.createSandbox || actions.containersToKill.length > 0 ? await this.#context.view.pod(pod.metadata.uid ?? "") : snapshot;
@@ -101,6 +102,18 @@ export class PodStart {
 		} catch (error) {
 			this.#context.events.record(pod, "Warning", "FailedMount", errorText(error instanceof Error ? new Error(error.message) : error));
 			return Math.min(VOLUME_RETRY_INITIAL_MS * 2 ** this.#volumeFailures++, VOLUME_RETRY_MAX_MS);
+		}
+	}
+
+	async #sandboxConfig(pod: Pod, attempt: number): Promise<SandboxConfig | undefined> {
+		try {
+			const { hostUsers } = pod.spec ?? {};
+			// Never as if it had not been asked for: the container's root would be the node's.
+			if (hostUsers === false && !this.#context.runtime.info().userNamespaces) throw new Error("runtime does not support user namespaces");
+			return await sandboxConfig(this.#context, pod, this.#paths, attempt);
+		} catch (error) {
+			this.#context.events.record(pod, "Warning", "FailedCreatePodSandBox", `Failed to create pod sandbox: ${errorText(error)}`);
+			return undefined;
 		}
 	}
 

@@ -11,7 +11,7 @@ import type {
 } from "../core/schema/kubernetes.d.ts";
 import { timestamp } from "./clock.ts";
 import { podConditions } from "./pod-conditions.ts";
-import { isTerminal, latestContainer, latestSandbox, shouldRestart } from "./pod-lifecycle.ts";
+import { isTerminal, latestContainer, latestSandbox, restartsAfter, shouldRestart } from "./pod-lifecycle.ts";
 import { isSidecar } from "./pod-names.ts";
 import type { ContainerStateInfo, SandboxState } from "./runtime/runtime.ts";
 
@@ -145,6 +145,7 @@ function containerStatus(input: PodStatusInput, container: Container, previousSt
 		imageID: latest?.imageId || previous?.imageID || "",
 		...(latest ? { containerID: containerId(input, latest) } : previous?.containerID ? { containerID: previous.containerID } : {}),
 		started,
+		...(container.lifecycle?.stopSignal ? { stopSignal: container.lifecycle.stopSignal } : {}),
 		...resources(container, running, latest && input.applied?.(latest.id)),
 		...volumeMounts(container),
 	};
@@ -258,7 +259,6 @@ function settledPhase(input: PodStatusInput, initStatuses: ContainerStatus[], st
 
 /** What the containers alone say, running sidecars notwithstanding: kubelet's getPhase. */
 export function podPhase(pod: Pod, initStatuses: readonly ContainerStatus[], statuses: readonly ContainerStatus[], terminated: boolean): string {
-	const policy = pod.spec?.restartPolicy ?? "Always";
 	const inits = pod.spec?.initContainers ?? [];
 	let pendingInit = 0;
 	for (const [i, status] of initStatuses.entries()) {
@@ -268,15 +268,15 @@ export function podPhase(pod: Pod, initStatuses: readonly ContainerStatus[], sta
 			continue;
 		}
 		const end = status.state?.terminated;
-		if (end && end.exitCode !== 0 && (policy === "Never" || terminated)) return "Failed";
+		if (end && end.exitCode !== 0 && (terminated || (init && !restartsAfter(pod, init, end.exitCode)))) return "Failed";
 		if (end?.exitCode !== 0) pendingInit++;
 	}
 	const began = statuses.some((s) => s.state?.running || s.state?.terminated || s.lastState?.terminated);
 	if (pendingInit > 0 && !began) return terminated ? "Failed" : "Pending";
-	return regularPhase(policy, statuses, terminated);
+	return regularPhase(pod, statuses, terminated);
 }
 
-function regularPhase(policy: string, statuses: readonly ContainerStatus[], terminated: boolean): string {
+function regularPhase(pod: Pod, statuses: readonly ContainerStatus[], terminated: boolean): string {
 	let running = 0;
 	let waiting = 0;
 	let stopped = 0;
@@ -292,7 +292,10 @@ function regularPhase(policy: string, statuses: readonly ContainerStatus[], term
 	if (waiting > 0 && !terminated) return "Pending";
 	if (running > 0) return "Running";
 	if (terminated) return stopped > 0 && stopped === good && waiting === 0 ? "Succeeded" : "Failed";
-	if (policy === "Always") return "Running";
-	if (stopped === good) return "Succeeded";
-	return policy === "Never" ? "Failed" : "Running";
+	const restarts = statuses.some(({ name, state }) => {
+		const container = pod.spec?.containers.find((one) => one.name === name);
+		return container !== undefined && (!state?.terminated || restartsAfter(pod, container, state.terminated.exitCode));
+	});
+	if (restarts) return "Running";
+	return stopped === good ? "Succeeded" : "Failed";
 }

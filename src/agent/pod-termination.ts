@@ -50,7 +50,7 @@ export class PodTermination {
 		const least = Math.min(MIN_STOP_SECONDS, graceSeconds);
 		this.#stopping.add(state.id);
 		try {
-			await runtime.stopContainer(state.id, Math.max(least, remaining));
+			await runtime.stopContainer(state.id, Math.max(least, remaining), found?.container.lifecycle?.stopSignal);
 		} finally {
 			this.#stopping.delete(state.id);
 		}

@@ -176,9 +176,9 @@ export class FakeRuntime implements ContainerRuntime {
 		const config = this.configs.get(id);
 		if (config) this.configs.set(id, { ...config, container });
 	}
-	async stopContainer(id: string, timeoutSeconds: number): Promise<void> {
+	async stopContainer(id: string, timeoutSeconds: number, signal?: string): Promise<void> {
 		const container = this.containers.get(id);
-		this.#called("stopContainer", `${container?.name ?? id} ${timeoutSeconds}`);
+		this.#called("stopContainer", `${container?.name ?? id} ${timeoutSeconds}${signal ? ` ${signal}` : ""}`);
 		if (container?.state !== "running") return;
 		if (!this.stubborn.has(container.name)) {
 			this.#end(container, 143, "Error");

@@ -116,6 +116,8 @@ export interface RuntimeInfo {
 	version: string;
 	/** False where there is no isolation at all. */
 	isolated: boolean;
+	/** Pods may have users of their own. */
+	userNamespaces?: boolean;
 }
 
 export interface ImageStatus {
@@ -165,8 +167,8 @@ export interface ContainerRuntime {
 	startContainer(id: string): Promise<void>;
 	/** Gives a running container the resources that `container` now asks for; nothing where there are no limits. */
 	updateContainerResources(id: string, pod: Pod, container: Container): Promise<void>;
-	/** SIGTERM (or the image's signal), then SIGKILL after `timeoutSeconds`. */
-	stopContainer(id: string, timeoutSeconds: number): Promise<void>;
+	/** `signal` ("SIGUSR1"), else the image's or SIGTERM; then SIGKILL after `timeoutSeconds`. */
+	stopContainer(id: string, timeoutSeconds: number, signal?: string): Promise<void>;
 	removeContainer(id: string): Promise<void>;
 	/** The container's log was moved away: its output goes to a new file in its place. */
 	reopenContainerLog(id: string): Promise<void>;

@@ -1,6 +1,7 @@
 /** The `containerd` runtime: pods over CRI on a private containerd. */
 import { execFile } from "node:child_process";
-import { networkInterfaces, totalmem } from "node:os";
+import { constants, networkInterfaces, totalmem } from "node:os";
+import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -29,8 +30,9 @@ import { podMtu } from "../../network/link-mtu.ts";
 import { removeCgroup, removeEmptyAncestors } from "./cgroups.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import { writeNetworkConfig } from "./cni.ts";
-import { ANNOTATIONS, containerConfigOf, type HostPort, hostPortsOf, LABELS, resourcesOf, sandboxConfigOf } from "./cri-config.ts";
+import { ANNOTATIONS, containerConfigOf, type HostPort, hostPortsOf, resourcesOf, sandboxConfigOf } from "./cri-config.ts";
 import { CRI } from "./cri-messages.ts";
+import { annotationsOf, containerInfo, containerUsageOf, imageStatusOf, milliseconds, STATES } from "./cri-states.ts";
 import { ContainerdDaemon } from "./daemon.ts";
 import { execInContainer } from "./exec-stream.ts";
 import { type GrpcClient, GrpcError, GRPC_STATUS, type Method } from "./grpc-client.ts";
@@ -50,20 +52,6 @@ const POLL_INTERVAL_MS = 50;
 const RESUBSCRIBE_MS = 500;
 /** How often a sandbox's name may turn out to be taken by a failed attempt. */
 const ATTEMPTS_MAX = 5;
-const NS_PER_MS = 1_000_000n;
-const STATES = ["created", "running", "exited", "unknown"] as const;
-
-function milliseconds(nanoseconds: unknown): number {
-	return nanoseconds === undefined ? 0 : Number(BigInt(nanoseconds as number | bigint) / NS_PER_MS);
-}
-
-function labelsOf(message: Message): Record<string, string> {
-	return (message.labels ?? {}) as Record<string, string>;
-}
-
-function annotationsOf(message: Message): Record<string, string> {
-	return (message.annotations ?? {}) as Record<string, string>;
-}
 
 function hostAddress(): string {
 	const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
@@ -77,18 +65,6 @@ function translated(error: unknown, reason: RuntimeErrorReason): RuntimeError {
 	const code = error instanceof GrpcError ? error.code : GRPC_STATUS.unknown;
 	if (code === GRPC_STATUS.unavailable) return new RuntimeError("Unavailable", message, { cause: error });
 	return new RuntimeError(code === GRPC_STATUS.notFound && reason !== "ErrImagePull" ? "NotFound" : reason, message, { cause: error });
-}
-
-function imageStatusOf(image: Message): ImageStatus {
-	const uid = image.uid as Message | undefined;
-	return {
-		id: String(image.id ?? ""),
-		tags: (image.repoTags ?? []) as string[],
-		digests: (image.repoDigests ?? []) as string[],
-		sizeBytes: Number(image.size ?? 0),
-		...(image.pinned === true ? { pinned: true } : {}),
-		user: uid === undefined ? String(image.username ?? "") : String(uid.value ?? 0),
-	};
 }
 
 interface SandboxDetails {
@@ -344,7 +320,7 @@ export class ContainerdRuntime implements ContainerRuntime {
 	async createContainer(sandboxId: string, config: ContainerConfig, sandbox: SandboxConfig): Promise<string> {
 		const request = {
 			podSandboxId: sandboxId,
-			config: containerConfigOf(config, totalmem()),
+			config: containerConfigOf(config, totalmem(), join(this.#dataDir, "seccomp")),
 			sandboxConfig: sandboxConfigOf(sandbox, this.#cgroupParent(sandbox), sandbox.attempt),
 		};
 		return String((await this.#call(CRI.createContainer, request, "CreateContainerError", LONG_CALL_TIMEOUT_MS)).containerId);
@@ -358,11 +334,27 @@ export class ContainerdRuntime implements ContainerRuntime {
 		await this.#call(CRI.updateContainerResources, { containerId: id, linux: resourcesOf(pod, container, totalmem()) });
 	}
 
-	async stopContainer(id: string, timeoutSeconds: number): Promise<void> {
+	async stopContainer(id: string, timeoutSeconds: number, signal?: string): Promise<void> {
+		const number = signal === undefined ? undefined : constants.signals[signal as NodeJS.Signals];
+		if (number !== undefined && timeoutSeconds > 0 && (await this.#endsBySignal(id, number, timeoutSeconds))) return;
 		const timeoutMs = timeoutSeconds * 1000 + CALL_TIMEOUT_MS;
 		const request = { containerId: id, timeout: Math.ceil(timeoutSeconds) };
 		const stop = () => this.#call(CRI.stopContainer, request, "Unavailable", timeoutMs).catch(ignoreNotFound);
 		await stopAgainWhenShimLeft(stop, pause);
+	}
+
+	/** CRI knows no signal of the container's own before containerd 2.2: sent past it. False for a container that does not run. */
+	async #endsBySignal(id: string, signal: number, timeoutSeconds: number): Promise<boolean> {
+		const answer = await this.#call(NATIVE.kill, { containerId: id, signal }).catch(ignoreNotFound);
+		if (answer === undefined) return false;
+		try {
+			await this.#client.call(NATIVE.wait, { containerId: id }, timeoutSeconds * 1000);
+		} catch (error) {
+			if (!(error instanceof GrpcError && error.code === GRPC_STATUS.deadlineExceeded)) throw translated(error, "Unavailable");
+			// Its time is over: CRI's stop without any kills it.
+			await this.#call(CRI.stopContainer, { containerId: id, timeout: 0 }).catch(ignoreNotFound);
+		}
+		return true;
 	}
 
 	async removeContainer(id: string): Promise<void> {
@@ -400,17 +392,7 @@ export class ContainerdRuntime implements ContainerRuntime {
 
 	async containerUsage(): Promise<ContainerUsage[]> {
 		const { stats = [] } = await this.#call(CRI.listContainerStats, {});
-		return (stats as Message[]).flatMap(({ attributes, cpu, memory, writableLayer }) => {
-			const { timestamp, usageCoreNanoSeconds } = (cpu ?? {}) as Message;
-			const value = (of: unknown): number => Number((of as Message | undefined)?.value ?? 0);
-			// A container that is not running has no statistics.
-			if (usageCoreNanoSeconds === undefined) return [];
-			const atMs = Math.floor(Number(timestamp ?? 0) / Number(NS_PER_MS));
-			const memoryBytes = value(((memory ?? {}) as Message).workingSetBytes);
-			const { usedBytes, inodesUsed } = (writableLayer ?? {}) as Message;
-			const disk = { bytes: value(usedBytes), inodes: value(inodesUsed) };
-			return [{ id: String((attributes as Message).id), atMs, cpuNanos: value(usageCoreNanoSeconds), memoryBytes, disk }];
-		});
+		return (stats as Message[]).map(containerUsageOf).filter((usage) => usage !== undefined);
 	}
 
 	onEvent(listener: (podUid: string) => void): () => void {
@@ -466,28 +448,4 @@ export class ContainerdRuntime implements ContainerRuntime {
 function ignoreNotFound(error: unknown): undefined {
 	if (error instanceof RuntimeError && error.reason === "NotFound") return undefined;
 	throw error;
-}
-
-function containerInfo(status: Message, sandboxId: string): ContainerStateInfo {
-	const labels = labelsOf(status);
-	const annotations = annotationsOf(status);
-	const metadata = (status.metadata ?? {}) as Message;
-	return {
-		id: String(status.id),
-		sandboxId,
-		podUid: labels[LABELS.podUid] ?? "",
-		name: String(metadata.name ?? ""),
-		attempt: Number(metadata.attempt ?? 0),
-		image: annotations[ANNOTATIONS.image] ?? "",
-		imageId: String(status.imageRef ?? ""),
-		state: STATES[Number(status.state ?? 0)] ?? "unknown",
-		createdAtMs: milliseconds(status.createdAt),
-		startedAtMs: milliseconds(status.startedAt),
-		finishedAtMs: milliseconds(status.finishedAt),
-		exitCode: Number(status.exitCode ?? 0),
-		reason: String(status.reason ?? ""),
-		message: String(status.message ?? ""),
-		specHash: annotations[ANNOTATIONS.specHash] ?? "",
-		logPath: String(status.logPath ?? ""),
-	};
 }

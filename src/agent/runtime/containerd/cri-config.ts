@@ -1,8 +1,9 @@
 /** Pods and containers in CRI's words, as kubelet's kuberuntime package translates them. */
+import { join } from "node:path";
 import type { Message } from "../../../core/codec/message.ts";
 import { SYSTEM_PRIORITY_CLASSES } from "../../../core/kinds/priority-class.ts";
 import { qosClassOf } from "../../../core/kinds/qos.ts";
-import type { Container, Pod, SeccompProfile } from "../../../core/schema/kubernetes.d.ts";
+import type { AppArmorProfile, Container, Pod, SeccompProfile } from "../../../core/schema/kubernetes.d.ts";
 import { isSidecar } from "../../pod-names.ts";
 import { parseQuantityNumber } from "../../quantity-number.ts";
 import type { ContainerConfig, SandboxConfig } from "../runtime.ts";
@@ -72,8 +73,15 @@ function int64(value: number | undefined): Message | undefined {
 	return value === undefined ? undefined : { value };
 }
 
-function seccompOf(profile: SeccompProfile | undefined): Message {
-	return profile === undefined ? { profileType: PROFILES.Unconfined } : { profileType: PROFILES[profile.type], localhostRef: profile.localhostProfile };
+/** Profiles of the node's own lie below `seccompDirectory`. */
+function seccompOf(profile: SeccompProfile | undefined, seccompDirectory: string): Message {
+	if (profile === undefined) return { profileType: PROFILES.Unconfined };
+	const { type, localhostProfile } = profile;
+	return { profileType: PROFILES[type], ...(localhostProfile ? { localhostRef: join(seccompDirectory, localhostProfile) } : {}) };
+}
+
+function appArmorOf(profile: AppArmorProfile | undefined): Message | undefined {
+	return profile && { profileType: PROFILES[profile.type], ...(profile.localhostProfile ? { localhostRef: profile.localhostProfile } : {}) };
 }
 
 export interface HostPort {
@@ -108,11 +116,16 @@ export function sandboxConfigOf(config: SandboxConfig, cgroupParent: string, att
 				namespaceOptions: namespaceOptions(pod),
 				privileged: (pod.spec?.containers ?? []).some((container) => container.securityContext?.privileged === true),
 				supplementalGroups: supplementalGroups(pod),
+				supplementalGroupsPolicy: groupsPolicy(pod),
+				selinuxOptions: context?.seLinuxOptions,
 				seccomp: { profileType: PROFILES.RuntimeDefault },
 			},
 		},
 	};
 }
+
+/** SupplementalGroupsPolicy: whether the image's own /etc/group counts too. */
+const groupsPolicy = (pod: Pod): number => (pod.spec?.securityContext?.supplementalGroupsPolicy === "Strict" ? 1 : 0);
 
 function supplementalGroups(pod: Pod): number[] {
 	const context = pod.spec?.securityContext;
@@ -148,6 +161,15 @@ function memoryRequest(pod: Pod, container: Container): number {
 	return own + Math.max(0, whole - asked) / containers.length;
 }
 
+/** "hugepages-2Mi" limits the pages of "2MB". */
+function hugepagesOf(limits: Record<string, string> | undefined): Message {
+	const found = Object.entries(limits ?? {}).flatMap(([name, text]) => {
+		const [, number, unit = ""] = /^hugepages-(\d+)(Ki|Mi|Gi)$/.exec(name) ?? [];
+		return number === undefined ? [] : [{ pageSize: `${number}${unit[0]}B`, limit: parseQuantityNumber(text) }];
+	});
+	return found.length > 0 ? { hugepageLimits: found } : {};
+}
+
 /** kubelet's calculateLinuxResources: requests become weights, limits quotas. `memoryBytes` is the machine's. */
 export function resourcesOf(pod: Pod, container: Container, memoryBytes: number): Message {
 	const { requests, limits } = container.resources ?? {};
@@ -160,6 +182,7 @@ export function resourcesOf(pod: Pod, container: Container, memoryBytes: number)
 		cpuShares: Math.min(Math.max(shares, CPU_SHARES_MIN), CPU_SHARES_MAX),
 		memoryLimitInBytes: Math.ceil(amount(limits, "memory")),
 		oomScoreAdj: oomScore(pod, container, memoryBytes),
+		...hugepagesOf(limits),
 	};
 }
 
@@ -169,7 +192,7 @@ function containerNamespaces({ pod, targetId }: ContainerConfig): Message {
 	return targetId !== undefined && options.pid === MODE_CONTAINER ? { ...options, pid: MODE_TARGET, targetId } : options;
 }
 
-function securityContextOf(config: ContainerConfig): Message {
+function securityContextOf(config: ContainerConfig, seccompDirectory: string): Message {
 	const { pod, container } = config;
 	const own = container.securityContext;
 	const shared = pod.spec?.securityContext;
@@ -183,14 +206,17 @@ function securityContextOf(config: ContainerConfig): Message {
 		runAsGroup: int64(own?.runAsGroup ?? shared?.runAsGroup),
 		readonlyRootfs: own?.readOnlyRootFilesystem === true,
 		supplementalGroups: supplementalGroups(pod),
+		supplementalGroupsPolicy: groupsPolicy(pod),
+		selinuxOptions: own?.seLinuxOptions ?? shared?.seLinuxOptions,
+		apparmor: privileged ? undefined : appArmorOf(own?.appArmorProfile ?? shared?.appArmorProfile),
 		noNewPrivs: own?.allowPrivilegeEscalation === false,
 		maskedPaths: bare ? [] : MASKED_PATHS,
 		readonlyPaths: bare ? [] : READONLY_PATHS,
-		seccomp: privileged ? { profileType: PROFILES.Unconfined } : seccompOf(own?.seccompProfile ?? shared?.seccompProfile),
+		seccomp: privileged ? { profileType: PROFILES.Unconfined } : seccompOf(own?.seccompProfile ?? shared?.seccompProfile, seccompDirectory),
 	};
 }
 
-export function containerConfigOf(config: ContainerConfig, memoryBytes: number): Message {
+export function containerConfigOf(config: ContainerConfig, memoryBytes: number, seccompDirectory: string): Message {
 	const { pod, container } = config;
 	return {
 		metadata: { name: container.name, attempt: config.attempt },
@@ -206,6 +232,6 @@ export function containerConfigOf(config: ContainerConfig, memoryBytes: number):
 		stdin: container.stdin === true,
 		stdinOnce: container.stdinOnce === true,
 		tty: container.tty === true,
-		linux: { resources: resourcesOf(pod, container, memoryBytes), securityContext: securityContextOf(config) },
+		linux: { resources: resourcesOf(pod, container, memoryBytes), securityContext: securityContextOf(config, seccompDirectory) },
 	};
 }

@@ -36,6 +36,7 @@ const PodSandboxMetadata = messageOf("PodSandboxMetadata", {
 });
 const PortMapping = messageOf("PortMapping", { 1: ["protocol", "enum"], 2: ["containerPort", "int32"], 3: ["hostPort", "int32"], 4: ["hostIp", "string"] });
 
+const SELinuxOption = messageOf("SELinuxOption", { 1: ["user", "string"], 2: ["role", "string"], 3: ["type", "string"], 4: ["level", "string"] });
 const LinuxSandboxSecurityContext = messageOf("LinuxSandboxSecurityContext", {
 	1: ["namespaceOptions", NamespaceOption],
 	3: ["runAsUser", Int64Value],
@@ -43,7 +44,10 @@ const LinuxSandboxSecurityContext = messageOf("LinuxSandboxSecurityContext", {
 	5: ["supplementalGroups", ["int64"]],
 	6: ["privileged", "bool"],
 	8: ["runAsGroup", Int64Value],
+	2: ["selinuxOptions", SELinuxOption],
 	9: ["seccomp", SecurityProfile],
+	10: ["apparmor", SecurityProfile],
+	11: ["supplementalGroupsPolicy", "enum"],
 });
 const LinuxPodSandboxConfig = messageOf("LinuxPodSandboxConfig", {
 	1: ["cgroupParent", "string"],
@@ -90,11 +94,13 @@ const LinuxContainerResources = messageOf("LinuxContainerResources", {
 	3: ["cpuShares", "int64"],
 	4: ["memoryLimitInBytes", "int64"],
 	5: ["oomScoreAdj", "int64"],
+	8: ["hugepageLimits", [messageOf("HugepageLimit", { 1: ["pageSize", "string"], 2: ["limit", "uint64"] })]],
 });
 const LinuxContainerSecurityContext = messageOf("LinuxContainerSecurityContext", {
 	1: ["capabilities", Capability],
 	2: ["privileged", "bool"],
 	3: ["namespaceOptions", NamespaceOption],
+	4: ["selinuxOptions", SELinuxOption],
 	5: ["runAsUser", Int64Value],
 	6: ["runAsUsername", "string"],
 	7: ["readonlyRootfs", "bool"],
@@ -104,6 +110,8 @@ const LinuxContainerSecurityContext = messageOf("LinuxContainerSecurityContext",
 	13: ["maskedPaths", ["string"]],
 	14: ["readonlyPaths", ["string"]],
 	15: ["seccomp", SecurityProfile],
+	16: ["apparmor", SecurityProfile],
+	17: ["supplementalGroupsPolicy", "enum"],
 });
 const LinuxContainerConfig = messageOf("LinuxContainerConfig", {
 	1: ["resources", LinuxContainerResources],

@@ -251,11 +251,11 @@ export class ContainerProcess extends EventEmitter<{ started: []; ended: [] }> {
 		}
 	}
 
-	async stop(timeoutMs: number): Promise<void> {
+	async stop(timeoutMs: number, stopSignal = this.record.stopSignal): Promise<void> {
 		await this.check();
 		if (!this.running) return;
 		if (timeoutMs > 0 && this.#first !== undefined) {
-			signal(-this.#first.pid, this.record.stopSignal);
+			signal(-this.#first.pid, stopSignal);
 			if (await this.#ended(timeoutMs)) return;
 		}
 		await this.#kill(processesOf(`${CONTAINER_ID_VARIABLE}=${this.record.id}`, this.#first?.pid ?? 0));

@@ -240,8 +240,8 @@ export class ProcessRuntime implements ContainerRuntime {
 		return this.#container(id).start();
 	}
 
-	async stopContainer(id: string, timeoutSeconds: number): Promise<void> {
-		await this.#containers.get(id)?.stop(timeoutSeconds * 1000);
+	async stopContainer(id: string, timeoutSeconds: number, signal?: string): Promise<void> {
+		await this.#containers.get(id)?.stop(timeoutSeconds * 1000, signal === undefined ? undefined : stopSignalOf(signal));
 	}
 
 	async removeContainer(id: string): Promise<void> {
