@@ -100,9 +100,11 @@ export class Actor {
 		return kind;
 	}
 
-	#create(controller: string, resource: string, object: KubeObject): void {
+	#create(controller: string, resource: string, wanted: KubeObject): void {
 		const kind = this.#kind(resource);
-		applySchemaDefaults(this.#server.schema, kind.schema, object as never);
+		// A custom kind brings its defaults along.
+		const object = (kind.decode?.(wanted as never).object ?? wanted) as unknown as KubeObject;
+		if (!kind.decode) applySchemaDefaults(this.#server.schema, kind.schema, object as never);
 		createObject(this.#server, kind, object, { ...optionsOf(controller, ""), twins: this.#twins });
 	}
 

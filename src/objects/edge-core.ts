@@ -1,7 +1,13 @@
-/** The Edge object, portable: the routing table of one cluster's public HTTP, as its Namespace objects tell it. */
+/**
+ * The Edge object, portable: the routing table of one cluster's public HTTP, as its Namespace objects tell it. Gateways and
+ * HTTPRoutes, which may be of different namespaces, are joined here: routes are made of them, and their status is told.
+ */
 import { edgeRowKey, type EdgeRow, type EdgeTablePart, isEdgeRowGone } from "../core/edge/edge-table.ts";
+import { attachAll, type GatewayEntry, type HttpRouteEntry } from "../core/edge/gateway-attachment.ts";
 import type { MessageBody } from "../core/protocol/messages.ts";
 import { RevisionClock } from "../store/revision-clock.ts";
+import { Alarm } from "./alarm.ts";
+import { Outbox } from "./outbox.ts";
 import type { CorePorts, Delivery } from "./ports.ts";
 
 /** Rows that are gone are told of until there are this many: who has an older table then gets it whole. */
@@ -10,40 +16,66 @@ const GONE_ROWS_MAX = 1_000;
 const FLOOR = "edge-floor";
 /** For the seal: rows hold password hashes and private keys. */
 const PLACE = "edge";
+/** Before what a Gateway or route was told of its status last, in the meta table. */
+const STATUS = "edge-status/";
 
 type StoredRow = { namespace: string; sequence: number; body: string };
+type StatusMessage = Extract<MessageBody, { type: "gatewayStatus" | "httpRouteStatus" }>;
 
 export class EdgeCore {
+	readonly outbox: Outbox;
 	readonly #ports: CorePorts;
 	readonly #clock: RevisionClock;
+	readonly #alarm: Alarm;
 
 	constructor(ports: CorePorts) {
 		this.#ports = ports;
 		this.#clock = new RevisionClock(ports.sql.all<{ newest: number | null }>("SELECT max(sequence) AS newest FROM networks")[0]?.newest ?? 0);
+		this.outbox = new Outbox(ports, { object: "edge" }, this.#clock);
+		this.#alarm = new Alarm(ports);
 		ports.sql.transaction(() => this.#reseal());
 	}
 
-	/** Takes in a delivery from another object. */
+	/** Takes in a delivery from another object. Call `settle` afterwards. */
 	receive({ clock, messages }: Delivery): void {
 		this.#ports.sql.transaction(() => {
 			this.#clock.observe(clock);
-			for (const message of messages) this.#take(message);
+			const changed = messages.flatMap((message) => this.#take(message));
+			if (changed.some(({ row }) => row === "gateway" || row === "httpRoute")) this.#attach();
 		});
 	}
 
-	#take(message: MessageBody): void {
-		if (message.type === "edgeRows") for (const row of message.rows) this.#change(row);
-		else if (message.type !== "keysRotated") this.#ports.logError(`the Edge object takes no message ${message.type}`, undefined);
+	/** Sends what waits in the outbox and sets the alarm. */
+	async settle(): Promise<void> {
+		await this.outbox.flush();
+		this.arm();
 	}
 
-	#change(row: EdgeRow): void {
+	async wake(): Promise<void> {
+		this.#alarm.rang();
+		await this.settle();
+	}
+
+	arm(): void {
+		this.#alarm.arm([this.outbox.nextDueMs()]);
+	}
+
+	/** The rows that are others now. */
+	#take(message: MessageBody): EdgeRow[] {
+		if (message.type === "edgeRows") return message.rows.filter((row) => this.#change(row));
+		if (message.type !== "keysRotated") this.#ports.logError(`the Edge object takes no message ${message.type}`, undefined);
+		return [];
+	}
+
+	#change(row: EdgeRow): boolean {
 		const key = edgeRowKey(row);
 		const old = this.#ports.sql.all<StoredRow>("SELECT * FROM networks WHERE namespace = ?", key)[0];
 		const [before, now] = [old ? this.#opened(old) : "", isEdgeRowGone(row) ? "" : JSON.stringify(row)];
-		if (before === now) return;
+		if (before === now) return false;
 		const body = now === "" ? "" : this.#ports.seal.seal(now, PLACE);
 		this.#ports.sql.run("INSERT OR REPLACE INTO networks (namespace, sequence, body) VALUES (?, ?, ?)", key, this.#clock.next(this.#ports.nowMs()), body);
 		if (now === "") this.#forgetGone();
+		return true;
 	}
 
 	#forgetGone(): void {
@@ -65,10 +97,62 @@ export class EdgeCore {
 	}
 
 	#shown(row: StoredRow): EdgeRow[] {
+		if (/^(gateway|httpRoute)\//.test(row.namespace)) return [];
 		if (row.body === "") return [goneRow(row.namespace)];
 		const shown = JSON.parse(this.#opened(row)) as EdgeRow;
 		if (shown.row === "routes") delete shown.certificates;
 		return [shown];
+	}
+
+	/** Works out anew what is served of Gateways and HTTPRoutes, and tells them. */
+	#attach(): void {
+		const gateways = this.#sources("gateway").flatMap((row) => (row.row === "gateway" && row.gateway ? [row.gateway] : []));
+		const routes = this.#sources("httpRoute").flatMap((row) => (row.row === "httpRoute" && row.route ? [row.route] : []));
+		const attachment = attachAll(gateways, routes);
+		const told = new Set<string>();
+		for (const route of routes) {
+			const { routes: served = [], parents = [] } = attachment.routes.get(`${route.namespace}/${route.name}`) ?? {};
+			this.#changeRoutes(route, served);
+			this.#tell(told, route.namespace, { type: "httpRouteStatus", name: route.name, generation: route.generation, parents });
+		}
+		for (const gateway of gateways) this.#tellGateway(told, gateway, attachment.gateways.get(`${gateway.namespace}/${gateway.name}`) ?? []);
+		this.#forgetRoutes(new Set(routes.map(({ namespace, name }) => `routes/HTTPRoute/${namespace}/${name}`)));
+		for (const { key } of this.#ports.sql.all<{ key: string }>("SELECT key FROM meta WHERE key LIKE ?", `${STATUS}%`))
+			if (!told.has(key)) this.#ports.sql.run("DELETE FROM meta WHERE key = ?", key);
+	}
+
+	#sources(kind: "gateway" | "httpRoute"): EdgeRow[] {
+		const rows = this.#ports.sql.all<StoredRow>("SELECT * FROM networks WHERE namespace LIKE ? AND body != '' ORDER BY namespace", `${kind}/%`);
+		return rows.map((row) => JSON.parse(this.#opened(row)) as EdgeRow);
+	}
+
+	#changeRoutes({ namespace, name, createdMs }: HttpRouteEntry, routes: NonNullable<Extract<EdgeRow, { row: "routes" }>["routes"]>): void {
+		this.#change({ row: "routes", kind: "HTTPRoute", namespace, name, createdMs, routes: routes.length > 0 ? routes : null });
+	}
+
+	#forgetRoutes(known: ReadonlySet<string>): void {
+		const rows = this.#ports.sql.all<StoredRow>("SELECT * FROM networks WHERE namespace LIKE 'routes/HTTPRoute/%' AND body != ''");
+		for (const { namespace: key } of rows) if (!known.has(key)) this.#change(goneRow(key));
+	}
+
+	#tellGateway(
+		told: Set<string>,
+		{ namespace, name, generation }: GatewayEntry,
+		listeners: Extract<StatusMessage, { type: "gatewayStatus" }>["listeners"],
+	): void {
+		this.#tell(told, namespace, { type: "gatewayStatus", name, generation, listeners });
+	}
+
+	/** A route that is nobody's here and never was is told nothing. */
+	#tell(told: Set<string>, namespace: string, body: StatusMessage): void {
+		const key = `${STATUS}${body.type}/${namespace}/${body.name}`;
+		const before = this.#ports.sql.all<{ value: string }>("SELECT value FROM meta WHERE key = ?", key)[0]?.value;
+		const text = JSON.stringify(body);
+		if (before === undefined && body.type === "httpRouteStatus" && body.parents.length === 0) return;
+		told.add(key);
+		if (before === text) return;
+		this.#ports.sql.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, text);
+		this.outbox.post({ to: { object: "namespace", name: namespace }, body });
 	}
 
 	#opened = ({ body }: StoredRow): string => (body === "" ? "" : this.#ports.seal.open(body, PLACE));
@@ -84,7 +168,7 @@ export class EdgeCore {
 	}
 }
 
-/** A key in the words of edgeRowKey. */
+/** A key in the words of edgeRowKey, of a row of routes or of a Service. */
 function goneRow(key: string): EdgeRow {
 	const [row = "", ...rest] = key.split("/");
 	if (row === "service") return { row, namespace: rest[0] ?? "", name: rest[1] ?? "", service: null };

@@ -7,7 +7,7 @@ import { EdgeCore } from "./edge-core.ts";
 import type { Delivery } from "./ports.ts";
 import type { EdgeRpc } from "./rpc.ts";
 import { clusterGone, makeAdopted, wipe } from "./tenancy.ts";
-import { countWake } from "./wake-count.ts";
+import { countAlarm, countWake } from "./wake-count.ts";
 
 export class EdgeObject extends DurableObject<WorkerEnv> implements EdgeRpc {
 	#made: EdgeCore | undefined;
@@ -33,6 +33,20 @@ export class EdgeObject extends DurableObject<WorkerEnv> implements EdgeRpc {
 
 	async deliver(delivery: Delivery): Promise<void> {
 		this.#core.receive(delivery);
+		this.#settle();
+	}
+
+	override async alarm(): Promise<void> {
+		countAlarm("Edge");
+		try {
+			await this.#made?.wake();
+		} finally {
+			this.#made?.arm();
+		}
+	}
+
+	#settle(): void {
+		if (this.#made !== undefined) this.ctx.waitUntil(this.#made.settle());
 	}
 
 	async destroy(): Promise<void> {

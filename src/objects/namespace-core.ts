@@ -21,6 +21,10 @@ import type {
 import type { Schema } from "../core/schema/types.ts";
 import { namespaceControllers } from "../core/controllers/registry.ts";
 import { EDGE_SERVICE } from "../core/controllers/edge-service-controller.ts";
+import { GATEWAY } from "../core/controllers/gateway-controller.ts";
+import { applyGatewayStatus, applyHttpRouteStatus } from "../core/controllers/gateway-status.ts";
+import { HTTP_ROUTE } from "../core/controllers/http-route-controller.ts";
+import { GATEWAY_CLASSES, type GatewayClass, GATEWAYS, HTTP_ROUTES } from "../core/edge/gateway-api.ts";
 import { nameOf } from "../core/controllers/identity.ts";
 import { INGRESS, INGRESS_CLASSES, INGRESSES } from "../core/controllers/ingress-controller.ts";
 import { servicesOfIngress } from "../core/edge/ingress-routes.ts";
@@ -71,8 +75,8 @@ export interface NamespacePorts extends CorePorts {
 	allocate(holder: string, request: AllocationRequest, dryRun: boolean): Promise<Allocation>;
 }
 
-/** In the meta table: the IngressClasses that this namespace's Ingresses were last looked at with. */
-const SERVED_CLASSES = "ingress-classes";
+/** In the meta table: the classes and labels that this namespace's Ingresses, Gateways and routes were last looked at with. */
+const EDGE_FACTS = "edge-facts";
 /** In the meta table, once pods are told of. */
 const POD_ROWS = "pod-rows";
 
@@ -117,7 +121,9 @@ export class NamespaceCore {
 			signAccountToken: (secret, account) => ports.signAccountToken(secret, account),
 			knowsNodes: () => this.#nodes.known,
 			podRowsWanted: () => this.#podRowsWanted(),
-			ingressClasses: () => this.#ingressClasses(),
+			ingressClasses: () => this.#replicated<IngressClass>(INGRESS_CLASSES),
+			gatewayClasses: () => this.#replicated<GatewayClass>(GATEWAY_CLASSES),
+			namespaceLabels: () => this.#namespaceObject()?.metadata.labels ?? {},
 			edge: ports.edge,
 			receiverToken: (name, uid) => ports.receiverToken(name, uid),
 			publicUrl: ports.publicUrl,
@@ -258,6 +264,10 @@ export class NamespaceCore {
 				return this.core.turn(() => this.core.runner.enqueue(CUSTOM_RESOURCE_CLEANUP, message.definition));
 			case "wantPodRows":
 				return this.#tellOfPods();
+			case "gatewayStatus":
+				return this.#performEach(GATEWAY, [message], (one) => applyGatewayStatus(view, one, this.#ports.edge, nowMs));
+			case "httpRouteStatus":
+				return this.#performEach(HTTP_ROUTE, [message], (one) => applyHttpRouteStatus(view, one, nowMs));
 			case "ownerState":
 				return this.#takeOwner(message);
 			case "keysRotated":
@@ -347,25 +357,27 @@ export class NamespaceCore {
 		this.#config = config;
 		this.#authorizer.changed("");
 		if (before !== undefined && before !== this.#phase()) this.#enqueue("namespace");
-		this.#lookAtIngressClasses();
+		this.#lookAtEdgeFacts();
 	}
 
-	#ingressClasses(): IngressClass[] {
-		return (this.#config?.objects[INGRESS_CLASSES] ?? []) as IngressClass[];
+	#replicated<T extends KubeObject>(resource: string): T[] {
+		return (this.#config?.objects[resource] ?? []) as T[];
 	}
 
-	/** When the classes are others than those that the Ingresses were last served by, these may be ours now, or no longer. */
-	#lookAtIngressClasses(): void {
-		const ingresses = this.core.server.store.list<Ingress>(INGRESSES);
-		const classes = JSON.stringify(this.#ingressClasses().map(({ metadata, spec }) => [metadata.name, spec?.controller]));
+	/** When classes or labels are others than those that Ingresses and Gateways were last served by, these may be ours now, or no longer. */
+	#lookAtEdgeFacts(): void {
 		const { sql } = this.#ports;
-		if (ingresses.length === 0 || sql.all<{ value: string }>("SELECT value FROM meta WHERE key = ?", SERVED_CLASSES)[0]?.value === classes) return;
-		sql.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", SERVED_CLASSES, classes);
+		const { store } = this.core.server;
+		const named = [INGRESSES, GATEWAYS, HTTP_ROUTES].map((resource) => store.names(resource).map(({ name }) => name));
+		if (named.every(({ length }) => length === 0)) return;
+		const classes = [INGRESS_CLASSES, GATEWAY_CLASSES].map((resource) => this.#replicated(resource).map((one) => [nameOf(one), (one as IngressClass).spec]));
+		const facts = JSON.stringify([classes, this.#namespaceObject()?.metadata.labels]);
+		if (sql.all<{ value: string }>("SELECT value FROM meta WHERE key = ?", EDGE_FACTS)[0]?.value === facts) return;
+		sql.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", EDGE_FACTS, facts);
 		this.core.turn(() => {
-			for (const ingress of ingresses) {
-				this.core.runner.enqueue(INGRESS, nameOf(ingress));
-				for (const service of servicesOfIngress(ingress)) this.core.runner.enqueue(EDGE_SERVICE, service);
-			}
+			for (const [index, controller] of [INGRESS, GATEWAY, HTTP_ROUTE].entries())
+				for (const name of named[index] ?? []) this.core.runner.enqueue(controller, name);
+			for (const ingress of store.list<Ingress>(INGRESSES)) for (const service of servicesOfIngress(ingress)) this.core.runner.enqueue(EDGE_SERVICE, service);
 		});
 	}
 

@@ -1,6 +1,7 @@
 /** Which cluster-scoped collections Namespace objects hold a replica of: a fixed list, and what policies take parameters from. */
 import { paramCollections } from "../core/admission/policies/policy-params.ts";
 import { MUTATING_POLICIES, POLICY_COLLECTIONS, policySource, type PolicySets, VALIDATING_POLICIES } from "../core/admission/policies/policy-sets.ts";
+import { GATEWAY_CLASSES } from "../core/edge/gateway-api.ts";
 import type { KindRegistry } from "../core/kinds/define-kind.ts";
 import type { KubeObject, ResourceName } from "../core/meta/object.ts";
 import type { ValidatingAdmissionPolicy } from "../core/schema/kubernetes.d.ts";
@@ -15,6 +16,7 @@ const FIXED: readonly ResourceName[] = [
 	"storage.k8s.io/storageclasses",
 	"networking.k8s.io/ingressclasses",
 	"node.k8s.io/runtimeclasses",
+	GATEWAY_CLASSES,
 	...WEBHOOK_CONFIGURATIONS,
 	...POLICY_COLLECTIONS,
 ];

@@ -15,5 +15,5 @@ export { TunnelObject } from "../objects/tunnel-object.ts";
 export const edge = { fetch: serveEdge } satisfies ExportedHandler<WorkerEnv>;
 
 export default {
-	fetch: (request, env, ctx) => (isEdgeRequest(request, env) ? serveEdge(request, env) : serve(request, env, ctx)),
+	fetch: (request, env, ctx) => (isEdgeRequest(request, env) ? serveEdge(request, env, ctx) : serve(request, env, ctx)),
 } satisfies ExportedHandler<WorkerEnv>;

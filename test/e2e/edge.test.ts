@@ -8,6 +8,7 @@ import { useCluster } from "./support/cluster.ts";
 import { type Echo, echoDeployment, LARGE_BYTES } from "./support/echo-server.ts";
 import { EdgeClient } from "./support/edge-client.ts";
 import { deployment } from "./support/example.ts";
+import { GATEWAY_DEFINITIONS } from "./support/gateway-definitions.ts";
 import { eventually } from "./support/petrel.ts";
 
 /** From `kubectl create ingress` to the first answer of a pod, in milliseconds. */
@@ -83,6 +84,49 @@ describe("the edge", () => {
 		socket.send("over the wire");
 		expect(String((await once(socket, "message"))[0])).toBe("over the wire");
 		socket.close();
+	});
+
+	it("serves HTTPRoutes of Gateways in other namespaces, by headers and weights, and says so in their status", async () => {
+		for (const definition of GATEWAY_DEFINITIONS) await kubectl.apply(definition);
+		await kubectl.run("wait", "--for=condition=Established", ...GATEWAY_DEFINITIONS.map(({ metadata }) => `crd/${metadata.name}`));
+		await eventually("the class", () => kubectl.run("wait", "--for=condition=Accepted", "gatewayclass/petrel", "--timeout=30s").catch(() => undefined));
+		await kubectl.run("create", "namespace", "infra");
+		const listener = { name: "http", port: 80, protocol: "HTTP", hostname: "*.gateway.test", allowedRoutes: { namespaces: { from: "All" } } };
+		await kubectl.apply({
+			apiVersion: "gateway.networking.k8s.io/v1",
+			kind: "Gateway",
+			metadata: { name: "public", namespace: "infra" },
+			spec: { gatewayClassName: "petrel", listeners: [listener] },
+		});
+		const backend = (name: string, weight: number) => ({ name, port: 80, weight });
+		await kubectl.apply({
+			apiVersion: "gateway.networking.k8s.io/v1",
+			kind: "HTTPRoute",
+			metadata: { name: "shop" },
+			spec: {
+				parentRefs: [{ name: "public", namespace: "infra" }],
+				rules: [
+					{ backendRefs: [backend("web", 1), backend("echo", 1)] },
+					{
+						matches: [{ path: { value: "/api" }, headers: [{ name: "x-debug", value: "yes" }] }],
+						filters: [{ type: "URLRewrite", urlRewrite: { path: { type: "ReplacePrefixMatch", replacePrefixMatch: "/v2" } } }],
+						backendRefs: [backend("echo", 1)],
+					},
+				],
+			},
+		});
+		await kubectl.run("wait", '--for=jsonpath={.status.parents[0].conditions[?(@.type=="Accepted")].status}=True', "httproute/shop", "--timeout=30s");
+		await kubectl.run("wait", "--for=condition=Programmed", "gateway/public", "-n", "infra", "--timeout=30s");
+		expect(
+			await kubectl.run("get", "gateway", "public", "-n", "infra", "-o", "jsonpath={.status.addresses[0].value} {.status.listeners[0].attachedRoutes}"),
+		).toBe("127.0.0.1 1");
+		await firstAnswer("shop.gateway.test");
+		const { text } = await edge.send("shop.gateway.test", "/api/items?a=b", { headers: { "x-debug": "yes" } });
+		expect((JSON.parse(text) as Echo).url).toBe("/v2/items?a=b");
+		const seen = new Set<string>();
+		while (seen.size < 2) seen.add((await edge.send("shop.gateway.test", "/")).text.startsWith("Hello from web") ? "web" : "echo");
+		await kubectl.run("delete", "gateway", "public", "-n", "infra");
+		await eventually("the end of the route", async () => ((await edge.send("shop.gateway.test", "/")).code === 404 ? true : undefined));
 	});
 
 	it("fails no request while a Deployment is rolled out", async () => {

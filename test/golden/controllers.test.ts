@@ -67,6 +67,8 @@ function controllersFor({ object, phase = "Active", lastSeen = {}, connected = [
 		knowsNodes: () => true,
 		podRowsWanted: () => true,
 		ingressClasses: () => [],
+		gatewayClasses: () => [],
+		namespaceLabels: () => ({}),
 		edge: { addresses: [], ports: {} },
 	};
 	return namespaceControllers({ registry, ...namespace });

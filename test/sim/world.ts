@@ -50,10 +50,8 @@ type ObjectCore = ClusterCore | NamespaceCore | NodeCore | EdgeCore;
 
 const addressKey = (address: ObjectAddress): string => ("name" in address ? `${address.object}/${address.name}` : address.object);
 
-/** The Edge object tells nobody anything. */
 function settleCore(core: ObjectCore): void {
-	if (core instanceof EdgeCore) return;
-	void (core instanceof NodeCore ? core.settle() : core.core.settle());
+	void (core instanceof NodeCore || core instanceof EdgeCore ? core.settle() : core.core.settle());
 }
 
 export class World {
@@ -223,7 +221,6 @@ export class World {
 		if (slot.alarmMs !== atMs) return;
 		slot.alarmMs = undefined;
 		const core = this.#resolve(address);
-		if (core instanceof EdgeCore) return;
 		void (core instanceof ClusterCore ? core.core.wake() : core.wake());
 	}
 

@@ -1,5 +1,7 @@
 /** Tells the edge of the ready pods behind the Services that its routes lead to. Only pods of the Service's own namespace: whoever writes Endpoints could else open whatever a node reaches to the public. */
 import type { EdgeEndpoint, EdgePort, EdgeService } from "../edge/edge-table.ts";
+import { HTTP_ROUTES, type HttpRoute } from "../edge/gateway-api.ts";
+import { servicesOfHttpRoute } from "../edge/http-route.ts";
 import { servicesOfIngress } from "../edge/ingress-routes.ts";
 import type { Endpoint, EndpointSlice, Ingress, IngressClass, Pod, Service, ServicePort } from "../schema/kubernetes.d.ts";
 import type { Controller, ObjectChange, ReconcileContext, ReconcileResult, View } from "./controller.ts";
@@ -26,6 +28,10 @@ export function edgeServiceController(deps: EdgeServiceDeps): Controller {
 				resource: INGRESSES,
 				keys: ({ old, object }) => [...new Set([old, object].flatMap((ingress) => (ingress ? servicesOfIngress(ingress as Ingress) : [])))],
 			},
+			{
+				resource: HTTP_ROUTES,
+				keys: ({ old, object }) => [...new Set([old, object].flatMap((route) => (route ? servicesOfHttpRoute(route as HttpRoute) : [])))],
+			},
 			{ resource: SERVICES, keys: (change, view) => routed([nameOf((change.object ?? change.old) as Service)], view) },
 			{ resource: ENDPOINT_SLICES, keys: (change, view) => routed(servicesOf(change), view) },
 		],
@@ -39,7 +45,7 @@ const servicesOf = ({ old, object }: ObjectChange): string[] => [old, object].fl
 /** The Services of this namespace that some route leads to. */
 export function routedServices(view: View, { ingressClasses }: EdgeServiceDeps): Set<string> {
 	const served = view.list<Ingress>(INGRESSES).filter((ingress) => isServed(ingress, ingressClasses()));
-	return new Set(served.flatMap(servicesOfIngress));
+	return new Set([...served.flatMap(servicesOfIngress), ...view.list<HttpRoute>(HTTP_ROUTES).flatMap(servicesOfHttpRoute)]);
 }
 
 function reconcile(name: string, view: View, { namespace }: ReconcileContext, deps: EdgeServiceDeps): ReconcileResult {

@@ -67,6 +67,8 @@ it("is emptied with all its workloads, which do not come back", () => {
 		knowsNodes: () => true,
 		podRowsWanted: () => true,
 		ingressClasses: () => [],
+		gatewayClasses: () => [],
+		namespaceLabels: () => ({}),
 		edge: { addresses: [], ports: {} },
 	});
 	const w = new MemoryWorld(controllers, "team");

@@ -18,9 +18,12 @@ import { edgeServiceController } from "./edge-service-controller.ts";
 import { endpointSliceMirroringController } from "./endpoint-slice-mirroring-controller.ts";
 import { endpointSliceController } from "./endpoint-slice-controller.ts";
 import { endpointsController } from "./endpoints-controller.ts";
+import { gatewayClassController } from "./gateway-class-controller.ts";
+import { type GatewayDeps, gatewayController } from "./gateway-controller.ts";
 import { garbageCollector, type GarbageCollectorDeps } from "./garbage-collector.ts";
 import { horizontalPodAutoscalingController } from "./horizontal-pod-autoscaling-controller.ts";
 import { type IngressDeps, ingressController } from "./ingress-controller.ts";
+import { type HttpRouteDeps, httpRouteController } from "./http-route-controller.ts";
 import { jobController } from "./job-controller.ts";
 import { namespaceExpiryController } from "./namespace-expiry-controller.ts";
 import { namespaceController } from "./namespace-controller.ts";
@@ -55,7 +58,16 @@ import { validatingAdmissionPolicyStatusController } from "./validating-admissio
 import { type WebhookReceiverDeps, webhookReceiverController } from "./webhook-receiver-controller.ts";
 import type { Schema } from "../schema/types.ts";
 
-export interface NamespaceDeps extends DaemonSetDeps, CleanupDeps, AccountTokenDeps, PodTableDeps, GarbageCollectorDeps, IngressDeps, WebhookReceiverDeps {
+export interface NamespaceDeps
+	extends DaemonSetDeps,
+		CleanupDeps,
+		AccountTokenDeps,
+		PodTableDeps,
+		GarbageCollectorDeps,
+		IngressDeps,
+		GatewayDeps,
+		HttpRouteDeps,
+		WebhookReceiverDeps {
 	registry: KindRegistry;
 	namespaceActive(): boolean;
 	namespaceTerminating(): boolean;
@@ -82,6 +94,8 @@ export function namespaceControllers(deps: NamespaceDeps): Controller[] {
 		serviceTableController,
 		serviceLoadBalancerController(deps),
 		ingressController(deps),
+		gatewayController(deps),
+		httpRouteController(deps),
 		edgeServiceController(deps),
 		policyTableController,
 		podTableController(deps),
@@ -141,6 +155,7 @@ export function clusterControllers(deps: ClusterDeps): Controller[] {
 		customResourceDefinitionController(deps),
 		validatingAdmissionPolicyStatusController({ kinds: deps.registry, schema: deps.schema }),
 		serviceCidrController,
+		gatewayClassController,
 		ttlController,
 	];
 }

@@ -5,8 +5,6 @@ import type { Cors, EdgePolicy, HeaderChanges, PathChange, Redirect } from "./po
 import type { EdgeRequest, RouteMatch, TableRoute } from "./route-table.ts";
 
 export interface ClientRequest extends EdgeRequest {
-	/** "http" or "https", as the client came. */
-	scheme: string;
 	/** With its port. */
 	authority: string;
 	/** With its question mark, or "". */

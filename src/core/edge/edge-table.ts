@@ -2,6 +2,7 @@
  * What the edge routes public HTTP by: routes, the endpoints they lead to, certificates. Namespace objects tell the Edge object
  * of it, row by row; the front door keeps a copy of it in memory.
  */
+import type { GatewayEntry, HttpRouteEntry } from "./gateway-attachment.ts";
 import type { EdgePolicy } from "./policy.ts";
 
 /** "exact" and "prefix" as upstream's Ingress and HTTPRoute mean them; "regex" is nginx's: RE2, from the path's beginning, in any case. */
@@ -19,6 +20,7 @@ export interface ValueMatch {
 /** A port of a Service; `port` is its number or name. */
 export interface EdgeTarget {
 	namespace: string;
+	/** "" for a backend that is not there: its share is answered with 500. */
 	service: string;
 	port: string;
 	weight: number;
@@ -39,6 +41,8 @@ export interface EdgeRoute {
 	host: string;
 	/** Whether a wildcard stands for one label (Ingress) or for any number (Gateway API). */
 	deepWildcard?: true;
+	/** Of the listener that takes it; absent for both. */
+	scheme?: "http" | "https";
 	path: PathMatch;
 	method?: string;
 	headers?: ValueMatch[];
@@ -100,12 +104,21 @@ export interface ServiceRow {
 	service: EdgeService | null;
 }
 
-export type EdgeRow = RoutesRow | ServiceRow;
+/** What the Edge object makes routes of, for itself alone. */
+export type GatewayRow =
+	| { row: "gateway"; namespace: string; name: string; gateway: GatewayEntry | null }
+	| { row: "httpRoute"; namespace: string; name: string; route: HttpRouteEntry | null };
+
+export type EdgeRow = RoutesRow | ServiceRow | GatewayRow;
 
 export const serviceKey = (namespace: string, name: string): string => `service/${namespace}/${name}`;
-export const edgeRowKey = (row: EdgeRow): string =>
-	row.row === "service" ? serviceKey(row.namespace, row.name) : `routes/${row.kind}/${row.namespace}/${row.name}`;
-export const isEdgeRowGone = (row: EdgeRow): boolean => (row.row === "service" ? row.service : row.routes) === null;
+export const edgeRowKey = (row: EdgeRow): string => `${row.row}${row.row === "routes" ? `/${row.kind}` : ""}/${row.namespace}/${row.name}`;
+
+export function isEdgeRowGone(row: EdgeRow): boolean {
+	if (row.row === "routes") return row.routes === null;
+	if (row.row === "gateway") return row.gateway === null;
+	return row.row === "service" ? row.service === null : row.route === null;
+}
 
 /** What the front door gets of the table: all of it, or what changed since the version it has. */
 export interface EdgeTablePart {

@@ -13,6 +13,8 @@ import {
 } from "./edge-table.ts";
 
 export interface EdgeRequest {
+	/** "http" or "https", as the client came. */
+	scheme: string;
 	/** Without a port, in lower case. */
 	host: string;
 	method: string;
@@ -96,7 +98,8 @@ function matchPath({ path: { type, value }, pattern }: TableRoute, path: string)
 	return prefix === "/" || path === prefix || path.startsWith(`${prefix}/`) ? [path] : undefined;
 }
 
-function matchRest({ method, headers = [], query = [] }: TableRoute, request: EdgeRequest): boolean {
+function matchRest({ scheme, method, headers = [], query = [] }: TableRoute, request: EdgeRequest): boolean {
+	if (scheme !== undefined && scheme !== request.scheme) return false;
 	if (method !== undefined && method !== request.method) return false;
 	return headers.every((one) => matchValue(one, request.header(one.name))) && query.every((one) => matchValue(one, request.query.get(one.name)));
 }

@@ -7,6 +7,7 @@ import type { ConfigMap, Node, NodeStatus, Pod, PodDisruptionBudget, PodStatus, 
 import type { KubeObject } from "../meta/object.ts";
 import type { Unplaced, VolumeBinding } from "../scheduler/scheduler.ts";
 import type { Asked } from "../scheduler/scheduling-queue.ts";
+import type { GatewayStatusMessage, HttpRouteStatusMessage } from "../controllers/gateway-status.ts";
 import type { EdgeRow } from "../edge/edge-table.ts";
 import type { NetworkRow } from "./agent-protocol.ts";
 
@@ -54,6 +55,9 @@ export type MessageBody =
 	| { type: "nodeTaints"; node: string; exists: boolean; taints: Taint[]; nodeUid: string }
 	/** Namespace -> Cluster: what of the network table changed. */
 	| { type: "networkRows"; rows: NetworkRow[] }
+	/** Edge -> Namespace: how a Gateway or HTTPRoute of it stands. */
+	| GatewayStatusMessage
+	| HttpRouteStatusMessage
 	/** Namespace -> Edge: what of its table changed. */
 	| { type: "edgeRows"; rows: EdgeRow[] }
 	/** Cluster -> Namespace: make the namespace ready (default ServiceAccount, root CA). */

@@ -10,7 +10,7 @@ import { isWebSocketUpgrade } from "../front-door.ts";
 import { offeredProtocols } from "../web-socket-protocols.ts";
 import { edgeStatus } from "./edge-page.ts";
 import type { EdgeState } from "./edge-state.ts";
-import { ReplayableBody } from "./replayable-body.ts";
+import { REPLAY_BYTES_MAX, ReplayableBody } from "./replayable-body.ts";
 
 /** How long a pod may take until its answer begins, in milliseconds: nginx's proxy_read_timeout. */
 const ANSWER_TIMEOUT_MS = 60_000;
@@ -21,14 +21,19 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRAC
 /** The pod, or its node, was not reached: nothing of the request was. */
 const NOT_REACHED: ReadonlySet<TunnelError["code"]> = new Set(["dial", "tls", "disconnected", "limit"]);
 
-export interface Forwarding {
+/** One request of the public and what it matched. */
+export interface Exchange {
 	env: WorkerEnv;
+	ctx: ExecutionContext;
 	cluster: string;
 	state: EdgeState;
 	match: RouteMatch;
-	target: EdgeTarget;
 	raw: Request;
 	request: ClientRequest;
+}
+
+export interface Forwarding extends Exchange {
+	target: EdgeTarget;
 	/** Called once the answer is over. */
 	done(): void;
 }
@@ -48,6 +53,7 @@ export async function forward(forwarding: Forwarding): Promise<Response> {
 async function tryPods(forwarding: Forwarding): Promise<Response | number> {
 	const { raw, state, match } = forwarding;
 	const body = raw.body === null ? undefined : new ReplayableBody(raw.body as ReadableStream<Uint8Array>);
+	mirror(forwarding, body);
 	const deadline = new Deadline(raw.signal, match.route.policy.requestTimeoutMs);
 	const tried = new Set<string>();
 	let failure: TunnelError | undefined;
@@ -92,7 +98,7 @@ async function choose({ state, target, match, request }: Forwarding, tried: Read
 	return kept ?? leastOutstanding(endpoints, state.outstanding, Math.random());
 }
 
-export function endpointsOf({ table }: EdgeState, { namespace, service, port }: EdgeTarget): EdgeEndpoint[] {
+export function endpointsOf({ table }: EdgeState, { namespace, service, port }: Omit<EdgeTarget, "weight">): EdgeEndpoint[] {
 	const ports = table.service(namespace, service)?.ports ?? [];
 	return ports.find((one) => String(one.port) === port || (one.name !== "" && one.name === port))?.endpoints ?? [];
 }
@@ -127,6 +133,27 @@ async function attempt(forwarding: Forwarding, endpoint: EdgeEndpoint, body: Rep
 		end();
 		throw error;
 	});
+}
+
+/** A copy for who only listens: nobody waits for its answer. A body that is not known to be short is not copied. */
+function mirror({ env, ctx, cluster, state, match, raw, request }: Forwarding, body: ReplayableBody | undefined): void {
+	const length = raw.headers.get("content-length");
+	const isShort = body === undefined || (length !== null && Number(length) <= REPLAY_BYTES_MAX);
+	for (const target of match.route.policy.mirrors ?? []) {
+		const endpoint = leastOutstanding(endpointsOf(state, target), state.outstanding, Math.random());
+		if (!endpoint || !isShort || isWebSocketUpgrade(raw.headers) || Math.random() * 100 >= target.percent) continue;
+		const copy = requestThroughTunnel(env, cluster, endpoint.node, {
+			target: { kind: "pod", uid: endpoint.uid, ip: endpoint.ip, port: endpoint.port },
+			method: raw.method,
+			path: upstreamPath(match, request),
+			headers: upstreamHeaders(match.route.policy, raw.headers, request, crypto.randomUUID()),
+			priority: "bulk",
+			body: body?.open() ?? null,
+			signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
+			onlyOnce: true,
+		});
+		ctx.waitUntil(copy.then((answer) => answer.body?.cancel()).catch(() => undefined));
+	}
 }
 
 /** The answer as the client gets it. */

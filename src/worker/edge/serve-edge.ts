@@ -5,14 +5,14 @@ import { type ClientRequest, ownAnswer } from "../../core/edge/decision.ts";
 import { type EdgeSettings, edgeSettings } from "../../core/edge/edge-settings.ts";
 import type { Digests } from "../../core/edge/htpasswd.ts";
 import { isInAny } from "../../core/edge/networks.ts";
-import type { RouteMatch, TableRoute } from "../../core/edge/route-table.ts";
+import type { TableRoute } from "../../core/edge/route-table.ts";
 import type { WorkerEnv } from "../../core/protocol/tokens.ts";
 import { DEFAULT_CLUSTER } from "../../objects/addresses.ts";
 import { logFault } from "../../objects/log.ts";
 import { clusterNamed } from "../cluster-directory.ts";
 import { edgePage, edgeStatus } from "./edge-page.ts";
 import { type EdgeState, edgeStateOf } from "./edge-state.ts";
-import { forward } from "./forward.ts";
+import { type Exchange, forward } from "./forward.ts";
 
 const digest = (name: string, bytes: Uint8Array): Uint8Array => new Uint8Array(createHash(name).update(bytes).digest());
 const digests: Digests = { md5: (bytes) => digest("md5", bytes), sha1: (bytes) => digest("sha1", bytes) };
@@ -59,7 +59,7 @@ function clusterOf(host: string, domain: string | undefined): string {
 }
 
 /** Never rejects. */
-export async function serveEdge(raw: Request, env: WorkerEnv): Promise<Response> {
+export async function serveEdge(raw: Request, env: WorkerEnv, ctx: ExecutionContext): Promise<Response> {
 	try {
 		const settings = edgeSettings(env.PETREL_EDGE);
 		const request = clientRequest(raw, settings);
@@ -68,22 +68,15 @@ export async function serveEdge(raw: Request, env: WorkerEnv): Promise<Response>
 		const state = edgeStateOf(env, id);
 		await state.look(Date.now());
 		const found = state.table.match(request);
-		return found === undefined ? edgeStatus(404) : await serveRoute(raw, env, id, state, found, request, settings);
+		return found === undefined ? edgeStatus(404) : await serveRoute({ raw, env, ctx, cluster: id, state, match: found, request }, settings);
 	} catch (error) {
 		logFault("a request at the edge", error);
 		return edgeStatus(500);
 	}
 }
 
-async function serveRoute(
-	raw: Request,
-	env: WorkerEnv,
-	cluster: string,
-	state: EdgeState,
-	found: RouteMatch,
-	request: ClientRequest,
-	settings: EdgeSettings,
-): Promise<Response> {
+async function serveRoute(exchange: Exchange, settings: EdgeSettings): Promise<Response> {
+	const { match: found, request, state } = exchange;
 	const limited = limit(found.route, request, state);
 	if (typeof limited !== "function") return limited;
 	// The route's own rules hold for its canary too: only where it leads to is another.
@@ -93,7 +86,11 @@ async function serveRoute(
 		limited();
 		return answer ? edgePage(answer) : edgeStatus(503);
 	}
-	return forward({ env, cluster, state, match: found, target, raw, request, done: limited });
+	if (target.service === "") {
+		limited();
+		return edgeStatus(500);
+	}
+	return forward({ ...exchange, target, done: limited });
 }
 
 /** The refusal, or what ends the client's request. */
