@@ -14,6 +14,7 @@ import { suffixFrom } from "../core/meta/names.ts";
 import type { Schema } from "../core/schema/types.ts";
 import { Store, type Summary } from "../store/store.ts";
 import type { Authorizer } from "./authorizer.ts";
+import { inVersion, storageForm } from "./conversion.ts";
 import { EventCorrelator } from "./event-correlator.ts";
 import { Attempt } from "./attempt.ts";
 import type { CorePorts } from "./ports.ts";
@@ -102,7 +103,7 @@ export class ResourceServer {
 			decide: (user, attributes) => this.#decide(user, attributes),
 			kinds: options.kinds,
 			schema: options.schema,
-			convert: (object, to) => (to.present ? to.present(object) : { ...object, apiVersion: apiVersionOf(to) }),
+			convert: (object, to) => (to.present ? inVersion(this.attempt, to, object) : { ...object, apiVersion: apiVersionOf(to) }),
 		};
 		this.authorizer = options.authorizer;
 		this.replicas = options.replicas ?? {};
@@ -129,7 +130,7 @@ export class ResourceServer {
 	/** The object as the kind shows it, or undefined. It is shared: clone before changing it. */
 	read<T extends KubeObject>(kind: KindDefinition, name: string): T | undefined {
 		const stored = this.store.get<T>(resourceOf(kind), name);
-		return stored !== undefined && kind.present ? (kind.present(stored) as T) : stored;
+		return stored !== undefined && kind.present ? (inVersion(this.attempt, kind, stored) as T) : stored;
 	}
 
 	/** A stored object's text as the kind shows it. */
@@ -180,8 +181,22 @@ export class ResourceServer {
 		}
 	}
 
-	/** Writes an object and notes the change. */
+	/** Writes an object and notes the change. What is stored may be another version of it. */
 	commit<T extends KubeObject>(kind: KindDefinition, object: T, old: KubeObject | undefined): T {
+		if (kind.conversion === undefined) return this.#commit(kind, object, old);
+		const stored = storageForm(this.attempt, kind, object);
+		const resource = resourceOf(kind);
+		const written = this.#commit(this.kinds.byStoreName(resource) ?? kind, stored, old && this.store.get(resource, object.metadata.name ?? ""));
+		return stored === object ? (written as T) : { ...object, metadata: { ...object.metadata, resourceVersion: written.metadata.resourceVersion } };
+	}
+
+	/** Whether the object, written again as it is, would be stored as it is: not where it is still stored in another version than its kind is now. */
+	isCurrent(kind: KindDefinition, object: KubeObject): boolean {
+		if (kind.conversion === undefined || object.apiVersion !== apiVersionOf(kind)) return true;
+		return this.store.get(resourceOf(kind), object.metadata.name ?? "")?.apiVersion === kind.conversion.storage;
+	}
+
+	#commit<T extends KubeObject>(kind: KindDefinition, object: T, old: KubeObject | undefined): T {
 		const resource = resourceOf(kind);
 		const previous = old === undefined ? null : this.summaryOf(kind, old);
 		const summary = this.summaryOf(kind, object);
@@ -194,12 +209,14 @@ export class ResourceServer {
 	/** Removes an object and notes the change. */
 	remove<T extends KubeObject>(kind: KindDefinition, object: T): T {
 		const resource = resourceOf(kind);
-		const summary = this.summaryOf(kind, object);
 		const stored = this.store.get(resource, object.metadata.name ?? "");
-		const final = this.store.remove(resource, object, summary, this.ports.nowMs());
-		this.#note(resource, undefined, final, object, summary, summary);
+		// Its last state is told in the version that it was stored in.
+		const last = kind.conversion && stored ? { ...stored, metadata: object.metadata } : object;
+		const summary = this.summaryOf(kind, last);
+		const final = this.store.remove(resource, last, summary, this.ports.nowMs());
+		this.#note(resource, undefined, final, last, summary, summary);
 		this.#afterCommit(this, kind, stored, undefined);
-		return final;
+		return last === object ? (final as T) : { ...object, metadata: final.metadata };
 	}
 
 	/** The changes committed since the last call. */

@@ -111,7 +111,7 @@ export class WatchHub {
 			const type = change.object === undefined ? "DELETED" : change.old === undefined ? "ADDED" : "MODIFIED";
 			for (const watcher of watchers.values()) {
 				const shown = eventType(watcher.matcher, change.name, type, change.summary, change.previous);
-				if (shown !== undefined) this.#sendShown(watcher, shown, change.text);
+				if (shown !== undefined) this.#send(watcher, line(shown, this.#server.shownText(watcher.kind, change.text)));
 			}
 		}
 	}
@@ -172,18 +172,6 @@ export class WatchHub {
 		const summary = matcher === undefined ? { labels: {}, fields: {} } : this.#server.summaryOf(kind, JSON.parse(change.body));
 		const type = eventType(matcher, change.name, change.type, summary, change.previous);
 		return type === undefined ? "" : line(type, this.#server.shownText(kind, change.body));
-	}
-
-	/** A version that an object cannot be shown in ends the watch. */
-	#sendShown(watcher: Watcher, type: "ADDED" | "MODIFIED" | "DELETED", text: string): void {
-		let shown: string;
-		try {
-			shown = this.#server.shownText(watcher.kind, text);
-		} catch {
-			this.remove(watcher.socket);
-			return watcher.socket.close(WATCH_EXPIRED_CODE, "the object cannot be shown in this version");
-		}
-		this.#send(watcher, line(type, shown));
 	}
 
 	#send(watcher: Watcher, text: string): void {

@@ -235,7 +235,7 @@ export function updateObject(server: ResourceServer, kind: KindDefinition, given
 	if (options.subresource === "") server.authorizer.checkGrant(options.user, resourceOf(kind), next, old);
 	if (options.subresource === "") allocate(server, kind, next, old, options.dryRun);
 	for (const warning of kind.warnings?.(next, old) ?? []) options.addWarning(warning);
-	if (unchanged(next, old)) return old;
+	if (unchanged(next, old) && server.isCurrent(kind, next)) return old;
 	if (options.dryRun) return next;
 	const graceOver = (next.metadata.deletionGracePeriodSeconds ?? 0) === 0;
 	if (next.metadata.deletionTimestamp && graceOver && isFree(kind, next)) return server.remove(kind, next);

@@ -9,6 +9,7 @@ import { auditOf } from "./audit.ts";
 import { patchTypeOf, readJsonBody, readPatch } from "./body.ts";
 import { kindsFor } from "./cluster-kinds.ts";
 import { serveSession } from "./connect-routes.ts";
+import { Converter } from "./conversion.ts";
 import { type FrontDoor, userAgentName } from "./front-door.ts";
 import { negotiate, wantsPretty } from "./negotiate.ts";
 import { callAdmitted } from "./object-call.ts";
@@ -54,7 +55,8 @@ async function serveObject(c: FrontDoor, path: ResourcePath, kind: KindDefinitio
 	const across = kind?.scope === "Namespaced" && request.namespace === "";
 	if (kind && request.verb === "watch") return serveWatch(c, request, options, across);
 	const cluster = c.get("cluster");
-	const response = across ? await listAllNamespaces(c.env, cluster, request, kind) : await callAdmitted(c.env, cluster, request);
+	const served = across ? await listAllNamespaces(c.env, cluster, request, kind) : await callAdmitted(c.env, cluster, request);
+	const response = (await Converter.of(c.env, cluster, kind)?.answer(served)) ?? served;
 	const annotations = response.headers.get(ANNOTATIONS_HEADER);
 	if (annotations !== null) auditOf(c.req.raw)?.annotate(JSON.parse(annotations) as Record<string, string>);
 	return answer(response, options);

@@ -14,6 +14,7 @@ import { clusterObject, namespaceObject } from "../objects/addresses.ts";
 import { AUTHORIZED_HEADER, WATCH_EXPIRED_CODE } from "../objects/rpc.ts";
 import { RESUME_OVERLAP_MS, REVISIONS_PER_MS, revisionAt } from "../store/revision-clock.ts";
 import { inParallel } from "../objects/parallel.ts";
+import { Converter } from "./conversion.ts";
 import type { Heartbeat } from "./watch.ts";
 import { bookmarkEvent, type EventEncoder, expiredEvent, INITIAL_EVENTS_END, isInitialEnd, parseEvents, versionOf, type WatchEvent } from "./watch-event.ts";
 import { openFeed } from "./watch-feed.ts";
@@ -83,7 +84,8 @@ export class MergedWatch implements Heartbeat {
 
 	async #openFeed(namespace: string, request: ApiRequest): Promise<Response | undefined> {
 		const stub = namespaceObject(this.#env, this.#cluster, namespace);
-		const events = { message: (text: string) => this.#message(namespace, text), closed: (code: number, reason: string) => this.#closed(code, reason) };
+		const own = { message: (text: string) => this.#message(namespace, text), closed: (code: number, reason: string) => this.#closed(code, reason) };
+		const events = Converter.of(this.#env, this.#cluster, this.#kind)?.feed(own) ?? own;
 		const opened = await openFeed(stub, this.#cluster, request, AUTHORIZED, events);
 		if (!opened.ok) return opened.response;
 		this.#stream.onEnd(() => opened.feed.close());

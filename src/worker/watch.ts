@@ -4,6 +4,7 @@ import type { KindDefinition } from "../core/kinds/define-kind.ts";
 import { WATCH_EXPIRED_CODE } from "../objects/rpc.ts";
 import { RESUME_OVERLAP_MS, revisionAt } from "../store/revision-clock.ts";
 import { answer, type AnswerOptions, CACHE_CONTROL } from "./answer.ts";
+import { Converter } from "./conversion.ts";
 import type { FrontDoor } from "./front-door.ts";
 import { ownerOf } from "./object-call.ts";
 import { MergedWatch } from "./watch-all-namespaces.ts";
@@ -99,7 +100,8 @@ export async function serveWatch(c: FrontDoor, request: ApiRequest, options: Ans
 		return refusal ? answer(refusal, options) : streamResponse(c, stream, encoder, kind, request, merged);
 	}
 	const single = new SingleWatch(stream, encoder, request);
-	const opened = await openFeed(ownerOf(c.env, cluster, request), cluster, request, {}, single);
+	const events = Converter.of(c.env, cluster, kind)?.feed(single) ?? single;
+	const opened = await openFeed(ownerOf(c.env, cluster, request), cluster, request, {}, events);
 	if (!opened.ok) return answer(opened.response, options);
 	stream.onEnd(() => opened.feed.close());
 	return streamResponse(c, stream, encoder, kind, request, single);

@@ -1,12 +1,12 @@
 /** The kinds that a CustomResourceDefinition makes: one a served version, as if they were built in. */
 import { type FieldError, invalid } from "../errors/field-error.ts";
-import { plainError } from "../errors/status-error.ts";
 import { ALL_VERBS, apiVersionOf, type KindDefinition, type ScaleSubresource, type Subresources } from "../kinds/define-kind.ts";
 import { bumpGeneration, keepStatus } from "../kinds/strategy.ts";
 import { semanticEqual } from "../meta/equality.ts";
 import type { Json, JsonObject, KubeObject } from "../meta/object.ts";
 import type { CustomResourceDefinition, CustomResourceDefinitionVersion, CustomResourceSubresourceScale } from "../schema/kubernetes.d.ts";
 import { decodeObject } from "../schema/decode.ts";
+import { type Conversion, conversionOf } from "./conversion.ts";
 import { brokenRules, compileRules, type RuleTree } from "./rules.ts";
 import { customColumns } from "./custom-columns.ts";
 import { customSchema, headSchema } from "./custom-schema.ts";
@@ -38,6 +38,7 @@ class CustomVersion {
 	readonly apiVersion: string;
 	readonly typeName: string;
 	readonly hasStatus: boolean;
+	readonly conversion: Conversion | undefined;
 	readonly #definition: CustomResourceDefinition;
 	readonly #version: CustomResourceDefinitionVersion;
 	readonly #head: ReturnType<typeof headSchema>;
@@ -51,6 +52,7 @@ class CustomVersion {
 		this.apiVersion = apiVersionOf({ group, version: version.name });
 		this.typeName = `${this.apiVersion}.${names.kind}`;
 		this.hasStatus = version.subresources?.status !== undefined;
+		this.conversion = conversionOf(definition);
 		this.#head = headSchema(this.typeName);
 	}
 
@@ -72,15 +74,24 @@ class CustomVersion {
 	}
 
 	present(stored: CustomObject): CustomObject {
-		const { conversion, names } = this.#definition.spec;
-		if (stored.apiVersion !== this.apiVersion && conversion?.strategy === "Webhook")
-			throw plainError(`conversion webhook for ${stored.apiVersion}, Kind=${names.kind} failed: this server calls no conversion webhooks`);
+		if (!this.isOwn(stored)) return stored;
+		const { kind } = this.#definition.spec.names;
 		const { metadata } = stored;
-		const object = { ...(this.#body(asJson(stored), []) as JsonObject), apiVersion: this.apiVersion, kind: names.kind, metadata: metadata as unknown as Json };
+		const object = { ...(this.#body(asJson(stored), []) as JsonObject), apiVersion: this.apiVersion, kind, metadata: metadata as unknown as Json };
 		return inOrder(object) as unknown as CustomObject;
 	}
 
+	/** Whether the object has this version's shape: another's is what only the conversion webhook can change. */
+	isOwn({ apiVersion }: CustomObject): boolean {
+		return this.conversion === undefined || apiVersion === this.apiVersion;
+	}
+
+	defaults(object: CustomObject): void {
+		if (this.isOwn(object)) applyDefaults(asJson(object), this.schema);
+	}
+
 	validate(object: CustomObject, old?: CustomObject): FieldError[] {
+		if (!this.isOwn(object)) return [];
 		const errors: FieldError[] = [];
 		const body = withoutHead(object);
 		checkValue(body, this.#bodySchema(), "", errors, old && withoutHead(old));
@@ -212,8 +223,9 @@ function customKind(definition: CustomResourceDefinition, served: CustomResource
 		strategicMerge: false,
 		openApi: { schema: version.schema as JsonObject, revision: `${metadata.uid} ${metadata.generation}` },
 		decode: (value) => version.decode(value),
-		...(mayDiffer(definition) ? { present: (stored: KubeObject) => version.present(stored) } : {}),
-		defaults: (object) => applyDefaults(asJson(object), version.schema),
+		...(mayDiffer(definition) || version.conversion ? { present: (stored: KubeObject) => version.present(stored) } : {}),
+		...(version.conversion ? { conversion: version.conversion } : {}),
+		defaults: (object) => version.defaults(object),
 		prepareCreate: (object) => version.prepareCreate(object),
 		prepareUpdate: (next, old) => version.prepareUpdate(next, old),
 		validate: (object, old) => version.validate(object, old),

@@ -3,6 +3,7 @@
  * the same value at run time. Routing, discovery, OpenAPI, tables, patch, apply and protobuf derive from it, and the
  * verbs call its hooks, so that nothing elsewhere asks which kind it has in hand.
  */
+import type { Conversion } from "../crd/conversion.ts";
 import type { FieldError } from "../errors/field-error.ts";
 import { type JsonObject, type KubeObject, type ResourceName, resourceName } from "../meta/object.ts";
 import type { PodTemplateSpec } from "../schema/kubernetes.d.ts";
@@ -129,6 +130,8 @@ export interface KindDefinition<T extends KubeObject = KubeObject> {
 	deprecation?: string;
 	/** A stored object as this version shows it; absent when that is how it is stored. Leaves `stored` as it is. */
 	present?(stored: KubeObject): KubeObject;
+	/** The webhook that makes one version of the kind another; `present` leaves objects of other versions as they are then. */
+	conversion?: Conversion;
 	/** False: strategic merge patches are refused with 415. */
 	strategicMerge?: false;
 	/** The kind's OpenAPI v3 schema when it is not built in; `revision` changes with it. */

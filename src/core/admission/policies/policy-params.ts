@@ -66,7 +66,7 @@ export function collectParams(
 		: stored(kind, namespace, request, view).filter(({ metadata }) => labelSelectorOf(selector).matches(metadata.labels));
 	const params = found.filter((param) => param !== undefined);
 	if (params.length === 0 && action === "Deny") throw bindingError("no params found for policy binding with `Deny` parameterNotFoundAction");
-	return params.map((param) => (kind.present ? kind.present(param) : param));
+	return params.map((param) => (kind.present ? view.convert(param, kind) : param));
 }
 
 /** The cluster-scoped collections that policies take parameters from: what admits namespaced writes holds a replica of them. */
