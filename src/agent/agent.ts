@@ -7,15 +7,16 @@ import { mkdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { type JoinResponse, type NetworkRow, networkRowKey, POLL_HOLD_MS } from "../core/protocol/agent-protocol.ts";
+import { type JoinResponse, type NetworkRow, POLL_HOLD_MS } from "../core/protocol/agent-protocol.ts";
 import type { NodeStatus } from "../core/schema/kubernetes.d.ts";
 import { AgentError } from "./agent-error.ts";
-import { type Clock, sleep, systemClock } from "./clock.ts";
+import { type Clock, systemClock } from "./clock.ts";
 import { Backoff, type BackoffDurations, CONTAINER_BACKOFF_INITIAL_MS } from "./container-backoff.ts";
 import { ControlPlaneClient } from "./control-plane-client.ts";
 import { CredentialRenewal } from "./credential-renewal.ts";
 import { lockDataDirectory } from "./data-directory-lock.ts";
 import { type DesiredChange, DesiredState } from "./desired-state.ts";
+import { observeMachine } from "./eviction/observe.ts";
 import { ApiEventRecorder } from "./event-recorder.ts";
 import { forgetMembership, joinCluster, type JoinOptions, loadInstanceId, loadMembership, type Membership, readCaFile } from "./identity.ts";
 import { Housekeeping } from "./housekeeping.ts";
@@ -26,9 +27,11 @@ import { Limiter } from "./limiter.ts";
 import { createLogger, errorText, type Logger } from "./log.ts";
 import { renewNodeLease } from "./node-lease.ts";
 import { computeNodeStatus, nodeAddresses, nodeLabels } from "./node-status.ts";
+import { shutDownPods } from "./node-shutdown.ts";
 import type { PodContext } from "./pod-context.ts";
 import { latestSandbox } from "./pod-lifecycle.ts";
 import { ClusterServices, type ClusterServicesPlace } from "./network/cluster-services.ts";
+import { NetworkChanges } from "./network/network-changes.ts";
 import { podRef } from "./pod-names.ts";
 import { PodSupervisor } from "./pod-supervisor.ts";
 import { PollLoop } from "./poll-loop.ts";
@@ -101,6 +104,8 @@ export interface Agent {
 	readonly runtime: ContainerRuntime;
 	/** Whether the last poll was answered. */
 	readonly connected: boolean;
+	/** The machine goes down: pods end first, as the settings say, and no other is taken. */
+	shutDown(): Promise<void>;
 	/** Pods keep running, unless `removeAll`: then nothing of the agent is left on the machine but its data directory. */
 	stop(options?: { removeAll?: boolean }): Promise<void>;
 }
@@ -170,12 +175,10 @@ class NodeAgent implements Agent {
 	readonly #clusterServices: ClusterServices | undefined;
 	readonly #housekeeping: Housekeeping;
 	#network: NodeNetwork | undefined;
-	readonly #networkChanges = new Map<string, NetworkRow>();
+	readonly #networkChanges: NetworkChanges;
 	readonly #meter: UsageMeter;
 	/** The last usage command served: it may come twice. */
 	#usageAsked = "";
-	#networkWork: Promise<void> | undefined;
-	readonly #halt = new AbortController();
 	#nodeStatus: NodeStatus | undefined;
 	#nodeText = "";
 	#nodeToldAtMs = 0;
@@ -193,6 +196,7 @@ class NodeAgent implements Agent {
 		this.#credential = new CredentialRenewal({ client: this.#client, clock, log, dataDirectory: options.dataDir, instanceId, membership });
 		this.#state = new DesiredState(options.dataDir);
 		this.#view = new RuntimeView(runtime, clock, log);
+		this.#networkChanges = new NetworkChanges(clock, log, (rows) => this.#network?.apply(rows));
 		this.#poll = new PollLoop({
 			client: this.#client,
 			clock,
@@ -238,8 +242,19 @@ class NodeAgent implements Agent {
 		this.#tunnels = new TunnelServer({
 			client: this.#client,
 			log,
-			kubelet: new KubeletApi({ pods: () => this.#state.pods, nodeName: options.nodeName, meter: this.#meter }),
+			kubelet: this.#newKubeletApi(),
 			dial: (place) => this.#dial(place),
+		});
+	}
+
+	#newKubeletApi(): KubeletApi {
+		const { dataDir, nodeName } = this.#parts.options;
+		return new KubeletApi({
+			pods: () => this.#state.pods,
+			nodeName,
+			meter: this.#meter,
+			observe: () => observeMachine(dataDir),
+			configuration: this.#configuration,
 		});
 	}
 
@@ -293,6 +308,13 @@ class NodeAgent implements Agent {
 		log.info("the agent runs", { node: this.nodeName, server: this.#parts.membership.server, runtime: runtime.info().version, pods: this.#state.pods.length });
 	}
 
+	async shutDown(): Promise<void> {
+		const { clock, log } = this.#parts;
+		this.#housekeeping.shuttingDown = true;
+		this.#tellNodeNow();
+		await shutDownPods(this.#supervisor.active, this.#configuration, clock, log);
+	}
+
 	stop(options: { removeAll?: boolean } = {}): Promise<void> {
 		this.#stopping ??= this.#stop(options.removeAll === true);
 		return this.#stopping;
@@ -310,7 +332,6 @@ class NodeAgent implements Agent {
 		this.#cancelNodeTimer();
 		this.#cancelSavedTimer();
 		this.#credential.stop();
-		this.#halt.abort();
 		await step("the housekeeping", () => this.#housekeeping.stop());
 		await step("the poll", () => this.#poll.stop());
 		await step("the sessions", () => this.#sessions.stop());
@@ -318,7 +339,7 @@ class NodeAgent implements Agent {
 		await step("the pods", () => this.#supervisor.stop({ removeAll }));
 		this.#view.stop();
 		await step("the last report", () => this.#reporter.stop());
-		await this.#networkWork;
+		await this.#networkChanges.stop();
 		await step("the cluster's Services", () => this.#clusterServices?.stop());
 		await step("the network", () => this.#network?.stop({ removeAll }));
 		await step("the runtime", () => runtime.stop({ removeAll }));
@@ -406,30 +427,9 @@ class NodeAgent implements Agent {
 		if (change.network.length > 0) this.#applyNetwork(change.network);
 	}
 
-	/** One after the other, the last state last; a failure is tried again, as rules that lag lead nowhere. */
 	#applyNetwork(rows: readonly NetworkRow[]): void {
 		this.#clusterServices?.apply(rows);
-		for (const row of rows) this.#networkChanges.set(networkRowKey(row), row);
-		this.#networkWork ??= this.#applyLoop().finally(() => {
-			this.#networkWork = undefined;
-		});
-	}
-
-	async #applyLoop(): Promise<void> {
-		const { clock, log } = this.#parts;
-		const retry = new RetryDelay();
-		while (this.#networkChanges.size > 0 && !this.#stopping) {
-			const changes = new Map(this.#networkChanges);
-			this.#networkChanges.clear();
-			try {
-				await this.#network?.apply([...changes.values()]);
-				retry.reset();
-			} catch (error) {
-				log.error("the network could not be changed", { error });
-				for (const [key, row] of changes) if (!this.#networkChanges.has(key)) this.#networkChanges.set(key, row);
-				await sleep(clock, retry.next(), this.#halt.signal);
-			}
-		}
+		this.#networkChanges.take(rows);
 	}
 
 	/** The credential is refused: with a token at hand the node may join again under its own name. */
@@ -460,6 +460,7 @@ class NodeAgent implements Agent {
 				addresses: this.#addresses(),
 				previous: this.#nodeStatus,
 				pressures: this.#housekeeping.pressures,
+				shuttingDown: this.#housekeeping.shuttingDown,
 				configuration: this.#configuration,
 			});
 			this.#nodeStatus = status;

@@ -41,6 +41,8 @@ export interface HousekeepingOptions {
 
 export class Housekeeping implements PodAdmission {
 	readonly #options: HousekeepingOptions;
+	/** The machine goes down. */
+	shuttingDown = false;
 	readonly #logs: LogRotation;
 	readonly #images: ImageCollection;
 	readonly #eviction: Eviction;
@@ -80,6 +82,7 @@ export class Housekeeping implements PodAdmission {
 	}
 
 	admit(pod: Pod): ReturnType<PodAdmission["admit"]> {
+		if (this.shuttingDown) return { reason: "NodeShutdown", message: "Pod was rejected as the node is shutting down." };
 		const { allowedUnsafeSysctls } = this.#options.configuration;
 		const host = { allowedUnsafeSysctls, appArmor: existsSync(APP_ARMOR) };
 		return this.#eviction.admit(pod) ?? admitBySecurity(pod, host) ?? admitByCapacity(pod, this.#granted(pod), this.#options.allocatable());

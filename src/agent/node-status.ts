@@ -29,6 +29,7 @@ export interface NodeStatusInput {
 	previous: NodeStatus | undefined;
 	/** What is short, as the eviction manager has it. */
 	pressures: readonly Pressure[];
+	shuttingDown: boolean;
 	configuration: KubeletConfiguration;
 }
 
@@ -84,7 +85,8 @@ function allocatable({ systemReserved, kubeReserved, evictionHard }: KubeletConf
 }
 
 function nodeConditions(input: NodeStatusInput, now: string): NodeCondition[] {
-	const ready = input.runtimeError === undefined;
+	const trouble = input.runtimeError !== undefined ? "container runtime is down" : input.shuttingDown ? "node is shutting down" : undefined;
+	const ready = trouble === undefined;
 	const condition = (type: string, status: boolean, reason: string, message: string): NodeCondition => {
 		const before = input.previous?.conditions?.find((c) => c.type === type);
 		const text = status ? "True" : "False";
@@ -116,7 +118,7 @@ function nodeConditions(input: NodeStatusInput, now: string): NodeCondition[] {
 			pids ? "KubeletHasInsufficientPID" : "KubeletHasSufficientPID",
 			`kubelet has ${pids ? "insufficient" : "sufficient"} PID available`,
 		),
-		condition("Ready", ready, ready ? "KubeletReady" : "KubeletNotReady", ready ? "kubelet is posting ready status" : "container runtime is down"),
+		condition("Ready", ready, ready ? "KubeletReady" : "KubeletNotReady", trouble ?? "kubelet is posting ready status"),
 	];
 }
 

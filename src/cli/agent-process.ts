@@ -37,7 +37,7 @@ interface Hooks {
 const NODE_OPTIONS = ["--max-semi-space-size=1", "--optimize-for-size", "--disable-warning=ExperimentalWarning"];
 
 /** The agent's own program, with arguments for Node. */
-async function agentArguments(args: readonly string[]): Promise<string[]> {
+export async function agentArguments(args: readonly string[]): Promise<string[]> {
 	return [...NODE_OPTIONS, await ensureAgentBundle(), "agent", ...args];
 }
 

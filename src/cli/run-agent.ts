@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { AgentError } from "../agent/agent-error.ts";
 import { runNode } from "../agent/main.ts";
 import { JOIN_TOKEN_VARIABLE } from "./agent-process.ts";
+import { machineStops } from "./agent-service.ts";
 import { CliError } from "./cli-error.ts";
 import { dataDirectory } from "./data-directory.ts";
 import { cleanMachine } from "./machine-cleanup.ts";
@@ -49,6 +50,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 			...(options.nodeIp === undefined ? {} : { nodeIP: parseNodeAddress(options.nodeIp) }),
 		});
 		await interrupted;
+		if (machineStops()) await agent.shutDown();
 		await agent.stop({ removeAll: options.removeOnExit === true });
 		process.exit(0);
 	} catch (error) {

@@ -3,7 +3,7 @@ import { Command, CommanderError } from "commander";
 import { errorText } from "./cli-error.ts";
 
 export async function runCommands(commands: readonly ((program: Command) => void)[]): Promise<void> {
-	const program = new Command("petrel").description("Kubernetes without servers to run").exitOverride();
+	const program = new Command("petrel").description("Kubernetes without servers to run").exitOverride().enablePositionalOptions();
 	for (const add of commands) add(program);
 	try {
 		await program.parseAsync();

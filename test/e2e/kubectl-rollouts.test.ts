@@ -104,6 +104,10 @@ describe.each(testableRuntimes)("kubectl and rollouts on the %s runtime", (runti
 		expect(await kubectl.run("get", "--raw", `/api/v1/nodes/${node}/proxy/metrics/resource`)).toMatch(
 			/^container_memory_working_set_bytes\{container="main",namespace="default",pod="web-\S+"\} \d+ \d+$/m,
 		);
+		expect(await kubectl.run("get", "--raw", `/api/v1/nodes/${node}/proxy/metrics/cadvisor`)).toMatch(
+			/^container_cpu_usage_seconds_total\{container="main",id="[^"]+",image="[^"]+",name="[^"]+",namespace="default",pod="web-\S+"\} [\d.e-]+ \d+$/m,
+		);
+		expect(JSON.parse(await kubectl.run("get", "--raw", `/api/v1/nodes/${node}/proxy/configz`))).toMatchObject({ kubeletconfig: { maxPods: 110 } });
 		expect(await kubectl.run("get", "pods.metrics.k8s.io")).toMatch(/^NAME +CPU +MEMORY +WINDOW\nweb-/);
 	});
 

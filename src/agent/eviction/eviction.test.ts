@@ -3,11 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { TestNode, testPod } from "../../../test/support/agent-node.ts";
+import { until } from "../../../test/support/fake-clock.ts";
 import type { PodSpec } from "../../core/schema/kubernetes.d.ts";
 import { Housekeeping } from "../housekeeping.ts";
 import { ImageCollection } from "../image-collection.ts";
 import { DEFAULT_KUBELET_CONFIGURATION, type KubeletConfiguration } from "../kubelet-configuration.ts";
 import { silentLogger } from "../log.ts";
+import { shutDownPods } from "../node-shutdown.ts";
 import { podPaths, podRef } from "../pod-names.ts";
 import { directoryUse } from "../usage/disk-usage.ts";
 import { evictionMessage, isCritical, type PodUse, rank } from "./eviction-order.ts";
@@ -152,6 +154,36 @@ describe("a node whose disk fills up", () => {
 		const status = await node.reported(({ phase }) => phase === "Failed", "writer");
 		expect(status).toMatchObject({ reason: "Evicted", message: 'Usage of EmptyDir volume "scratch" exceeds the limit "1Mi". ' });
 		expect(housekeeping.pressures).toEqual([]);
+	});
+});
+
+describe("a machine that goes down", () => {
+	it("ends its pods in their grace, critical ones last, and takes no other", async () => {
+		const settings = { ...DEFAULT_KUBELET_CONFIGURATION, shutdownGracePeriod: "30s", shutdownGracePeriodCriticalPods: "10s" };
+		keepHouse();
+		await run("usual");
+		await run("critical", { priority: 2_000_000_000 });
+		node.runtime.stubborn.add("usual");
+		housekeeping.shuttingDown = true;
+		const done = shutDownPods(node.supervisor.active, settings, node.clock, silentLogger);
+		await until(() => node.runtime.calls.includes("stopContainer usual 20"));
+		expect(node.runtime.container("critical")?.state).toBe("running");
+		await node.clock.advance(20_000);
+		await until(() => node.runtime.calls.includes("stopContainer critical 10"));
+		await done;
+		const status = await node.reported(({ phase }) => phase === "Failed", "usual");
+		const message = "Pod was terminated in response to imminent node shutdown.";
+		expect(status).toMatchObject({ reason: "Terminated", message });
+		expect(status.conditions).toContainEqual(expect.objectContaining({ type: "DisruptionTarget", reason: "TerminationByKubelet", message }));
+		node.supervisor.upsert(testPod({}, { name: "late" }));
+		await node.reported(({ reason }) => reason === "NodeShutdown", "late");
+	});
+
+	it("leaves them as they are without a grace period", async () => {
+		keepHouse();
+		await run("usual");
+		await shutDownPods(node.supervisor.active, DEFAULT_KUBELET_CONFIGURATION, node.clock, silentLogger);
+		expect(node.runtime.container("usual")?.state).toBe("running");
 	});
 });
 

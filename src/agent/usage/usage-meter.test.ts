@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import { FakeClock } from "../../../test/support/fake-clock.ts";
 import type { ContainerStateInfo, ContainerUsage } from "../runtime/runtime.ts";
 import { parseMachineUsage } from "./machine-usage.ts";
+import { testPod } from "../../../test/support/agent-node.ts";
+import { cadvisorMetricsText } from "./cadvisor-metrics-text.ts";
 import { resourceMetricsText } from "./resource-metrics-text.ts";
 import { statsSummary } from "./stats-summary.ts";
 import { MAX_WINDOW_MS, MIN_WINDOW_MS, UsageMeter } from "./usage-meter.ts";
@@ -81,8 +83,24 @@ it("tells counters and rates as kubelet does", async () => {
 	await settled();
 	await clock.advance(MIN_WINDOW_MS);
 	const [usage, totals] = [await rates, await meter.totals()];
-	expect(statsSummary("n1", usage, totals)).toEqual({
-		node: { nodeName: "n1", cpu: cpu(2e9, 22e9), memory: { time: "1970-01-01T00:00:11Z", workingSetBytes: 5000 } },
+	const facts = {
+		disk: { bytes: { available: 30, capacity: 100 }, inodes: { available: 4, capacity: 10 } },
+		memoryBytes: 8000,
+		startedAtMs: 0,
+		processes: { available: 70, capacity: 100 },
+	};
+	const time = "1970-01-01T00:00:11Z";
+	const fs = { time, availableBytes: 30, capacityBytes: 100, usedBytes: 70, inodesFree: 4, inodes: 10, inodesUsed: 6 };
+	expect(statsSummary("n1", usage, totals, facts)).toEqual({
+		node: {
+			nodeName: "n1",
+			startTime: "1970-01-01T00:00:00Z",
+			cpu: cpu(2e9, 22e9),
+			memory: { time, workingSetBytes: 5000, availableBytes: 3000 },
+			fs,
+			runtime: { imageFs: fs, containerFs: fs },
+			rlimit: { time, maxpid: 100, curproc: 30 },
+		},
 		pods: [
 			{
 				podRef: pod,
@@ -99,6 +117,17 @@ it("tells counters and rates as kubelet does", async () => {
 	expect(text).toContain('container_cpu_usage_seconds_total{container="name-a",namespace="default",pod="web"} 5.5 11000\n');
 	expect(text).toContain('pod_memory_working_set_bytes{namespace="default",pod="web"} 1000 11000\n');
 	expect(text).toContain("# TYPE node_cpu_usage_seconds_total counter\nnode_cpu_usage_seconds_total 22 11000\n");
+
+	const cadvisor = cadvisorMetricsText(
+		totals,
+		[{ ...testPod({ containers: [{ name: "name-a", image: 'app"1', resources: { limits: { cpu: "500m", memory: "1Mi" } } }] }), metadata: pod }],
+		{ cores: 2, memoryBytes: 8000 },
+	);
+	const labels = `{container="name-a",id="/kubepods/pod${pod.uid}/a",image="app\\"1",name="a",namespace="default",pod="web"}`;
+	expect(cadvisor).toContain(`# TYPE container_cpu_usage_seconds_total counter\ncontainer_cpu_usage_seconds_total${labels} 5.5 11000\n`);
+	expect(cadvisor).toContain(`container_spec_cpu_quota${labels} 50000 11000\n`);
+	expect(cadvisor).toContain(`container_spec_memory_limit_bytes${labels} 1048576 11000\n`);
+	expect(cadvisor).toContain("machine_cpu_cores 2\n");
 
 	function cpu(usageNanoCores: number, usageCoreNanoSeconds: number): object {
 		return { time: "1970-01-01T00:00:11Z", usageNanoCores, usageCoreNanoSeconds };

@@ -22,7 +22,7 @@ interface Measurement {
 export interface UsageTotals {
 	atMs: number;
 	machine: MachineUsage;
-	pods: { pod: PodRef; containers: ({ name: string; startedAtMs: number } & Omit<ContainerUsage, "id">)[] }[];
+	pods: { pod: PodRef; containers: ({ name: string; startedAtMs: number } & ContainerUsage)[] }[];
 }
 
 export interface UsageMeterOptions {
@@ -58,7 +58,7 @@ export class UsageMeter {
 			pod,
 			containers: running.flatMap(({ id, name, startedAtMs }) => {
 				const usage = containers.get(id);
-				return usage ? [{ name, startedAtMs, atMs: usage.atMs, cpuNanos: usage.cpuNanos, memoryBytes: usage.memoryBytes }] : [];
+				return usage ? [{ name, startedAtMs, ...usage }] : [];
 			}),
 		}));
 		return { atMs, machine, pods };
