@@ -12,6 +12,8 @@ export interface ControlPlaneSettings {
 	auditPolicy?: string;
 	/** An AdmissionConfiguration; kube-apiserver's defaults without it. */
 	admission?: string;
+	/** Where senders of webhooks reach the API, for the URLs of WebhookReceivers. */
+	publicUrl?: string;
 	/** The port of the edge's plain HTTP; there is no edge without it. */
 	httpPort?: number;
 }
@@ -33,9 +35,18 @@ const checkAuthentication = (value: unknown): void => {
 	for (const authenticator of readAuthenticationConfiguration(value).jwt ?? []) compileClaimsMapping(authenticator);
 };
 
-export function readSettings(options: { authenticationConfig?: string; auditPolicy?: string }): ControlPlaneSettings {
-	const { authenticationConfig, auditPolicy } = options;
+/** The URL's origin and path, without a slash at its end. */
+function parsePublicUrl(given: string): string {
+	const url = URL.parse(given);
+	if (url === null || !/^https?:$/.test(url.protocol) || url.search !== "" || url.hash !== "")
+		throw new CliError(`${given} is no URL that senders of webhooks can reach.`, "Give one such as https://petrel.example.com.");
+	return url.href.replace(/\/$/, "");
+}
+
+export function readSettings(options: { authenticationConfig?: string; auditPolicy?: string; publicUrl?: string }): ControlPlaneSettings {
+	const { authenticationConfig, auditPolicy, publicUrl } = options;
 	return {
+		...(publicUrl === undefined ? {} : { publicUrl: parsePublicUrl(publicUrl) }),
 		...(authenticationConfig === undefined ? {} : { authentication: readFile(authenticationConfig, checkAuthentication) }),
 		...(auditPolicy === undefined ? {} : { auditPolicy: auditPolicy === BUILT_IN ? BUILT_IN : readFile(auditPolicy, readAuditPolicy) }),
 	};

@@ -54,6 +54,7 @@ export async function writeControlPlane(data: DataDirectory, port: number, liste
 		caKey: "ca.key",
 		admission: "admission.json",
 		edge: "edge.json",
+		publicUrl: settings.publicUrl ?? "",
 		state: data.file("state"),
 	});
 	data.write("workerd.capnp", config);

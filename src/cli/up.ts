@@ -28,6 +28,7 @@ interface UpOptions {
 	admissionControlConfigFile?: string;
 	authenticationConfig?: string;
 	auditPolicy?: string;
+	publicUrl?: string;
 	/** Set on the background process of --detach. */
 	supervise?: boolean;
 }
@@ -49,6 +50,7 @@ export function upCommand(program: Command): void {
 		.option("--admission-control-config-file <file>", "an AdmissionConfiguration: PodSecurity's defaults and exemptions, ResourceQuota's limited resources")
 		.option("--authentication-config <file>", "AuthenticationConfiguration (apiserver.config.k8s.io): issuers whose tokens the cluster takes")
 		.option("--audit-policy <file>", "audit Policy (audit.k8s.io/v1), or `default`: tell of requests in the control plane's log")
+		.option("--public-url <url>", "where senders of webhooks reach the API, for the URLs of WebhookReceivers")
 		.option("--detach", "leave the cluster running in the background")
 		.option("--no-example", "do not roll out the example")
 		.option("--merge", "make the cluster the current context of your own kubeconfig as well")

@@ -33,6 +33,8 @@ export interface WorkerdFiles {
 	caKey: string;
 	admission: string;
 	edge: string;
+	/** "" where the API is reached as it is asked for. */
+	publicUrl: string;
 	/** An existing directory. */
 	state: string;
 }
@@ -78,6 +80,7 @@ const worker :Workerd.Worker = (
     (name = "PETREL_CA_KEY", text = embed ${text(files.caKey)}),
     (name = "PETREL_ADMISSION", text = embed ${text(files.admission)}),
     (name = "PETREL_EDGE", text = embed ${text(files.edge)}),
+    (name = "PETREL_PUBLIC_URL", text = ${text(files.publicUrl)}),
     ${bindings.join(",\n    ")},
   ],
   durableObjectNamespaces = [

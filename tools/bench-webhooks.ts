@@ -1,0 +1,10 @@
+/** `npm run bench:webhooks`: starts a control plane alone in plain workerd, and measures how fast webhooks come to what they are for. */
+import { startControlPlane } from "./bench/control-plane.ts";
+import { benchReceivers } from "./bench/webhook-receivers.ts";
+
+const plane = await startControlPlane();
+try {
+	await benchReceivers(plane.target);
+} finally {
+	await plane.stop();
+}
