@@ -10,6 +10,13 @@ import type { CorePorts } from "./ports.ts";
 const DELIVERY_MAX = 200;
 const RETRY_BASE_MS = 50;
 const RETRY_MAX_MS = 30_000;
+/**
+ * How long a node that has just been told of the network table waits for more of it. Every change goes to every node, so when many
+ * nodes join, or many endpoints change, each message then carries what would have been dozens.
+ */
+const NETWORK_PACE_MS = 100;
+/** Due when something new comes. */
+const NEVER_MS = Number.POSITIVE_INFINITY;
 /** For the seal. */
 const PLACE = "outbox";
 
@@ -46,6 +53,8 @@ export class Outbox {
 	/** Targets with undelivered rows; the value says when to try next and how often it failed. */
 	readonly #waiting = new Map<string, { dueMs: number; failures: number }>();
 	readonly #sending = new Set<string>();
+	/** When targets were last told of the network table. */
+	readonly #networkSentMs = new Map<string, number>();
 	#nextId: number;
 
 	constructor(ports: CorePorts, self: ObjectAddress, clock: RevisionClock) {
@@ -71,7 +80,14 @@ export class Outbox {
 			target,
 			hasSecrets(body) ? this.#ports.seal.seal(text, PLACE) : text,
 		);
-		if (!this.#waiting.has(target)) this.#waiting.set(target, { dueMs: 0, failures: 0 });
+		this.#expect(target, body.type === "network" ? (this.#networkSentMs.get(target) ?? 0) + NETWORK_PACE_MS : 0);
+	}
+
+	/** A target that failed keeps its back-off, unless it is being tried. */
+	#expect(target: string, dueMs: number): void {
+		const waiting = this.#waiting.get(target);
+		if (waiting === undefined) this.#waiting.set(target, { dueMs, failures: 0 });
+		else if (waiting.failures === 0 || this.#sending.has(target)) waiting.dueMs = Math.min(waiting.dueMs, dueMs);
 	}
 
 	/** Sends whatever is due. Resolves when all that was due is delivered or has failed. */
@@ -83,25 +99,28 @@ export class Outbox {
 
 	nextDueMs(): number | undefined {
 		let next: number | undefined;
-		for (const { dueMs } of this.#waiting.values()) if (next === undefined || dueMs < next) next = dueMs;
+		for (const { dueMs } of this.#waiting.values()) if (dueMs !== NEVER_MS && (next === undefined || dueMs < next)) next = dueMs;
 		return next;
 	}
 
 	async #sendAll(target: string): Promise<void> {
+		const waiting = this.#waiting.get(target) ?? { dueMs: NEVER_MS, failures: 0 };
 		this.#sending.add(target);
 		try {
-			while (await this.#sendSome(target));
-			this.#waiting.delete(target);
+			do waiting.dueMs = NEVER_MS;
+			while ((await this.#sendSome(target)) || waiting.dueMs <= this.#ports.nowMs());
+			waiting.failures = 0;
+			if (waiting.dueMs === NEVER_MS) this.#waiting.delete(target);
 		} catch (error) {
-			const failures = (this.#waiting.get(target)?.failures ?? 0) + 1;
-			this.#waiting.set(target, { dueMs: this.#ports.nowMs() + Math.min(RETRY_BASE_MS * 2 ** failures, RETRY_MAX_MS), failures });
-			this.#ports.logError(`a delivery to ${target} failed (failure ${failures})`, error);
+			waiting.failures++;
+			waiting.dueMs = this.#ports.nowMs() + Math.min(RETRY_BASE_MS * 2 ** waiting.failures, RETRY_MAX_MS);
+			this.#ports.logError(`a delivery to ${target} failed (failure ${waiting.failures})`, error);
 		} finally {
 			this.#sending.delete(target);
 		}
 	}
 
-	/** Delivers one batch; false when nothing was left. */
+	/** Delivers one batch; true when more may have waited. */
 	async #sendSome(target: string): Promise<boolean> {
 		const rows = this.#ports.sql.all<{ id: number; body: string }>("SELECT id, body FROM outbox WHERE target = ? ORDER BY id LIMIT ?", target, DELIVERY_MAX);
 		const last = rows.at(-1);
@@ -109,6 +128,7 @@ export class Outbox {
 		const messages = rows.map((row) => JSON.parse(this.#ports.seal.open(row.body, PLACE)) as MessageBody);
 		await this.#ports.deliver(addressOf(target), { from: this.#self, clock: this.#clock.cut(), messages });
 		this.#ports.sql.run("DELETE FROM outbox WHERE target = ? AND id <= ?", target, last.id);
-		return true;
+		if (messages.some(({ type }) => type === "network")) this.#networkSentMs.set(target, this.#ports.nowMs());
+		return rows.length === DELIVERY_MAX;
 	}
 }
