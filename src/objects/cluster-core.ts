@@ -245,6 +245,8 @@ export class ClusterCore {
 				return this.#addresses.release(`${message.namespace}/${message.name}`);
 			case "nodeStatus":
 				return this.#nodeStatus(message);
+			case "nodeRenewed":
+				return this.#nodeRenewed(message.node);
 			case "networkRows":
 				return this.#changeNetwork(message.rows);
 			case "wantNodes":
@@ -276,12 +278,22 @@ export class ClusterCore {
 	}
 
 	#nodeStatus({ node: name, connected, status, labels, silentMs = 0 }: Extract<MessageBody, { type: "nodeStatus" }>): void {
-		const liveness = { connected, lastSeenMs: this.#ports.nowMs() - silentMs };
-		this.#liveness.set(name, liveness);
-		this.#ports.sql.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", `liveness/${name}`, JSON.stringify(liveness));
+		this.#setLiveness(name, { connected, lastSeenMs: this.#ports.nowMs() - silentMs });
 		const old = this.core.server.store.get<Node>(NODES, name);
 		if (old !== undefined && status !== undefined && connected) this.#writeNode(old, status, labels ?? {});
 		this.core.runner.enqueue("node-lifecycle", name);
+	}
+
+	/** An agent that polls is known to be there anyway. */
+	#nodeRenewed(name: string): void {
+		if (this.#liveness.get(name)?.connected) return;
+		this.#setLiveness(name, { connected: false, lastSeenMs: this.#ports.nowMs() });
+		this.core.runner.enqueue("node-lifecycle", name);
+	}
+
+	#setLiveness(name: string, liveness: Liveness): void {
+		this.#liveness.set(name, liveness);
+		this.#ports.sql.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", `liveness/${name}`, JSON.stringify(liveness));
 	}
 
 	/** What the agent reports of its node: labels it has and the status. */

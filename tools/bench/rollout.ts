@@ -188,7 +188,7 @@ export class RolloutBench {
 			this.#active++;
 			void this.#queue
 				.shift()?.()
-				.catch(() => {})
+				.catch((error: unknown) => console.error(`a report failed: ${String(error)}`))
 				.finally(() => {
 					this.#active--;
 					this.#pump();

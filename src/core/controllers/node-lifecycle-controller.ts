@@ -1,7 +1,7 @@
 /**
  * Notices nodes that fall silent, and taints nodes by their conditions (node-lifecycle-controller). That an agent is there
  * is known from its held poll; an agent reports conditions when they change, so those it last reported hold again when it
- * comes back.
+ * comes back. A node that is no Petrel agent's lives by its Lease and its status, as upstream.
  */
 import type { Node, NodeCondition } from "../schema/kubernetes.d.ts";
 import { type Action, type Controller, NOTHING, type ObjectChange, type ReconcileContext, type ReconcileResult, type View } from "./controller.ts";
@@ -50,7 +50,7 @@ function reconcile(key: string, view: View, ctx: ReconcileContext, liveness: Nod
 	const node = view.get<Node>(NODES, key);
 	if (node === undefined || isBeingDeleted(node)) return NOTHING;
 	const connected = liveness.connected(key);
-	const dueMs = connected ? undefined : lossDueMs(node, liveness.lastSeenMs(key));
+	const dueMs = connected ? undefined : lossDueMs(node, liveness.lastSeenMs(key), ctx.nowMs);
 	const lost = dueMs !== undefined && dueMs <= ctx.nowMs;
 	// One write a turn: the change of the conditions brings the key back, and then the taints follow.
 	const statusWrite = lost ? markLost(node, ctx.nowMs) : connected ? restore(node, ctx.nowMs) : undefined;
@@ -60,8 +60,11 @@ function reconcile(key: string, view: View, ctx: ReconcileContext, liveness: Nod
 	return { actions, ...(waits.length > 0 ? { requeueAfterMs: Math.min(...waits) } : {}) };
 }
 
-function lossDueMs(node: Node, lastSeenMs: number | undefined): number {
-	if (lastSeenMs !== undefined) return lastSeenMs + NODE_MONITOR_GRACE_MS;
+function lossDueMs(node: Node, lastSeenMs: number | undefined, nowMs: number): number {
+	const ready = node.status?.conditions?.find(({ type, status }) => type === "Ready" && status !== "Unknown");
+	const reportedMs = Math.min(timeMs(ready?.lastHeartbeatTime) ?? 0, nowMs);
+	const seenMs = Math.max(lastSeenMs ?? 0, reportedMs);
+	if (seenMs > 0) return seenMs + NODE_MONITOR_GRACE_MS;
 	return (timeMs(node.metadata.creationTimestamp) ?? 0) + NODE_STARTUP_GRACE_MS;
 }
 

@@ -31,6 +31,7 @@ import { namespaceDrainController } from "./namespace-drain-controller.ts";
 import { nodeIpamController } from "./node-ipam-controller.ts";
 import { type NodeLiveness, nodeLifecycleController } from "./node-lifecycle-controller.ts";
 import { podAssignmentController } from "./pod-assignment-controller.ts";
+import { nodeLeaseController } from "./node-lease-controller.ts";
 import { podLedgerController } from "./pod-ledger-controller.ts";
 import { type PodTableDeps, podTableController } from "./pod-table-controller.ts";
 import { policyTableController } from "./policy-table-controller.ts";
@@ -114,6 +115,7 @@ export function namespaceControllers(deps: NamespaceDeps): Controller[] {
 		pvcProtectionController,
 		systemServiceController(deps),
 		namespaceDrainController(deps),
+		nodeLeaseController,
 		customResourceCleanupController(deps),
 		webhookReceiverController(deps),
 	];

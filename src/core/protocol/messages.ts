@@ -51,6 +51,8 @@ export type MessageBody =
 	| { type: "nodeLost"; node: string; pods: PodRef[] }
 	/** Node -> Cluster: the agent came, reported or went (liveness, never a row per heartbeat). */
 	| { type: "nodeStatus"; node: string; connected: boolean; status?: NodeStatus; labels?: Record<string, string>; silentMs?: number }
+	/** Namespace (kube-node-lease) -> Cluster: a node that is not Petrel's renewed its Lease. */
+	| { type: "nodeRenewed"; node: string }
 	/** Cluster -> Node: the node's taints, for eviction; and whether the Node still exists. */
 	| { type: "nodeTaints"; node: string; exists: boolean; taints: Taint[]; nodeUid: string }
 	/** Namespace -> Cluster: what of the network table changed. */
