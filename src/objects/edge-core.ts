@@ -2,11 +2,12 @@
  * The Edge object, portable: the routing table of one cluster's public HTTP, as its Namespace objects tell it. Gateways and
  * HTTPRoutes, which may be of different namespaces, are joined here: routes are made of them, and their status is told.
  */
-import { edgeRowKey, type EdgeRow, type EdgeTablePart, isEdgeRowGone } from "../core/edge/edge-table.ts";
+import { edgeRowKey, type EdgeRow, type EdgeService, type EdgeTablePart, isEdgeRowGone, serviceKey, type ServiceRow } from "../core/edge/edge-table.ts";
 import { attachAll, type GatewayEntry, type HttpRouteEntry } from "../core/edge/gateway-attachment.ts";
 import type { MessageBody } from "../core/protocol/messages.ts";
 import { RevisionClock } from "../store/revision-clock.ts";
 import { Alarm } from "./alarm.ts";
+import { EdgeSleep, hasEndpoints } from "./edge-sleep.ts";
 import { Outbox } from "./outbox.ts";
 import type { CorePorts, Delivery } from "./ports.ts";
 
@@ -20,6 +21,13 @@ const PLACE = "edge";
 const STATUS = "edge-status/";
 
 type StoredRow = { namespace: string; sequence: number; body: string };
+/** Requests under way for Services whose pods may sleep. */
+export interface LeasePorts {
+	count(service: string): number;
+	/** Tells them that the Service has pods, or others than before. */
+	tellReady(service: string): void;
+}
+
 type StatusMessage = Extract<MessageBody, { type: "gatewayStatus" | "httpRouteStatus" }>;
 
 export class EdgeCore {
@@ -27,9 +35,16 @@ export class EdgeCore {
 	readonly #ports: CorePorts;
 	readonly #clock: RevisionClock;
 	readonly #alarm: Alarm;
+	readonly #sleep: EdgeSleep;
+	readonly #leases: LeasePorts;
 
-	constructor(ports: CorePorts) {
+	constructor(ports: CorePorts, leases: LeasePorts) {
 		this.#ports = ports;
+		this.#leases = leases;
+		this.#sleep = new EdgeSleep(ports, {
+			openLeases: (namespace, name) => leases.count(serviceKey(namespace, name)),
+			post: (message) => this.outbox.post(message),
+		});
 		this.#clock = new RevisionClock(ports.sql.all<{ newest: number | null }>("SELECT max(sequence) AS newest FROM networks")[0]?.newest ?? 0);
 		this.outbox = new Outbox(ports, { object: "edge" }, this.#clock);
 		this.#alarm = new Alarm(ports);
@@ -41,6 +56,7 @@ export class EdgeCore {
 		this.#ports.sql.transaction(() => {
 			this.#clock.observe(clock);
 			const changed = messages.flatMap((message) => this.#take(message));
+			for (const row of changed) if (row.row === "service") this.#serviceChanged(row);
 			if (changed.some(({ row }) => row === "gateway" || row === "httpRoute")) this.#attach();
 		});
 	}
@@ -53,11 +69,37 @@ export class EdgeCore {
 
 	async wake(): Promise<void> {
 		this.#alarm.rang();
+		this.#ports.sql.transaction(() => this.#sleep.check());
 		await this.settle();
 	}
 
 	arm(): void {
-		this.#alarm.arm([this.outbox.nextDueMs()]);
+		this.#alarm.arm([this.outbox.nextDueMs(), this.#sleep.nextDueMs()]);
+	}
+
+	/** A request for a Service whose pods may sleep has come; whether one of them is ready. Call `settle` afterwards. */
+	leased(key: string): boolean {
+		const [, namespace = "", name = ""] = key.split("/");
+		const service = this.#service(key);
+		this.#ports.sql.transaction(() => this.#sleep.leased(namespace, name, service));
+		return hasEndpoints(service);
+	}
+
+	/** It is over. Call `settle` afterwards. */
+	released(key: string): void {
+		const [, namespace = "", name = ""] = key.split("/");
+		this.#sleep.released(namespace, name);
+	}
+
+	#service(key: string): EdgeService | undefined {
+		const stored = this.#ports.sql.all<StoredRow>("SELECT * FROM networks WHERE namespace = ? AND body != ''", key)[0];
+		const row = stored && (JSON.parse(this.#opened(stored)) as EdgeRow);
+		return row?.row === "service" ? (row.service ?? undefined) : undefined;
+	}
+
+	#serviceChanged({ namespace, name, service }: ServiceRow): void {
+		this.#sleep.changed(namespace, name, service);
+		if (hasEndpoints(service)) this.#leases.tellReady(serviceKey(namespace, name));
 	}
 
 	/** The rows that are others now. */

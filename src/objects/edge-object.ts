@@ -5,9 +5,19 @@ import type { WorkerEnv } from "../core/protocol/tokens.ts";
 import { durablePorts } from "./durable-ports.ts";
 import { EdgeCore } from "./edge-core.ts";
 import type { Delivery } from "./ports.ts";
-import type { EdgeRpc } from "./rpc.ts";
+import { type EdgeRpc, LEASE_HEADER } from "./rpc.ts";
 import { clusterGone, makeAdopted, wipe } from "./tenancy.ts";
 import { countAlarm, countWake } from "./wake-count.ts";
+
+const NORMAL_CLOSURE = 1000;
+
+function tell(socket: WebSocket): void {
+	try {
+		socket.send("ready");
+	} catch {
+		// It is closing: its close event follows.
+	}
+}
 
 export class EdgeObject extends DurableObject<WorkerEnv> implements EdgeRpc {
 	#made: EdgeCore | undefined;
@@ -17,7 +27,12 @@ export class EdgeObject extends DurableObject<WorkerEnv> implements EdgeRpc {
 		countWake("Edge");
 		const [cluster = ""] = (ctx.id.name ?? "").split("/");
 		makeAdopted(ctx, env, "edge", () => {
-			this.#made = new EdgeCore(durablePorts(ctx, env, cluster));
+			this.#made = new EdgeCore(durablePorts(ctx, env, cluster), {
+				count: (service) => ctx.getWebSockets(service).filter(({ readyState }) => readyState === WebSocket.OPEN).length,
+				tellReady: (service) => {
+					for (const socket of ctx.getWebSockets(service)) tell(socket);
+				},
+			});
 		});
 	}
 
@@ -29,6 +44,31 @@ export class EdgeObject extends DurableObject<WorkerEnv> implements EdgeRpc {
 
 	async table(haveVersion: number): Promise<EdgeTablePart | null> {
 		return this.#core.table(haveVersion);
+	}
+
+	/** /lease: a request for a Service whose pods may sleep, from its beginning to its end. */
+	override async fetch(request: Request): Promise<Response> {
+		const service = request.headers.get(LEASE_HEADER) ?? "";
+		const { 0: theirs, 1: ours } = new WebSocketPair();
+		this.ctx.acceptWebSocket(ours, [service]);
+		if (this.#core.leased(service)) tell(ours);
+		this.#settle();
+		return new Response(null, { status: 101, webSocket: theirs });
+	}
+
+	override async webSocketClose(socket: WebSocket): Promise<void> {
+		const [service = ""] = this.ctx.getTags(socket);
+		try {
+			socket.close(NORMAL_CLOSURE);
+		} catch {
+			// Closed already.
+		}
+		this.#made?.released(service);
+		this.#settle();
+	}
+
+	override async webSocketError(socket: WebSocket): Promise<void> {
+		await this.webSocketClose(socket);
 	}
 
 	async deliver(delivery: Delivery): Promise<void> {

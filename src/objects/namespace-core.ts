@@ -21,6 +21,7 @@ import type {
 import type { Schema } from "../core/schema/types.ts";
 import { namespaceControllers } from "../core/controllers/registry.ts";
 import { EDGE_SERVICE } from "../core/controllers/edge-service-controller.ts";
+import { applyServiceScale } from "../core/controllers/service-sleep.ts";
 import { GATEWAY } from "../core/controllers/gateway-controller.ts";
 import { applyGatewayStatus, applyHttpRouteStatus } from "../core/controllers/gateway-status.ts";
 import { HTTP_ROUTE } from "../core/controllers/http-route-controller.ts";
@@ -266,6 +267,8 @@ export class NamespaceCore {
 				return this.#tellOfPods();
 			case "gatewayStatus":
 				return this.#performEach(GATEWAY, [message], (one) => applyGatewayStatus(view, one, this.#ports.edge, nowMs));
+			case "scaleService":
+				return this.#performEach("scale-to-zero", [message], (one) => applyServiceScale(view, one));
 			case "httpRouteStatus":
 				return this.#performEach(HTTP_ROUTE, [message], (one) => applyHttpRouteStatus(view, one, nowMs));
 			case "ownerState":

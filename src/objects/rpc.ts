@@ -11,6 +11,9 @@
  *                               nothing. A watch of all namespaces is recognised by its empty ApiRequest.namespace.
  *   GET  https://object/hold    (Node object) Upgrade: websocket, POLL_HEADER, NODE_HEADER: one text message, a PollResponse.
  *
+ *   GET  https://object/lease   (Edge object) Upgrade: websocket, LEASE_HEADER: held while a request for a Service whose pods may
+ *                               sleep is under way. A text message: the Service has pods, or others than before.
+ *
  * Every fetch carries CLUSTER_HEADER.
  */
 import type { Draws, OutsideCall, Submission } from "../core/admission/outside-call.ts";
@@ -55,6 +58,8 @@ export const NODE_HEADER = "x-petrel-node";
 export const SESSION_SIDE_HEADER = "x-petrel-session-side";
 /** Who dials a tunnel: "agent" or "stream". */
 export const TUNNEL_SIDE_HEADER = "x-petrel-tunnel-side";
+/** The Service that a lease is for, as its key in the edge's table. */
+export const LEASE_HEADER = "x-petrel-lease";
 /** The session's kind (SessionRequest.kind), given with the client's side. */
 export const SESSION_KIND_HEADER = "x-petrel-session-kind";
 

@@ -127,7 +127,7 @@ export class World {
 	}
 
 	edge(): EdgeCore {
-		return this.#core({ object: "edge" }, (ports) => new EdgeCore(ports)) as EdgeCore;
+		return this.#core({ object: "edge" }, (ports) => new EdgeCore(ports, { count: () => 0, tellReady: () => undefined })) as EdgeCore;
 	}
 
 	/** Every object that has ever been woken, by address. */

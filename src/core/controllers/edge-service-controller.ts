@@ -3,11 +3,12 @@ import type { EdgeEndpoint, EdgePort, EdgeService } from "../edge/edge-table.ts"
 import { HTTP_ROUTES, type HttpRoute } from "../edge/gateway-api.ts";
 import { servicesOfHttpRoute } from "../edge/http-route.ts";
 import { servicesOfIngress } from "../edge/ingress-routes.ts";
-import type { Endpoint, EndpointSlice, Ingress, IngressClass, Pod, Service, ServicePort } from "../schema/kubernetes.d.ts";
+import type { Deployment, Endpoint, EndpointSlice, Ingress, IngressClass, Pod, Service, ServicePort } from "../schema/kubernetes.d.ts";
 import type { Controller, ObjectChange, ReconcileContext, ReconcileResult, View } from "./controller.ts";
 import { ENDPOINT_SLICES, SERVICE_NAME } from "./endpoint-slice-labels.ts";
 import { labelsOf, nameOf } from "./identity.ts";
 import { INGRESSES, isServed } from "./ingress-controller.ts";
+import { DEPLOYMENTS, servicesBefore, SLEEP_AFTER, sleepsAfterMs } from "./service-sleep.ts";
 import { PODS, SERVICES } from "./service-endpoints.ts";
 
 export interface EdgeServiceDeps {
@@ -33,6 +34,7 @@ export function edgeServiceController(deps: EdgeServiceDeps): Controller {
 				keys: ({ old, object }) => [...new Set([old, object].flatMap((route) => (route ? servicesOfHttpRoute(route as HttpRoute) : [])))],
 			},
 			{ resource: SERVICES, keys: (change, view) => routed([nameOf((change.object ?? change.old) as Service)], view) },
+			{ resource: DEPLOYMENTS, keys: (change, view) => routed(servicesBeforeSleeper(change, view), view) },
 			{ resource: ENDPOINT_SLICES, keys: (change, view) => routed(servicesOf(change), view) },
 		],
 		reconcile: (key, view, ctx) => reconcile(key, view, ctx, deps),
@@ -41,6 +43,12 @@ export function edgeServiceController(deps: EdgeServiceDeps): Controller {
 
 /** A slice may have been another Service's before. */
 const servicesOf = ({ old, object }: ObjectChange): string[] => [old, object].flatMap((slice) => (slice && labelsOf(slice)[SERVICE_NAME]) ?? []);
+
+/** Of a Deployment that may sleep from now on, or no longer. */
+function servicesBeforeSleeper({ old, object }: ObjectChange, view: View): string[] {
+	const [before, now] = [old, object].map((deployment) => deployment?.metadata.annotations?.[SLEEP_AFTER]);
+	return before === now ? [] : servicesBefore((object ?? old) as Deployment, view);
+}
 
 /** The Services of this namespace that some route leads to. */
 export function routedServices(view: View, { ingressClasses }: EdgeServiceDeps): Set<string> {
@@ -57,7 +65,8 @@ function reconcile(name: string, view: View, { namespace }: ReconcileContext, de
 function entryOf(service: Service, view: View): EdgeService {
 	const slices = view.list<EndpointSlice>(ENDPOINT_SLICES, { [SERVICE_NAME]: nameOf(service) });
 	const ports = (service.spec?.ports ?? []).filter(({ protocol = "TCP" }) => protocol === "TCP");
-	return { ports: ports.map((port) => portOf(port, slices, view)) };
+	const afterMs = sleepsAfterMs(service, view);
+	return { ports: ports.map((port) => portOf(port, slices, view)), ...(afterMs === undefined ? {} : { sleepsAfterMs: afterMs }) };
 }
 
 function portOf({ name = "", port }: ServicePort, slices: readonly EndpointSlice[], view: View): EdgePort {

@@ -8,6 +8,7 @@ import type { KubeObject } from "../meta/object.ts";
 import type { Unplaced, VolumeBinding } from "../scheduler/scheduler.ts";
 import type { Asked } from "../scheduler/scheduling-queue.ts";
 import type { GatewayStatusMessage, HttpRouteStatusMessage } from "../controllers/gateway-status.ts";
+import type { ServiceScaleMessage } from "../controllers/service-sleep.ts";
 import type { EdgeRow } from "../edge/edge-table.ts";
 import type { NetworkRow } from "./agent-protocol.ts";
 
@@ -60,6 +61,8 @@ export type MessageBody =
 	/** Edge -> Namespace: how a Gateway or HTTPRoute of it stands. */
 	| GatewayStatusMessage
 	| HttpRouteStatusMessage
+	/** Edge -> Namespace: the Deployments behind a Service shall sleep, or wake. */
+	| ServiceScaleMessage
 	/** Namespace -> Edge: what of its table changed. */
 	| { type: "edgeRows"; rows: EdgeRow[] }
 	/** Cluster -> Namespace: make the namespace ready (default ServiceAccount, root CA). */

@@ -10,10 +10,13 @@ import { isWebSocketUpgrade } from "../front-door.ts";
 import { offeredProtocols } from "../web-socket-protocols.ts";
 import { edgeStatus } from "./edge-page.ts";
 import type { EdgeState } from "./edge-state.ts";
+import { Lease } from "./lease.ts";
 import { REPLAY_BYTES_MAX, ReplayableBody } from "./replayable-body.ts";
 
 /** How long a pod may take until its answer begins, in milliseconds: nginx's proxy_read_timeout. */
 const ANSWER_TIMEOUT_MS = 60_000;
+/** How long a request waits for pods that sleep, in milliseconds. */
+const WAKE_TIMEOUT_MS = 60_000;
 /** Pods that are tried for one request. */
 const TRIES_MAX = 3;
 /** Methods that mean the same when they are said twice (RFC 9110). */
@@ -38,8 +41,24 @@ export interface Forwarding extends Exchange {
 	done(): void;
 }
 
-export async function forward(forwarding: Forwarding): Promise<Response> {
+interface Leased extends Forwarding {
+	/** Of a Service whose pods may sleep. */
+	lease: Lease | undefined;
+}
+
+export async function forward(given: Forwarding): Promise<Response> {
 	let answered = false;
+	const { env, cluster, state, target } = given;
+	const sleeps = state.table.service(target.namespace, target.service)?.sleepsAfterMs !== undefined;
+	const lease = sleeps ? await Lease.open(env, cluster, target.namespace, target.service) : undefined;
+	const forwarding: Leased = {
+		...given,
+		lease,
+		done: () => {
+			lease?.close();
+			given.done();
+		},
+	};
 	try {
 		const answer = await tryPods(forwarding);
 		answered = typeof answer !== "number";
@@ -50,7 +69,7 @@ export async function forward(forwarding: Forwarding): Promise<Response> {
 }
 
 /** What a pod answers, or the status that says why none did. */
-async function tryPods(forwarding: Forwarding): Promise<Response | number> {
+async function tryPods(forwarding: Leased): Promise<Response | number> {
 	const { raw, state, match } = forwarding;
 	const body = raw.body === null ? undefined : new ReplayableBody(raw.body as ReadableStream<Uint8Array>);
 	mirror(forwarding, body);
@@ -59,7 +78,8 @@ async function tryPods(forwarding: Forwarding): Promise<Response | number> {
 	let failure: TunnelError | undefined;
 	try {
 		for (let tries = match.route.policy.triesMax ?? TRIES_MAX; tries > 0; tries--) {
-			const endpoint = await choose(forwarding, tried);
+			const endpoint = await chooseAwake(forwarding, tried, deadline);
+			if (deadline.passed) return 504;
 			if (endpoint === undefined) break;
 			try {
 				return shown(await attempt(forwarding, endpoint, body, deadline), endpoint, forwarding);
@@ -82,6 +102,19 @@ async function tryPods(forwarding: Forwarding): Promise<Response | number> {
 function mayTryAgain({ code }: TunnelError, { method }: Request, body: ReplayableBody | undefined): boolean {
 	if (body && !body.isReplayable) return false;
 	return NOT_REACHED.has(code) || (code === "lost" && IDEMPOTENT.has(method));
+}
+
+/** Where the pods may sleep, the request waits for one. */
+async function chooseAwake(forwarding: Leased, tried: ReadonlySet<string>, deadline: Deadline): Promise<EdgeEndpoint | undefined> {
+	const found = await choose(forwarding, tried);
+	if (found || !forwarding.lease) return found;
+	const signal = deadline.start(WAKE_TIMEOUT_MS);
+	while (await forwarding.lease.ready(signal)) {
+		await forwarding.state.ask();
+		const woken = await choose(forwarding, tried);
+		if (woken) return woken;
+	}
+	return undefined;
 }
 
 /** The pod of the client's cookie, else the least busy of those that were not tried; undefined where there is none. */
