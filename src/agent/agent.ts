@@ -7,8 +7,7 @@ import { mkdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { type JoinResponse, type NetworkRow, POLL_HOLD_MS } from "../core/protocol/agent-protocol.ts";
-import type { NodeStatus } from "../core/schema/kubernetes.d.ts";
+import type { AgentCommand, JoinResponse, NetworkRow } from "../core/protocol/agent-protocol.ts";
 import { AgentError } from "./agent-error.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { Backoff, type BackoffDurations, CONTAINER_BACKOFF_INITIAL_MS } from "./container-backoff.ts";
@@ -27,6 +26,7 @@ import { Limiter } from "./limiter.ts";
 import { createLogger, errorText, type Logger } from "./log.ts";
 import { renewNodeLease } from "./node-lease.ts";
 import { computeNodeStatus, nodeAddresses, nodeLabels } from "./node-status.ts";
+import { NODE_STATUS_REPORT_MS, NodeReport } from "./node-report.ts";
 import { shutDownPods } from "./node-shutdown.ts";
 import type { PodContext } from "./pod-context.ts";
 import { latestSandbox } from "./pod-lifecycle.ts";
@@ -42,6 +42,7 @@ import { ServiceAccountTokens } from "./service-account-token.ts";
 import { SessionServer } from "./sessions/session-server.ts";
 import { TunnelServer } from "./tunnel/tunnel-server.ts";
 import { UsageMeter } from "./usage/usage-meter.ts";
+import { StaticPods } from "./static-pods.ts";
 import { StatusReporter } from "./status-reporter.ts";
 import { connectTcp } from "./tcp-connection.ts";
 import type { Place } from "./tunnel/target-connection.ts";
@@ -49,14 +50,6 @@ import type { Place } from "./tunnel/target-connection.ts";
 /** Sandboxes and containers started at once, for each core and in all: more only makes all of them slow. */
 const PARALLEL_STARTS_PER_CORE = 2;
 export const MAX_PARALLEL_STARTS = 8;
-/** Kubelet's nodeStatusUpdateFrequency: how often the node looks at itself; told only when something but the time changed. */
-export const NODE_STATUS_PERIOD_MS = 10_000;
-/**
- * Told at least this often. Kubelet's nodeStatusReportFrequency of five minutes would keep waking objects to say nothing
- * new; liveness is the held poll, and its renewal wakes the Node object as often as this.
- */
-export const NODE_STATUS_REPORT_MS = POLL_HOLD_MS;
-
 /** How long a starting agent waits for the control plane before it runs the pods that it remembers; a refused connection is no wait. */
 export const SAVED_PODS_WAIT_MS = 5_000;
 
@@ -127,6 +120,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 			clock,
 			log,
 			patienceMs: options.joinPatienceMs,
+			taints: options.configuration?.registerWithTaints,
 		};
 		const membership = (await loadMembership(joinOptions)) ?? (await joinCluster(joinOptions, instanceId));
 		const runtime = await startRuntime(options, membership);
@@ -179,10 +173,8 @@ class NodeAgent implements Agent {
 	readonly #meter: UsageMeter;
 	/** The last usage command served: it may come twice. */
 	#usageAsked = "";
-	#nodeStatus: NodeStatus | undefined;
-	#nodeText = "";
-	#nodeToldAtMs = 0;
-	#cancelNodeTimer: () => void = () => undefined;
+	readonly #nodeReport: NodeReport;
+	readonly #static: StaticPods;
 	#cancelSavedTimer: () => void = () => undefined;
 	/** The saved pods run, or the control plane has said what should. */
 	#heard = false;
@@ -208,11 +200,7 @@ class NodeAgent implements Agent {
 			bootId: randomUUID(),
 			onChange: (change) => this.#take(change),
 			onFailure: () => this.#runSavedPods(),
-			onCommand: (command) => {
-				if (command.type === "tunnel") this.#tunnels.handle(command);
-				else if (command.type === "usage") this.#reportUsage(command.id);
-				else this.#sessions.handle(command);
-			},
+			onCommand: (command) => this.#obey(command),
 			hasPods: () => this.#state.pods.some((p) => !p.metadata.deletionTimestamp),
 			onRefused: (code) => this.#rejoin(code),
 		});
@@ -228,9 +216,11 @@ class NodeAgent implements Agent {
 				clusterDomain: membership.cluster.clusterDomain,
 			});
 		const events = new ApiEventRecorder(this.#client, clock, log, options.nodeName);
+		this.#nodeReport = this.#newNodeReport();
+		this.#static = this.#newStaticPods();
 		this.#housekeeping = this.#newHousekeeping(events);
 		this.#supervisor = new PodSupervisor(this.#podContext(events));
-		this.#meter = new UsageMeter({ runtime, clock, pods: () => this.#state.pods.map(podRef) });
+		this.#meter = new UsageMeter({ runtime, clock, pods: () => this.#state.pods.map(podRef), runtimeUid: (uid) => this.#static.runtimeUid(uid) });
 		this.#sessions = new SessionServer({
 			client: this.#client,
 			runtime,
@@ -244,6 +234,46 @@ class NodeAgent implements Agent {
 			log,
 			kubelet: this.#newKubeletApi(),
 			dial: (place) => this.#dial(place),
+		});
+	}
+
+	#obey(command: AgentCommand): void {
+		if (command.type === "tunnel") this.#tunnels.handle(command);
+		else if (command.type === "usage") this.#reportUsage(command.id);
+		else this.#sessions.handle({ ...command, pod: { ...command.pod, uid: this.#static.runtimeUid(command.pod.uid) } });
+	}
+
+	#newNodeReport(): NodeReport {
+		const { options, clock, log, runtime, instanceId } = this.#parts;
+		const { nodeName, dataDir: dataDirectory } = options;
+		return new NodeReport({
+			clock,
+			log,
+			compute: (previous) => {
+				const { pressures, shuttingDown } = this.#housekeeping;
+				const seen = { runtimeError: this.#view.error, addresses: this.#addresses(), previous, pressures, shuttingDown };
+				return computeNodeStatus({ clock, runtime, nodeName, instanceId, dataDirectory, configuration: this.#configuration, ...seen });
+			},
+			tell: async (status, nowMs) => {
+				this.#reporter.node({ labels: nodeLabels(nodeName, options.labels ?? {}), status });
+				await this.#renewLease(nowMs);
+			},
+		});
+	}
+
+	#newStaticPods(): StaticPods {
+		const { options, clock, log } = this.#parts;
+		return new StaticPods({
+			directory: this.#configuration.staticPodPath,
+			nodeName: options.nodeName,
+			client: this.#client,
+			clock,
+			log,
+			periodMs: durationMs(this.#configuration.fileCheckFrequency),
+			reports: this.#reporter,
+			onAdded: (pod) => this.#supervisor.upsert(pod),
+			onRemoved: (ref) => this.#supervisor.remove(ref),
+			onMirrored: (uid) => this.#supervisor.find(uid)?.reportAgain(),
 		});
 	}
 
@@ -269,8 +299,8 @@ class NodeAgent implements Agent {
 			dataDirectory: options.dataDir,
 			events,
 			active: () => this.#supervisor.active,
-			allocatable: () => this.#nodeStatus?.allocatable ?? {},
-			onPressure: () => this.#tellNodeNow(),
+			allocatable: () => this.#nodeReport.status?.allocatable ?? {},
+			onPressure: () => this.#nodeReport.soon(),
 		});
 	}
 
@@ -301,7 +331,8 @@ class NodeAgent implements Agent {
 		this.#applyNetwork(this.#state.networkRows);
 		this.#view.start((uid) => this.#supervisor.runtimeChanged(uid));
 		this.#housekeeping.start();
-		await this.#tellNode();
+		await this.#nodeReport.look();
+		await this.#static.look();
 		this.#cancelSavedTimer = clock.after(SAVED_PODS_WAIT_MS, () => this.#runSavedPods());
 		this.#poll.start();
 		this.#credential.start();
@@ -311,7 +342,7 @@ class NodeAgent implements Agent {
 	async shutDown(): Promise<void> {
 		const { clock, log } = this.#parts;
 		this.#housekeeping.shuttingDown = true;
-		this.#tellNodeNow();
+		this.#nodeReport.soon();
 		await shutDownPods(this.#supervisor.active, this.#configuration, clock, log);
 	}
 
@@ -329,7 +360,8 @@ class NodeAgent implements Agent {
 				log.error(`stopping: ${what} failed`, { error });
 			}
 		};
-		this.#cancelNodeTimer();
+		this.#nodeReport.stop();
+		this.#static.stop();
 		this.#cancelSavedTimer();
 		this.#credential.stop();
 		await step("the housekeeping", () => this.#housekeeping.stop());
@@ -351,7 +383,7 @@ class NodeAgent implements Agent {
 	/** A pod of this node by whatever way the runtime has into it; anything else by its address. */
 	async #dial(place: Place): Promise<Duplex> {
 		if (place.kind === "address") return connectTcp(place.host, place.port);
-		const { sandboxes } = await this.#view.pod(place.uid);
+		const { sandboxes } = await this.#view.pod(this.#static.runtimeUid(place.uid));
 		const sandbox = latestSandbox(sandboxes);
 		return sandbox?.ready ? this.#parts.runtime.dial(sandbox.id, place.port) : connectTcp(place.ip, place.port);
 	}
@@ -375,12 +407,12 @@ class NodeAgent implements Agent {
 			restartBackoff: new Backoff(clock, options.restartBackoff ?? restartBackoff(this.#configuration)),
 			admission: this.#housekeeping,
 			startLimit: new Limiter(Math.min(MAX_PARALLEL_STARTS, PARALLEL_STARTS_PER_CORE * availableParallelism())),
-			reports: this.#reporter,
+			reports: this.#static,
 			dataDirectory: options.dataDir,
 			node: {
 				name: options.nodeName,
 				hostIPs: () => this.#addresses(),
-				allocatable: () => this.#nodeStatus?.allocatable ?? {},
+				allocatable: () => this.#nodeReport.status?.allocatable ?? {},
 				clusterDomain: membership.cluster.clusterDomain,
 				dnsAddress: membership.cluster.dnsAddress,
 			},
@@ -412,16 +444,16 @@ class NodeAgent implements Agent {
 		this.#cancelSavedTimer();
 		if (this.#heard || this.#stopping) return;
 		this.#heard = true;
-		for (const pod of this.#state.pods) this.#supervisor.upsert(pod);
+		for (const pod of this.#static.takeAll(this.#state.pods)) this.#supervisor.upsert(pod);
 	}
 
 	#take(change: DesiredChange): void {
 		this.#heard = true;
 		this.#cancelSavedTimer();
-		if (change.full) this.#supervisor.replaceAll(this.#state.pods);
+		if (change.full) this.#supervisor.replaceAll([...this.#static.takeAll(this.#state.pods), ...this.#static.pods]);
 		else {
-			for (const pod of change.pods) this.#supervisor.upsert(pod);
-			for (const ref of change.removed) this.#supervisor.remove(ref);
+			for (const pod of change.pods) if (!this.#static.take(pod)) this.#supervisor.upsert(pod);
+			for (const ref of change.removed) if (!this.#static.gone(ref)) this.#supervisor.remove(ref);
 		}
 		for (const namespace of change.namespaces) this.#supervisor.namespaceChanged(namespace);
 		if (change.network.length > 0) this.#applyNetwork(change.network);
@@ -439,44 +471,6 @@ class NodeAgent implements Agent {
 		log.info("joining again: the node's credential is no longer accepted");
 		const membership = await joinCluster({ ...joinOptions, patienceMs: 0 }, instanceId);
 		this.#credential.joined(membership);
-	}
-
-	#tellNodeNow(): void {
-		this.#cancelNodeTimer();
-		if (!this.#stopping) this.#cancelNodeTimer = this.#parts.clock.after(0, () => void this.#tellNode());
-	}
-
-	/** Looks at the node now and then; what changed is told at once, a node without news every few minutes. */
-	async #tellNode(): Promise<void> {
-		const { options, clock, log, runtime, instanceId } = this.#parts;
-		try {
-			const status = await computeNodeStatus({
-				clock,
-				runtime,
-				runtimeError: this.#view.error,
-				nodeName: options.nodeName,
-				instanceId,
-				dataDirectory: options.dataDir,
-				addresses: this.#addresses(),
-				previous: this.#nodeStatus,
-				pressures: this.#housekeeping.pressures,
-				shuttingDown: this.#housekeeping.shuttingDown,
-				configuration: this.#configuration,
-			});
-			this.#nodeStatus = status;
-			const text = JSON.stringify(status, (key, value: unknown) => (key === "lastHeartbeatTime" ? undefined : value));
-			const nowMs = clock.nowMs();
-			if (text !== this.#nodeText || nowMs - this.#nodeToldAtMs >= NODE_STATUS_REPORT_MS) {
-				this.#nodeText = text;
-				this.#nodeToldAtMs = nowMs;
-				this.#reporter.node({ labels: nodeLabels(options.nodeName, options.labels ?? {}), status });
-				await this.#renewLease(nowMs);
-			}
-		} catch (error) {
-			log.error("the node's status could not be read", { error });
-		}
-		this.#cancelNodeTimer();
-		if (!this.#stopping) this.#cancelNodeTimer = clock.after(NODE_STATUS_PERIOD_MS, () => void this.#tellNode());
 	}
 }
 

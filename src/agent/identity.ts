@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { AGENT_PROTOCOL_VERSION, type JoinResponse } from "../core/protocol/agent-protocol.ts";
 import { AgentError } from "./agent-error.ts";
 import { readFileIfPresent, writeFileAtomic } from "./atomic-file.ts";
+import type { Taint } from "../core/schema/kubernetes.d.ts";
 import { type Clock, sleep } from "./clock.ts";
 import { ControlPlaneClient, ControlPlaneError, parseJson } from "./control-plane-client.ts";
 import { errorText, type Logger } from "./log.ts";
@@ -29,6 +30,8 @@ export interface JoinOptions {
 	dataDirectory: string;
 	clock: Clock;
 	log: Logger;
+	/** Those of the Node that joining makes. */
+	taints?: Taint[];
 	patienceMs?: number;
 }
 
@@ -102,7 +105,13 @@ function asAgentError(error: unknown): Error {
 
 async function joinOnce(client: ControlPlaneClient, options: JoinOptions, instanceId: string): Promise<Membership> {
 	const { server, nodeName, dataDirectory } = options;
-	const { code, body } = await client.request("POST", "/agent/v1/join", { version: AGENT_PROTOCOL_VERSION, nodeName, instanceId, renews: true });
+	const { code, body } = await client.request("POST", "/agent/v1/join", {
+		version: AGENT_PROTOCOL_VERSION,
+		nodeName,
+		instanceId,
+		renews: true,
+		...(options.taints?.length ? { taints: options.taints } : {}),
+	});
 	const said = (body as { message?: string } | undefined)?.message ?? "";
 	if (code === 401 || code === 403)
 		throw new AgentError("token", `${server} did not accept the join token: ${said || "Unauthorized"}; make a new token and give it with --token`);

@@ -18,12 +18,14 @@ export interface AgentSpec {
 }
 
 /** The machine's disk is full of its user's own things: neither pods nor images go for that, as in other local clusters. */
-const LOCAL_CONFIGURATION = {
+const localConfiguration = (data: DataDirectory) => ({
 	apiVersion: "kubelet.config.k8s.io/v1beta1",
 	kind: "KubeletConfiguration",
 	imageGCHighThresholdPercent: 100,
 	evictionHard: { "memory.available": "100Mi", "nodefs.available": "0%", "nodefs.inodesFree": "0%", "imagefs.available": "0%" },
-};
+	staticPodPath: data.file("manifests"),
+	fileCheckFrequency: "2s",
+});
 
 interface Hooks {
 	onChange(identity: ProcessIdentity | undefined): void;
@@ -65,7 +67,7 @@ export function agentProcess(data: DataDirectory, spec: AgentSpec, hooks: Hooks)
 		arguments: async () => {
 			const token = await createJoinToken(readFileSync(data.file("signing-key.json"), "utf8"), Date.now());
 			data.write("join.token", token);
-			data.write("kubelet.json", `${JSON.stringify(LOCAL_CONFIGURATION, undefined, "\t")}\n`);
+			data.write("kubelet.json", `${JSON.stringify(localConfiguration(data), undefined, "\t")}\n`);
 			return { args: await agentArguments(args), env: { [JOIN_TOKEN_VARIABLE]: token } };
 		},
 		logFile: data.file("logs", "agent.log"),

@@ -22,7 +22,7 @@ import type { AdmissionRequest } from "../core/admission/admission.ts";
 import type { ResourceAttributes } from "../core/authz/attributes.ts";
 import type { AdmissionConfiguration } from "../core/admission/configuration.ts";
 import type { LevelVersion } from "../core/admission/pod-security/policy.ts";
-import type { Namespace, Node, PriorityClass } from "../core/schema/kubernetes.d.ts";
+import type { Namespace, Node, PriorityClass, Taint } from "../core/schema/kubernetes.d.ts";
 import type { Schema } from "../core/schema/types.ts";
 import { KeptClusterCa } from "./kept-cluster-ca.ts";
 import { StoredScheduler } from "./stored-scheduler.ts";
@@ -198,7 +198,7 @@ export class ClusterCore {
 	}
 
 	/** Takes a node's name for an agent instance. Throws 409 when another instance has it. */
-	join({ nodeName, instanceId }: JoinRequest): { podCidr: string } {
+	join({ nodeName, instanceId, taints = [] }: JoinRequest): { podCidr: string } {
 		const old = this.core.server.store.get<Node>(NODES, nodeName);
 		const holder = old?.metadata.annotations?.[INSTANCE_ANNOTATION];
 		if (old && holder !== undefined && holder !== instanceId)
@@ -207,7 +207,7 @@ export class ClusterCore {
 				nodeName,
 				"the node's name is taken by another agent; choose another name, or delete the Node first if that agent is gone for good",
 			);
-		this.core.turn(() => this.#takeNode(nodeName, instanceId, old));
+		this.core.turn(() => this.#takeNode(nodeName, instanceId, taints, old));
 		return { podCidr: this.core.server.store.get<Node>(NODES, nodeName)?.spec?.podCIDR ?? "" };
 	}
 
@@ -352,7 +352,7 @@ export class ClusterCore {
 		this.core.actor.act("namespace", applyNamespaceEmptied(namespace, message, this.#ports.nowMs()));
 	}
 
-	#takeNode(name: string, instanceId: string, old: Node | undefined): void {
+	#takeNode(name: string, instanceId: string, taints: Taint[], old: Node | undefined): void {
 		const kind = this.#kind(NODES);
 		if (old !== undefined) {
 			const next = cloneJson(old);
@@ -364,7 +364,7 @@ export class ClusterCore {
 			apiVersion: "v1",
 			kind: "Node",
 			metadata: { name, annotations: { [INSTANCE_ANNOTATION]: instanceId }, labels: { "kubernetes.io/hostname": name } },
-			spec: {},
+			spec: taints.length > 0 ? { taints } : {},
 		};
 		createObject(this.core.server, kind, node, systemWrite("kubelet", ""));
 	}

@@ -50,6 +50,7 @@ export async function serveJoin(c: FrontDoor): Promise<Response> {
 	const request = parseBody<JoinRequest>(await readJsonBody(c.req.raw));
 	checkVersion(request.version);
 	if (!NODE_NAME.test(request.nodeName ?? "")) throw badRequest(`nodeName ${JSON.stringify(request.nodeName)} must be a lowercase RFC 1123 subdomain`);
+	if (request.taints !== undefined && !Array.isArray(request.taints)) throw badRequest("taints must be a list");
 	if (typeof request.instanceId !== "string" || request.instanceId === "") throw badRequest("instanceId must be given");
 	const cluster = c.get("cluster");
 	const joined = await clusterObject(c.env, cluster).join(request);

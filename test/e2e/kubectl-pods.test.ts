@@ -1,6 +1,6 @@
 /** What a user does with running pods: logs, exec, attach, cp, port-forward, run. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { get } from "node:http";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -177,6 +177,28 @@ describe.each(testableRuntimes)("kubectl and pods of the %s runtime", (runtime) 
 		expect(await kubectl.run("describe", "pod", "sized")).toMatch(
 			/ResizeInfeasible +\S+ +kubelet +Pod resize Infeasible: .*Node didn't have enough capacity: cpu/,
 		);
+	});
+
+	it("a static pod runs from its manifest, shows in the API and outlives its deletion there", async () => {
+		const folder = join(petrel.data.path, "manifests");
+		mkdirSync(folder, { recursive: true });
+		const pod = shellPod("static", "echo static; sleep 3000");
+		writeFileSync(join(folder, "static.json"), JSON.stringify({ ...pod, metadata: { name: "static" } }));
+		const node = await kubectl.run("get", "nodes", "-o", "jsonpath={.items[0].metadata.name}");
+		const name = `static-${node}`;
+		await eventually("the mirror", () => kubectl.run("get", "pod", name).catch(() => undefined));
+		await kubectl.run("wait", "--for=condition=Ready", `pod/${name}`, "--timeout=60s");
+		expect(await kubectl.run("logs", name)).toBe("static\n");
+		const { metadata, status } = await kubectl.json<Pod>("get", "pod", name);
+		expect(metadata.ownerReferences).toMatchObject([{ kind: "Node", name: node, controller: true }]);
+		await kubectl.run("delete", "pod", name, "--wait=false");
+		const again = await eventually("the next mirror", async () => {
+			const found = await kubectl.json<Pod>("get", "pod", name).catch(() => undefined);
+			return found !== undefined && found.metadata.uid !== metadata.uid && found.status?.containerStatuses?.[0]?.ready ? found : undefined;
+		});
+		expect(again.status?.containerStatuses?.[0]?.containerID).toBe(status?.containerStatuses?.[0]?.containerID);
+		rmSync(join(folder, "static.json"));
+		await kubectl.run("wait", "--for=delete", `pod/${name}`, "--timeout=60s");
 	});
 
 	it("run -i --rm ends with its pod's output and exit code", async () => {

@@ -30,6 +30,8 @@ export interface UsageMeterOptions {
 	clock: Clock;
 	/** The pods of this node. */
 	pods(): readonly PodRef[];
+	/** By which uid the runtime knows a pod; its own, unless it is a mirror. */
+	runtimeUid?(uid: string): string;
 	/** Of the whole machine; for tests. */
 	machine?(): Promise<MachineUsage>;
 }
@@ -68,7 +70,8 @@ export class UsageMeter {
 	async #running(): Promise<{ pod: PodRef; running: ContainerStateInfo[] }[]> {
 		const running = (await this.#options.runtime.listContainers()).filter(({ state }) => state === "running");
 		const byPod = Map.groupBy(running, ({ podUid }) => podUid);
-		return this.#options.pods().map((pod) => ({ pod, running: byPod.get(pod.uid) ?? [] }));
+		const { pods, runtimeUid = (uid: string) => uid } = this.#options;
+		return pods().map((pod) => ({ pod, running: byPod.get(runtimeUid(pod.uid)) ?? [] }));
 	}
 
 	async #usage(): Promise<NodeUsage> {

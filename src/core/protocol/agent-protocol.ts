@@ -13,7 +13,7 @@
  * is not empty is the answer. The other one carries reports up and is answered as soon as they are stored. An agent keeps
  * one held poll open and sends reports beside it.
  */
-import type { ConfigMap, NetworkPolicy, NodeStatus, Pod, PodStatus, Secret } from "../schema/kubernetes.d.ts";
+import type { ConfigMap, NetworkPolicy, NodeStatus, Pod, PodStatus, Secret, Taint } from "../schema/kubernetes.d.ts";
 import type { PodRef } from "./messages.ts";
 
 export const AGENT_PROTOCOL_VERSION = 1;
@@ -33,6 +33,8 @@ export interface JoinRequest {
 	instanceId: string;
 	/** The agent renews its credential: it may be given one that expires. */
 	renews?: boolean;
+	/** Taints of the Node, should joining make it; a Node that is there keeps its own. */
+	taints?: Taint[];
 }
 
 export interface JoinResponse {
