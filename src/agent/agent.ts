@@ -40,6 +40,7 @@ import type { ContainerRuntime } from "./runtime/runtime.ts";
 import { RuntimeView } from "./runtime-view.ts";
 import { ServiceAccountTokens } from "./service-account-token.ts";
 import { SessionServer } from "./sessions/session-server.ts";
+import { EdgeListener } from "./edge/edge-listener.ts";
 import { TunnelServer } from "./tunnel/tunnel-server.ts";
 import { UsageMeter } from "./usage/usage-meter.ts";
 import { StaticPods } from "./static-pods.ts";
@@ -82,6 +83,8 @@ export interface AgentOptions {
 	labels?: Record<string, string>;
 	/** Kubelet's settings; its defaults without. */
 	configuration?: KubeletConfiguration;
+	/** Where TLS for the edge is ended; nowhere without it. */
+	edge?: { address: string; port: number };
 	/** Instead of the first address of the machine. */
 	nodeIP?: string;
 	log?: Logger;
@@ -165,6 +168,7 @@ class NodeAgent implements Agent {
 	readonly #poll: PollLoop;
 	readonly #reporter: StatusReporter;
 	readonly #sessions: SessionServer;
+	readonly #edge: EdgeListener | undefined;
 	readonly #tunnels: TunnelServer;
 	readonly #clusterServices: ClusterServices | undefined;
 	readonly #housekeeping: Housekeeping;
@@ -229,6 +233,7 @@ class NodeAgent implements Agent {
 			clock,
 			findPod: (uid) => this.#supervisor.find(uid)?.current,
 		});
+		if (options.edge) this.#edge = new EdgeListener({ client: this.#client, log, ...options.edge });
 		this.#tunnels = new TunnelServer({
 			client: this.#client,
 			log,
@@ -335,6 +340,7 @@ class NodeAgent implements Agent {
 		await this.#static.look();
 		this.#cancelSavedTimer = clock.after(SAVED_PODS_WAIT_MS, () => this.#runSavedPods());
 		this.#poll.start();
+		await this.#edge?.start();
 		this.#credential.start();
 		log.info("the agent runs", { node: this.nodeName, server: this.#parts.membership.server, runtime: runtime.info().version, pods: this.#state.pods.length });
 	}
@@ -367,6 +373,7 @@ class NodeAgent implements Agent {
 		await step("the housekeeping", () => this.#housekeeping.stop());
 		await step("the poll", () => this.#poll.stop());
 		await step("the sessions", () => this.#sessions.stop());
+		await step("the edge's listener", () => this.#edge?.stop());
 		await step("the tunnels", () => this.#tunnels.stop());
 		await step("the pods", () => this.#supervisor.stop({ removeAll }));
 		this.#view.stop();

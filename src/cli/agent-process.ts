@@ -15,6 +15,8 @@ export interface AgentSpec {
 	server: string;
 	nodeName: string;
 	runtime: RuntimeChoice | undefined;
+	/** Address and port where it ends TLS for the edge. */
+	edgeListen: string;
 }
 
 /** The machine's disk is full of its user's own things: neither pods nor images go for that, as in other local clusters. */
@@ -58,6 +60,8 @@ export function agentProcess(data: DataDirectory, spec: AgentSpec, hooks: Hooks)
 		data.file("images"),
 		"--config",
 		data.file("kubelet.json"),
+		"--edge-listen",
+		spec.edgeListen,
 		"--remove-on-exit",
 		...runtime,
 	];

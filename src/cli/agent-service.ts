@@ -67,6 +67,7 @@ function serviceArguments(options: AgentOptions): string[] {
 		["--config", options.config && resolve(options.config)],
 		["--node-labels", options.nodeLabels],
 		["--node-ip", options.nodeIp],
+		["--edge-listen", options.edgeListen],
 	];
 	return named.flatMap(([name, value]) => (value === undefined ? [] : [name, value]));
 }

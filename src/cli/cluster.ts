@@ -12,9 +12,10 @@ import { controlPlane, edgeUrl, serverUrl, waitUntilReady, writeControlPlane } f
 import { type Credentials, prepareCredentials } from "./credentials.ts";
 import type { DataDirectory, RunState } from "./data-directory.ts";
 import { applyExample, askExample, waitForExample } from "./example.ts";
+import { hostAndPort } from "./listen-address.ts";
 import { kubeconfigText } from "./kubeconfig-file.ts";
 import { endLeftovers } from "./leftovers.ts";
-import { choosePort, HTTP_PORTS, isFree } from "./ports.ts";
+import { choosePort, HTTP_PORTS, HTTPS_PORTS, isFree } from "./ports.ts";
 import { identify } from "./process-identity.ts";
 import type { Progress } from "./progress.ts";
 import type { RuntimeChoice } from "./runtime-choice.ts";
@@ -33,6 +34,7 @@ export interface ClusterOptions {
 	port: number | undefined;
 	/** Of the edge. */
 	httpPort: number | undefined;
+	httpsPort: number | undefined;
 	runtime: RuntimeChoice | undefined;
 	nodeName: string | undefined;
 	settings: ControlPlaneSettings;
@@ -43,6 +45,12 @@ export interface ExampleAnswer {
 	answer: string;
 }
 
+interface Ports {
+	port: number;
+	httpPort: number;
+	httpsPort: number;
+}
+
 export class Cluster {
 	readonly #data: DataDirectory;
 	readonly #options: ClusterOptions;
@@ -51,6 +59,8 @@ export class Cluster {
 	#state: RunState | undefined;
 	#controlPlane: SupervisedProcess | undefined;
 	#agent: SupervisedProcess | undefined;
+	/** Where the agent ends TLS for the edge. */
+	#edgeListen = "";
 	#locked = false;
 	#stopped: Promise<void> | undefined;
 	#client: ApiClient | undefined;
@@ -107,23 +117,26 @@ export class Cluster {
 	async #startControlPlane(): Promise<ApiServer> {
 		return this.#progress.step("Control plane", async (note) => {
 			const credentials = await prepareCredentials(this.#data, Date.now(), this.#options.listen);
-			const { port, httpPort } = await this.#serve(credentials);
+			const { port, httpPort, httpsPort } = await this.#serve(credentials);
 			const server = { url: serverUrl(port, this.#options.listen), ca: credentials.ca, token: credentials.adminToken };
 			this.#data.write("kubeconfig", kubeconfigText(server));
-			note(`${server.url}, Ingresses at ${edgeUrl(httpPort, this.#options.listen)}`);
+			note(`${server.url}, Ingresses at ports ${httpPort} and ${httpsPort}`);
 			return server;
 		});
 	}
 
 	/** Answers the ports. One that was free may be taken before workerd listens on it: then another one is chosen. */
-	async #serve(credentials: Credentials): Promise<{ port: number; httpPort: number }> {
+	async #serve(credentials: Credentials): Promise<Ports> {
 		for (let attempt = 1; ; attempt++) {
 			const { listen } = this.#options;
 			const port = await choosePort(this.#options.port, this.#data.marker()?.port, listen);
 			const httpPort = await choosePort(this.#options.httpPort, this.#data.marker()?.httpPort, listen, HTTP_PORTS);
+			const httpsPort = await choosePort(this.#options.httpsPort, this.#data.marker()?.httpsPort, listen, HTTPS_PORTS);
+			const ports: Ports = { port, httpPort, httpsPort };
 			try {
-				await this.#serveOn(port, httpPort, credentials);
-				return { port, httpPort };
+				await this.#serveOn(ports, credentials);
+				this.#edgeListen = hostAndPort(listen, httpsPort);
+				return ports;
 			} catch (error) {
 				await this.#controlPlane?.stop(CONTROL_PLANE_GRACE_MS);
 				const areFree = (await isFree(port, listen)) && (await isFree(httpPort, listen));
@@ -132,11 +145,18 @@ export class Cluster {
 		}
 	}
 
-	async #serveOn(port: number, httpPort: number, credentials: Credentials): Promise<void> {
-		this.#data.complete(port, httpPort);
-		await writeControlPlane(this.#data, port, this.#options.listen, { ...this.#options.settings, httpPort });
-		const url = serverUrl(port, this.#options.listen);
-		this.#setState({ server: url, edge: edgeUrl(httpPort, this.#options.listen), startedAt: new Date().toISOString(), supervisor: identify(process.pid) });
+	async #serveOn({ port, httpPort, httpsPort }: Ports, credentials: Credentials): Promise<void> {
+		const { listen, settings } = this.#options;
+		this.#data.complete(port, { httpPort, httpsPort });
+		await writeControlPlane(this.#data, port, listen, { ...settings, edge: { httpPort, httpsPort, nodeName: this.nodeName } });
+		const url = serverUrl(port, listen);
+		this.#setState({
+			server: url,
+			edge: edgeUrl("http", httpPort, listen),
+			secureEdge: edgeUrl("https", httpsPort, listen),
+			startedAt: new Date().toISOString(),
+			supervisor: identify(process.pid),
+		});
 		this.#throwIfStopping();
 		this.#client = new ApiClient({ url, ca: credentials.ca, token: credentials.adminToken });
 		this.#controlPlane = controlPlane(this.#data, {
@@ -163,7 +183,7 @@ export class Cluster {
 			this.#throwIfStopping();
 			this.#agent = agentProcess(
 				this.#data,
-				{ server: server.url, nodeName: this.nodeName, runtime: this.#options.runtime },
+				{ server: server.url, nodeName: this.nodeName, runtime: this.#options.runtime, edgeListen: this.#edgeListen },
 				{ onChange: (identity) => this.#setState({ agent: identity }), onCrash: (outcome, ms) => this.#tellCrash("agent", outcome, ms) },
 			);
 			const startedAtMs = Date.now();

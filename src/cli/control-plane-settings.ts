@@ -14,8 +14,16 @@ export interface ControlPlaneSettings {
 	admission?: string;
 	/** Where senders of webhooks reach the API, for the URLs of WebhookReceivers. */
 	publicUrl?: string;
-	/** The port of the edge's plain HTTP; there is no edge without it. */
-	httpPort?: number;
+	/** There is no edge without it. */
+	edge?: LocalEdge;
+}
+
+/** The edge of a cluster on this machine. */
+export interface LocalEdge {
+	httpPort: number;
+	/** Served by the agent of the node. */
+	httpsPort: number;
+	nodeName: string;
 }
 
 /** The policy that the control plane has built in. */

@@ -7,7 +7,7 @@ import type { ApiClient } from "./api-client.ts";
 import { ensureWorkerBundle } from "./bundle.ts";
 import { CliError } from "./cli-error.ts";
 import type { DataDirectory } from "./data-directory.ts";
-import type { ControlPlaneSettings } from "./control-plane-settings.ts";
+import type { ControlPlaneSettings, LocalEdge } from "./control-plane-settings.ts";
 import { hostAndPort, LOCAL_ADDRESS, localAddress } from "./listen-address.ts";
 import type { ProcessIdentity } from "./process-identity.ts";
 import { SupervisedProcess } from "./supervised-process.ts";
@@ -27,10 +27,14 @@ export interface ControlPlaneHooks {
 
 export const serverUrl = (port: number, listen = LOCAL_ADDRESS): string => `https://${hostAndPort(localAddress(listen), port)}`;
 
-export const edgeUrl = (port: number, listen = LOCAL_ADDRESS): string => `http://${hostAndPort(localAddress(listen), port)}`;
+export const edgeUrl = (scheme: "http" | "https", port: number, listen = LOCAL_ADDRESS): string => `${scheme}://${hostAndPort(localAddress(listen), port)}`;
 
 /** Ingresses show the address that this machine itself reaches: where it listens on all of them, any may be the right one. */
-const edgeSettingsFor = (listen: string, http: number): EdgeSettings => ({ addresses: [{ ip: localAddress(listen) }], ports: { http } });
+const edgeSettingsFor = (listen: string, { httpPort, httpsPort, nodeName }: LocalEdge): EdgeSettings => ({
+	addresses: [{ ip: localAddress(listen) }],
+	ports: { http: httpPort, https: httpsPort },
+	tlsNodes: [nodeName],
+});
 
 /** Writes workerd's configuration and the bundle into the data directory: what runs does not change under a running cluster. */
 export async function writeControlPlane(data: DataDirectory, port: number, listen = LOCAL_ADDRESS, settings: ControlPlaneSettings = {}): Promise<void> {
@@ -38,11 +42,11 @@ export async function writeControlPlane(data: DataDirectory, port: number, liste
 	data.write("audit-policy.json", settings.auditPolicy ?? "");
 	data.write("admission.json", settings.admission ?? "");
 	copyFileSync(await ensureWorkerBundle(), data.file("worker.js"));
-	const { httpPort } = settings;
-	data.write("edge.json", httpPort === undefined ? "" : JSON.stringify(edgeSettingsFor(listen, httpPort)));
+	const { edge } = settings;
+	data.write("edge.json", edge === undefined ? "" : JSON.stringify(edgeSettingsFor(listen, edge)));
 	const config = workerdConfig({
 		address: hostAndPort(listen, port),
-		...(httpPort === undefined ? {} : { edgeAddress: hostAndPort(listen, httpPort) }),
+		...(edge === undefined ? {} : { edgeAddress: hostAndPort(listen, edge.httpPort) }),
 		worker: "worker.js",
 		certificate: "server.crt",
 		privateKey: "server.key",

@@ -62,8 +62,9 @@ const OWN_ENTRIES: ReadonlySet<string> = new Set([
 /** What `petrel status` and `petrel down` find out about a running cluster. */
 export interface RunState {
 	server: string;
-	/** The edge's plain HTTP. */
+	/** The edge's plain HTTP, and its HTTPS. */
 	edge?: string;
+	secureEdge?: string;
 	startedAt: string;
 	supervisor: ProcessIdentity;
 	controlPlane?: ProcessIdentity;
@@ -74,6 +75,7 @@ interface Marker {
 	layout: number;
 	port: number;
 	httpPort?: number;
+	httpsPort?: number;
 }
 
 export class DataDirectory {
@@ -159,8 +161,8 @@ export class DataDirectory {
 	}
 
 	/** Written once everything a later start needs is there. */
-	complete(port: number, httpPort?: number): void {
-		const marker: Marker = { layout: LAYOUT_VERSION, port, ...(httpPort === undefined ? {} : { httpPort }) };
+	complete(port: number, edge: Pick<Marker, "httpPort" | "httpsPort"> = {}): void {
+		const marker: Marker = { layout: LAYOUT_VERSION, port, ...edge };
 		this.write("petrel.json", `${JSON.stringify(marker)}\n`);
 		this.#makeDirectory("state");
 	}

@@ -16,6 +16,9 @@ export const HTTP_PORTS: PortRange = { first: 8080, option: "--http-port" };
 const PORT_ATTEMPTS = 100;
 const HIGHEST_PORT = 65_535;
 
+/** The edge's HTTPS, which the agent serves. */
+export const HTTPS_PORTS: PortRange = { first: 8443, option: "--https-port" };
+
 export function isFree(port: number, host = LOCAL_ADDRESS): Promise<boolean> {
 	return new Promise((resolve) => {
 		const server = createServer();

@@ -8,8 +8,10 @@ import { JOIN_TOKEN_VARIABLE } from "./agent-process.ts";
 import { machineStops } from "./agent-service.ts";
 import { CliError } from "./cli-error.ts";
 import { dataDirectory } from "./data-directory.ts";
+import { parseListenAddress } from "./listen-address.ts";
 import { cleanMachine } from "./machine-cleanup.ts";
 import { parseNodeAddress, parseNodeLabels, readKubeletConfiguration } from "./node-options.ts";
+import { parsePort } from "./ports.ts";
 import { parseRuntime } from "./runtime-choice.ts";
 import { interruption } from "./signals.ts";
 
@@ -24,6 +26,7 @@ export interface AgentOptions {
 	config?: string;
 	nodeLabels?: string;
 	nodeIp?: string;
+	edgeListen?: string;
 	removeOnExit?: boolean;
 	clean?: boolean;
 }
@@ -47,6 +50,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 			imagesDir: options.images,
 			...(options.config === undefined ? {} : { configuration: await readKubeletConfiguration(options.config) }),
 			...(options.nodeLabels === undefined ? {} : { labels: parseNodeLabels(options.nodeLabels) }),
+			...(options.edgeListen === undefined ? {} : { edge: parseEdgeListen(options.edgeListen) }),
 			...(options.nodeIp === undefined ? {} : { nodeIP: parseNodeAddress(options.nodeIp) }),
 		});
 		await interrupted;
@@ -57,6 +61,13 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 		if (error instanceof AgentError) throw new CliError(sentence(error.message), "", { cause: error });
 		throw error;
 	}
+}
+
+/** "0.0.0.0:8443" or "[::]:8443". */
+function parseEdgeListen(text: string): { address: string; port: number } {
+	const [, address = "", port = ""] = /^\[?([^\]]+)\]?:(\d+)$/.exec(text) ?? [];
+	if (address === "") throw new CliError(`${JSON.stringify(text)} is no address with a port.`, "Give --edge-listen ADDRESS:PORT.");
+	return { address: parseListenAddress(address), port: parsePort(port) };
 }
 
 function requireReadable(path: string): void {

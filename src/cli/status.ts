@@ -16,6 +16,7 @@ interface Status {
 	dataDirectory: string;
 	server: string;
 	edge: string;
+	secureEdge: string;
 	startedAt: string;
 	controlPlane: { running: boolean; pid?: number; ready: boolean };
 	agent: { running: boolean; pid?: number };
@@ -52,6 +53,7 @@ async function findOut(data: DataDirectory): Promise<Status> {
 		dataDirectory: data.path,
 		server: state?.server ?? "",
 		edge: state?.edge ?? "",
+		secureEdge: state?.secureEdge ?? "",
 		startedAt: state?.startedAt ?? "",
 		controlPlane: { ...processStatus(state, "controlPlane"), ready },
 		agent: processStatus(state, "agent"),
@@ -75,7 +77,7 @@ function describe(found: Status): string {
 	const of = (process: { running: boolean; pid?: number }): string => (process.running ? `runs (process ${process.pid})` : "does not run");
 	return [
 		`control plane  ${of(found.controlPlane)}, ${found.controlPlane.ready ? "ready" : "not ready"}, ${found.server}`,
-		...(found.edge === "" ? [] : [`edge           ${found.edge}`]),
+		...(found.edge === "" ? [] : [`edge           ${found.edge}, ${found.secureEdge}`]),
 		`agent          ${of(found.agent)}`,
 		...found.nodes.map((node) => `node           ${node.name}: ${node.ready ? "ready" : "not ready"}, ${node.runtime}`),
 		`pods           ${found.pods.running} running of ${found.pods.total}`,

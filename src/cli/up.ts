@@ -20,6 +20,7 @@ interface UpOptions {
 	listen?: string;
 	port?: string;
 	httpPort?: string;
+	httpsPort?: string;
 	detach?: boolean;
 	example: boolean;
 	merge?: boolean;
@@ -45,6 +46,7 @@ export function upCommand(program: Command): void {
 		.option("--listen <address>", "address of the API; nodes on other machines need one that they reach, or 0.0.0.0 (default: 127.0.0.1)")
 		.option("--port <port>", "port of the API (default: 6443 or the next free one)")
 		.option("--http-port <port>", "port of the edge, where Ingresses are served (default: 8080 or the next free one)")
+		.option("--https-port <port>", "port of the edge's HTTPS, with the certificates of Ingresses (default: 8443 or the next free one)")
 		.option("--runtime <name>", "containerd, or process (no isolation); default: containerd where it can run")
 		.option("--node-name <name>", "name of this machine's node (default: the host name)")
 		.option("--admission-control-config-file <file>", "an AdmissionConfiguration: PodSecurity's defaults and exemptions, ResourceQuota's limited resources")
@@ -64,13 +66,14 @@ async function up(options: UpOptions): Promise<void> {
 	const listen = options.listen === undefined ? LOCAL_ADDRESS : parseListenAddress(options.listen);
 	const port = options.port === undefined ? undefined : parsePort(options.port);
 	const httpPort = options.httpPort === undefined ? undefined : parsePort(options.httpPort);
+	const httpsPort = options.httpsPort === undefined ? undefined : parsePort(options.httpsPort);
 	const runtime = parseRuntime(options.runtime);
 	const admission = options.admissionControlConfigFile === undefined ? "" : readAdmissionFile(options.admissionControlConfigFile);
 	const settings = { ...readSettings(options), admission };
 	if (options.detach && !options.supervise) return detach(data);
 	const tell = options.supervise ? tellParent : (): void => {};
 	const progress = options.supervise ? new Progress((line) => tell({ type: "line", line }), false) : new Progress();
-	const cluster = new Cluster(data, { listen, port, httpPort, runtime, nodeName: options.nodeName, settings }, progress);
+	const cluster = new Cluster(data, { listen, port, httpPort, httpsPort, runtime, nodeName: options.nodeName, settings }, progress);
 	const interrupted = interruption();
 	try {
 		const started = bringUp(cluster, data, options, progress).then(() => "started" as const);

@@ -2,7 +2,17 @@
  * The Edge object, portable: the routing table of one cluster's public HTTP, as its Namespace objects tell it. Gateways and
  * HTTPRoutes, which may be of different namespaces, are joined here: routes are made of them, and their status is told.
  */
-import { edgeRowKey, type EdgeRow, type EdgeService, type EdgeTablePart, isEdgeRowGone, serviceKey, type ServiceRow } from "../core/edge/edge-table.ts";
+import { bestCertificate } from "../core/edge/certificate-choice.ts";
+import {
+	type EdgeCertificate,
+	edgeRowKey,
+	type EdgeRow,
+	type EdgeService,
+	type EdgeTablePart,
+	isEdgeRowGone,
+	serviceKey,
+	type ServiceRow,
+} from "../core/edge/edge-table.ts";
 import { attachAll, type GatewayEntry, type HttpRouteEntry } from "../core/edge/gateway-attachment.ts";
 import type { MessageBody } from "../core/protocol/messages.ts";
 import { RevisionClock } from "../store/revision-clock.ts";
@@ -136,6 +146,17 @@ export class EdgeCore {
 		const full = haveVersion < floor || haveVersion > version || haveVersion === 0;
 		const rows = this.#ports.sql.all<StoredRow>("SELECT * FROM networks WHERE sequence > ? ORDER BY sequence", full ? 0 : haveVersion);
 		return { version, full, rows: rows.flatMap((row) => (full && row.body === "" ? [] : this.#shown(row))) };
+	}
+
+	/** Of an Ingress or a Gateway's listener: a host that is named goes before a wildcard, and that before any. */
+	certificate(host: string): EdgeCertificate | undefined {
+		const rows = this.#ports.sql.all<StoredRow>("SELECT * FROM networks WHERE (namespace LIKE 'routes/%' OR namespace LIKE 'gateway/%') AND body != ''");
+		const all = rows.flatMap((stored) => {
+			const row = JSON.parse(this.#opened(stored)) as EdgeRow;
+			if (row.row === "gateway") return row.gateway?.certificates ?? [];
+			return row.row === "routes" ? (row.certificates ?? []) : [];
+		});
+		return bestCertificate(all, host);
 	}
 
 	#shown(row: StoredRow): EdgeRow[] {

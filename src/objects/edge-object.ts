@@ -1,6 +1,6 @@
 /** The Durable Object of one cluster's edge: a shell around EdgeCore. It wakes when routes or endpoints change, and when a front door asks. */
 import { DurableObject } from "cloudflare:workers";
-import type { EdgeTablePart } from "../core/edge/edge-table.ts";
+import type { EdgeCertificate, EdgeTablePart } from "../core/edge/edge-table.ts";
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
 import { durablePorts } from "./durable-ports.ts";
 import { EdgeCore } from "./edge-core.ts";
@@ -44,6 +44,10 @@ export class EdgeObject extends DurableObject<WorkerEnv> implements EdgeRpc {
 
 	async table(haveVersion: number): Promise<EdgeTablePart | null> {
 		return this.#core.table(haveVersion);
+	}
+
+	async certificate(host: string): Promise<EdgeCertificate | null> {
+		return this.#core.certificate(host) ?? null;
 	}
 
 	/** /lease: a request for a Service whose pods may sleep, from its beginning to its end. */

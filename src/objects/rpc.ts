@@ -19,7 +19,7 @@
 import type { Draws, OutsideCall, Submission } from "../core/admission/outside-call.ts";
 import type { ApiRequest, UserInfo } from "../core/api/request.ts";
 import type { Status } from "../core/errors/status-error.ts";
-import type { EdgeTablePart } from "../core/edge/edge-table.ts";
+import type { EdgeCertificate, EdgeTablePart } from "../core/edge/edge-table.ts";
 import type { AgentCommand, JoinRequest, NodeUsage, PollRequest, PollResponse } from "../core/protocol/agent-protocol.ts";
 import type { ObjectAddress, PodRef } from "../core/protocol/messages.ts";
 import type { TunnelTarget } from "../core/tunnel/frame.ts";
@@ -175,6 +175,8 @@ export interface ServiceAccountGrant {
 export interface EdgeRpc {
 	/** The routing table: what changed since that version, or all of it; null for who has it as it is. */
 	table(haveVersion: number): Promise<EdgeTablePart | null>;
+	/** The certificate to show for a host; null when there is none. */
+	certificate(host: string): Promise<EdgeCertificate | null>;
 }
 
 export interface SessionRpc {

@@ -8,6 +8,7 @@ import { serveResource } from "./api-routes.ts";
 import { type AuditRecord, auditOf, beginAudit, endAudit } from "./audit.ts";
 import { authenticate } from "./authenticate.ts";
 import { splitClusterPath } from "./cluster-path.ts";
+import { serveEdgeCertificate } from "./edge/edge-node-routes.ts";
 import { type FrontDoor, type FrontDoorEnv, isWebSocketUpgrade } from "./front-door.ts";
 import { LoadShedder } from "./load-shedding.ts";
 import { managementPath } from "./management-path.ts";
@@ -69,6 +70,7 @@ function createApp(): Hono<FrontDoorEnv> {
 	app.get("/agent/v1/sessions/:id", authenticated(serveAgentSession));
 	app.get("/agent/v1/tunnels/:tunnel", authenticated(serveAgentTunnel));
 	app.all("/webhooks/:namespace/:name/:token/:secret?", serveWebhook);
+	app.get("/agent/v1/edge/certificates/:host", authenticated(serveEdgeCertificate));
 	app.all("/api/*", authenticated(serveResource));
 	app.all("/apis/*", authenticated(serveResource));
 	// Whoever cannot say who they are is not told what there is.

@@ -1,6 +1,7 @@
 /** The Worker: its front door, and the Durable Objects behind it. */
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
 import { serve } from "./app.ts";
+import { isForwarded, serveForwarded } from "./edge/edge-node-routes.ts";
 import { isEdgeRequest, serveEdge } from "./edge/serve-edge.ts";
 
 export { ClusterObject } from "../objects/cluster-object.ts";
@@ -15,5 +16,8 @@ export { TunnelObject } from "../objects/tunnel-object.ts";
 export const edge = { fetch: serveEdge } satisfies ExportedHandler<WorkerEnv>;
 
 export default {
-	fetch: (request, env, ctx) => (isEdgeRequest(request, env) ? serveEdge(request, env, ctx) : serve(request, env, ctx)),
+	fetch(request, env, ctx) {
+		if (isEdgeRequest(request, env)) return serveEdge(request, env, ctx);
+		return isForwarded(request) ? serveForwarded(request, env, ctx) : serve(request, env, ctx);
+	},
 } satisfies ExportedHandler<WorkerEnv>;

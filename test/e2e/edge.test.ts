@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Ingress } from "../../src/core/schema/kubernetes.d.ts";
+import { createCa, createServerCertificate } from "../../src/cli/certificates.ts";
 import { useCluster } from "./support/cluster.ts";
 import { type Echo, echoDeployment, LARGE_BYTES } from "./support/echo-server.ts";
 import { EdgeClient } from "./support/edge-client.ts";
@@ -123,6 +124,32 @@ describe("the edge", () => {
 		while (seen.size < 2) seen.add((await edge.send("shop.gateway.test", "/")).text.startsWith("Hello from web") ? "web" : "echo");
 		await kubectl.run("delete", "gateway", "public", "-n", "infra");
 		await eventually("the end of the route", async () => ((await edge.send("shop.gateway.test", "/")).code === 404 ? true : undefined));
+	});
+
+	it("ends TLS with the certificate of the host that is asked for, and sends plain HTTP there", async () => {
+		const ca = await createCa(Date.now());
+		for (const host of ["one.test", "two.test"]) {
+			const { certificate, privateKey } = await createServerCertificate(ca, [host], Date.now());
+			const data = { "tls.crt": Buffer.from(certificate).toString("base64"), "tls.key": Buffer.from(privateKey).toString("base64") };
+			await kubectl.apply({ apiVersion: "v1", kind: "Secret", metadata: { name: host }, type: "kubernetes.io/tls", data });
+			await kubectl.run("create", "ingress", host, `--rule=${host}/*=echo:80,tls=${host}`);
+		}
+		const secure = new EdgeClient(petrel.data.runState()?.secureEdge ?? "", ca.certificate);
+		for (const host of ["one.test", "two.test"]) {
+			const answer = await eventually(host, () => secure.send(host, "/a?b", { method: "POST", body: "sent" }).catch(() => undefined));
+			const { method, url, length, headers } = JSON.parse(answer.text) as Echo;
+			expect([method, url, length]).toEqual(["POST", "/a?b", 4]);
+			expect(headers).toMatchObject({ host, "x-forwarded-proto": "https", "x-forwarded-for": "127.0.0.1" });
+			expect(Object.keys(headers).filter((name) => name.startsWith("x-petrel"))).toEqual([]);
+		}
+		const { port } = new URL(petrel.data.runState()?.secureEdge ?? "");
+		expect(await edge.send("one.test", "/x")).toMatchObject({ code: 308, headers: { location: `https://one.test:${port}/x` } });
+		await expect(secure.send("web.test", "/")).rejects.toThrow();
+		const socket = await secure.webSocket("two.test", "/socket", ["chat"]);
+		socket.send("over TLS");
+		expect(String((await once(socket, "message"))[0])).toBe("over TLS");
+		socket.close();
+		secure.close();
 	});
 
 	it("lets a Deployment sleep that nobody asks for, and wakes it for the next request", async () => {

@@ -116,7 +116,7 @@ function isOrigin(allowed: string, origin: string): boolean {
 
 /** Of one connection, or said to this server alone. */
 const NOT_PASSED =
-	/^(connection|keep-alive|proxy-connection|proxy-authorization|te|trailer|transfer-encoding|upgrade|expect|cf-.*|x-forwarded-(for|host|port|proto|scheme)|x-real-ip|x-request-id|x-scheme|forwarded)$/;
+	/^(connection|keep-alive|proxy-connection|proxy-authorization|te|trailer|transfer-encoding|upgrade|expect|cf-.*|x-petrel-edge-.*|x-forwarded-(for|host|port|proto|scheme)|x-real-ip|x-request-id|x-scheme|forwarded)$/;
 
 /** The headers that the pod sees. What a client says of who it is counts for nothing. */
 export function upstreamHeaders(policy: EdgePolicy, given: Iterable<[string, string]>, request: ClientRequest, requestId: string): [string, string][] {

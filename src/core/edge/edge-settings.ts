@@ -7,6 +7,8 @@ export interface EdgeSettings {
 	ports: EdgePorts;
 	/** The hosts of the API; requests for any other are the edge's. Without it the API takes all that come by its own socket. */
 	apiHosts?: string[];
+	/** Nodes whose agents end TLS for the edge: they get private keys, and are believed who their clients are. */
+	tlsNodes?: string[];
 	/** Hosted clusters' own hosts are `<cluster>.<domain>` and below. */
 	domain?: string;
 }

@@ -190,7 +190,7 @@ function mirror({ env, ctx, cluster, state, match, raw, request }: Forwarding, b
 }
 
 /** The answer as the client gets it. */
-function shown(response: Response, endpoint: EdgeEndpoint, { match, request, raw }: Forwarding): Response {
+function shown(response: Response, endpoint: EdgeEndpoint, { match, request }: Forwarding): Response {
 	const { affinity, cors, responseHeaders } = match.route.policy;
 	if (responseHeaders) {
 		for (const name of responseHeaders.remove) response.headers.delete(name);
@@ -199,15 +199,15 @@ function shown(response: Response, endpoint: EdgeEndpoint, { match, request, raw
 	}
 	if (cors) for (const [name, value] of corsHeaders(cors, request)) name === "vary" ? response.headers.append(name, value) : response.headers.set(name, value);
 	const value = affinityValue(endpoint);
-	if (affinity && cookieOf(request, affinity.cookie) !== value) response.headers.append("set-cookie", cookieText(affinity, value, raw.url));
+	if (affinity && cookieOf(request, affinity.cookie) !== value) response.headers.append("set-cookie", cookieText(affinity, value, request.scheme));
 	return response;
 }
 
-function cookieText({ cookie, maxAgeSeconds, path = "/", sameSite, secure }: Affinity, value: string, url: string): string {
+function cookieText({ cookie, maxAgeSeconds, path = "/", sameSite, secure }: Affinity, value: string, scheme: string): string {
 	const parts = [`${cookie}=${value}`, `Path=${path}`, "HttpOnly"];
 	if (maxAgeSeconds !== undefined) parts.push(`Max-Age=${maxAgeSeconds}`);
 	if (sameSite) parts.push(`SameSite=${sameSite}`);
-	if (secure || url.startsWith("https:")) parts.push("Secure");
+	if (secure || scheme === "https") parts.push("Secure");
 	return parts.join("; ");
 }
 

@@ -25,20 +25,30 @@ function clientOf(request: Request, { apiHosts }: EdgeSettings): string {
 	return clientIp.replace(/^\[(.*)\](:\d+)?$/, "$1").replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, "$1");
 }
 
+/** Where and from whom a request came in. */
+type Arrival = Pick<ClientRequest, "scheme" | "authority" | "client" | "path" | "search" | "query">;
+
+export function arrivalAt(raw: Request, arrival: Arrival): ClientRequest {
+	const authority = arrival.authority.toLowerCase();
+	return {
+		...arrival,
+		authority,
+		host: authority.replace(/:\d+$/, "").replace(/\.$/, ""),
+		method: raw.method,
+		header: (name) => raw.headers.get(name),
+	};
+}
+
 function clientRequest(raw: Request, settings: EdgeSettings): ClientRequest {
 	const url = new URL(raw.url);
-	const authority = (raw.headers.get("host") ?? url.host).toLowerCase();
-	return {
-		host: authority.replace(/:\d+$/, "").replace(/\.$/, ""),
-		authority,
+	return arrivalAt(raw, {
+		authority: raw.headers.get("host") ?? url.host,
 		scheme: url.protocol === "https:" ? "https" : "http",
-		method: raw.method,
 		path: url.pathname,
 		search: url.search,
 		query: url.searchParams,
 		client: clientOf(raw, settings),
-		header: (name) => raw.headers.get(name),
-	};
+	});
 }
 
 /** Whether a request that came by the API's own socket is the edge's. */
@@ -65,14 +75,19 @@ export async function serveEdge(raw: Request, env: WorkerEnv, ctx: ExecutionCont
 		const request = clientRequest(raw, settings);
 		const { id } = await clusterNamed(env, clusterOf(request.host, settings.domain), Date.now()).catch(() => ({ id: undefined }));
 		if (id === undefined) return edgeStatus(404);
-		const state = edgeStateOf(env, id);
-		await state.look(Date.now());
-		const found = state.table.match(request);
-		return found === undefined ? edgeStatus(404) : await serveRoute({ raw, env, ctx, cluster: id, state, match: found, request }, settings);
+		return await serveArrival(raw, env, ctx, id, request);
 	} catch (error) {
 		logFault("a request at the edge", error);
 		return edgeStatus(500);
 	}
+}
+
+/** Rejects with internal faults alone. */
+export async function serveArrival(raw: Request, env: WorkerEnv, ctx: ExecutionContext, cluster: string, request: ClientRequest): Promise<Response> {
+	const state = edgeStateOf(env, cluster);
+	await state.look(Date.now());
+	const match = state.table.match(request);
+	return match ? serveRoute({ raw, env, ctx, cluster, state, match, request }, edgeSettings(env.PETREL_EDGE)) : edgeStatus(404);
 }
 
 async function serveRoute(exchange: Exchange, settings: EdgeSettings): Promise<Response> {

@@ -1,6 +1,7 @@
 /** A client of the edge's HTTP port that names any host, over connections that are kept. */
 import { once } from "node:events";
-import { Agent, type IncomingHttpHeaders, type IncomingMessage, request, type RequestOptions } from "node:http";
+import { Agent as HttpAgent, type IncomingHttpHeaders, type IncomingMessage, request as httpRequest } from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } from "node:https";
 import type { Readable } from "node:stream";
 import { WebSocket } from "ws";
 
@@ -18,18 +19,26 @@ export interface EdgeRequest {
 
 export class EdgeClient {
 	readonly #base: URL;
-	readonly #agent = new Agent({ keepAlive: true });
+	readonly #agent: HttpAgent;
+	readonly #ca: string | undefined;
 
-	/** `url` as `petrel status` says it. */
-	constructor(url: string) {
+	/** `url` as `petrel status` says it; `ca` trusts the edge's certificates. */
+	constructor(url: string, ca?: string) {
 		this.#base = new URL(url);
+		this.#ca = ca;
+		this.#agent = ca === undefined ? new HttpAgent({ keepAlive: true }) : new HttpsAgent({ keepAlive: true });
+	}
+
+	/** What TLS needs to ask for a host that no DNS knows. */
+	#tls(host: string): { ca?: string; servername?: string } {
+		return this.#ca === undefined ? {} : { ca: this.#ca, servername: host };
 	}
 
 	/** The answer, once it has begun. */
 	async open(host: string, path: string, { method = "GET", headers = {}, body }: EdgeRequest = {}): Promise<IncomingMessage> {
 		const { hostname, port } = this.#base;
-		const options: RequestOptions = { hostname, port, path, method, agent: this.#agent, headers: { host, ...headers } };
-		const sent = request(options);
+		const options: RequestOptions = { hostname, port, path, method, agent: this.#agent, headers: { host, ...headers }, ...this.#tls(host) };
+		const sent = this.#ca === undefined ? httpRequest(options) : httpsRequest(options);
 		const answered = once(sent, "response");
 		if (typeof body === "string" || body === undefined) sent.end(body);
 		else body.pipe(sent);
@@ -44,7 +53,7 @@ export class EdgeClient {
 	}
 
 	async webSocket(host: string, path: string, protocols: string[] = []): Promise<WebSocket> {
-		const socket = new WebSocket(`ws://${this.#base.host}${path}`, protocols, { headers: { host } });
+		const socket = new WebSocket(`${this.#base.href.replace(/^http/, "ws").replace(/\/$/, "")}${path}`, protocols, { headers: { host }, ...this.#tls(host) });
 		await once(socket, "open");
 		return socket;
 	}
