@@ -4,7 +4,7 @@
  *
  * Usage: node tools/generate-schema.ts <api-types-1.36.json>
  *
- * apiextensions-types-1.36.json and metrics-types-1.36.json beside this file add the groups that the given file leaves out,
+ * apiextensions-, apiregistration- and metrics-types-1.36.json beside this file add the groups that the given file leaves out,
  * events-types-v1.json Petrel's own, with the descriptions that no model has (`doc`).
  *
  * Both results are committed, one type a line, so neither a build nor the product reads the source. A type is one
@@ -56,6 +56,7 @@ const read = (file: string): GroupVersions => JSON.parse(readFileSync(file, "utf
 const source: GroupVersions = {
 	...read(sourceFile),
 	...read(`${import.meta.dirname}/apiextensions-types-1.36.json`),
+	...read(`${import.meta.dirname}/apiregistration-types-1.36.json`),
 	...read(`${import.meta.dirname}/metrics-types-1.36.json`),
 	...read(`${import.meta.dirname}/events-types-v1.json`),
 };

@@ -55,6 +55,7 @@ const read = (file: string): GroupVersions => JSON.parse(readFileSync(file, "utf
 const source: GroupVersions = {
 	...read(sourceFile),
 	...read(`${import.meta.dirname}/apiextensions-types-1.36.json`),
+	...read(`${import.meta.dirname}/apiregistration-types-1.36.json`),
 	...read(`${import.meta.dirname}/metrics-types-1.36.json`),
 	...read(`${import.meta.dirname}/events-types-v1.json`),
 };

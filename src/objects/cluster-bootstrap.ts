@@ -4,6 +4,8 @@ import { bootstrapClusterRoleBindings, bootstrapClusterRoles } from "../core/aut
 import { AUTOUPDATE } from "../core/authz/bootstrap-rules.ts";
 import { StatusError } from "../core/errors/status-error.ts";
 import { INGRESS_CONTROLLER } from "../core/controllers/ingress-controller.ts";
+import { builtinApiServices } from "../core/controllers/apiservice-registration-controller.ts";
+import { builtinKinds } from "../core/kinds/registry.ts";
 import { COMPONENT_STATUSES } from "../core/kinds/component-status.ts";
 import { type KindDefinition, resourceOf } from "../core/kinds/define-kind.ts";
 import { semanticEqual } from "../core/meta/equality.ts";
@@ -16,7 +18,7 @@ import type { ResourceServer } from "./resource-server.ts";
 import { createObject, updateObject, type WriteOptions } from "./write.ts";
 
 /** Changes with what a cluster starts with. */
-const REVISION = "4";
+const REVISION = "5";
 const KEY = "bootstrap-revision";
 /** What serves an Ingress that names no class. Whoever would rather have another class's takes the annotation away. */
 const INGRESS_CLASS: IngressClass = {
@@ -43,7 +45,14 @@ export function bootstrapCluster(core: ResourceCore, sql: Sql): void {
 		metadata: { name, labels: { "kubernetes.io/metadata.name": name } },
 	}));
 	core.turn(() => {
-		for (const object of [...namespaces, ...bootstrapClusterRoleBindings(), ...SYSTEM_PRIORITY_CLASSES, ...COMPONENT_STATUSES, INGRESS_CLASS])
+		for (const object of [
+			...namespaces,
+			...bootstrapClusterRoleBindings(),
+			...SYSTEM_PRIORITY_CLASSES,
+			...COMPONENT_STATUSES,
+			INGRESS_CLASS,
+			...builtinApiServices(builtinKinds),
+		])
 			create(core.server, object);
 		for (const role of bootstrapClusterRoles()) createRole(core.server, role);
 		sql.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", KEY, REVISION);

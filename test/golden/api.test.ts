@@ -37,7 +37,7 @@ const ADMIN = { name: "admin", groups: ["system:masters", "system:authenticated"
 /** "pods/a/status"; another version, or a namespaced custom kind, as "example.com/v1/widgets/a". */
 function addressOf(target: string) {
 	const parts = target.split("/");
-	const custom = /^v\d/.test(parts[1] ?? "") ? parts.splice(0, 2) : undefined;
+	const custom = /^v\d\w*$/.test(parts[1] ?? "") ? parts.splice(0, 2) : undefined;
 	const [resource = "", name = "", subresource = ""] = parts;
 	if (custom) return { group: custom[0] ?? "", version: custom[1] ?? "", scope: "Namespaced", resource, name, subresource };
 	const kind = builtinKinds.all().find(({ plural }) => plural === resource);

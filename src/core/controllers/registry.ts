@@ -1,4 +1,5 @@
 /** The controllers of each object. A new controller is one file and one line here. */
+import { apiServiceRegistrationController } from "./apiservice-registration-controller.ts";
 import type { CertificateAuthority } from "../certificates/certificate.ts";
 import type { KindRegistry } from "../kinds/define-kind.ts";
 import { budgetReplicaController } from "./budget-replica-controller.ts";
@@ -155,6 +156,7 @@ export function clusterControllers(deps: ClusterDeps): Controller[] {
 		certificateSigningRequestCleanerController,
 		garbageCollector(deps),
 		customResourceDefinitionController(deps),
+		apiServiceRegistrationController,
 		validatingAdmissionPolicyStatusController({ kinds: deps.registry, schema: deps.schema }),
 		serviceCidrController,
 		gatewayClassController,

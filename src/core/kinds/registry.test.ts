@@ -44,6 +44,7 @@ describe("the registry of kinds", () => {
 
 	it("shows each kind under upstream's headings", () => {
 		expect(Object.fromEntries(kinds.filter((k) => k.verbs.includes("list") && !k.kind.endsWith("Review")).map((k) => [k.kind, header(k)]))).toEqual({
+			APIService: "Name Service Available Age",
 			CSIDriver: "Name AttachRequired PodInfoOnMount StorageCapacity TokenRequests RequiresRepublish Modes Age",
 			CSINode: "Name Drivers Age",
 			CSIStorageCapacity: "Name StorageClassName Capacity",

@@ -1,4 +1,5 @@
 /** The kinds that every cluster serves. A new kind is one file and one line here. */
+import { apiServiceKind } from "./api-service.ts";
 import { localSubjectAccessReviewKind, selfSubjectAccessReviewKind, selfSubjectRulesReviewKind, subjectAccessReviewKind } from "./access-reviews.ts";
 import { bindingKind } from "./binding.ts";
 import { certificateSigningRequestKind } from "./certificate-signing-request.ts";
@@ -126,6 +127,7 @@ const KINDS: readonly KindDefinition<never>[] = [
 	roleKind,
 	priorityClassKind,
 	customResourceDefinitionKind,
+	apiServiceKind,
 	podDisruptionBudgetKind,
 	ingressClassKind,
 	ingressKind,

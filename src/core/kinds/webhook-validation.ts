@@ -1,7 +1,7 @@
 /** Rules of admission webhooks: pkg/apis/admissionregistration/validation and k8s.io/apiserver/pkg/util/webhook. */
 import { duplicate, type FieldError, invalid, notSupported, required } from "../errors/field-error.ts";
 import { dns1035Label, dns1123Subdomain, portNumber } from "../meta/name-rules.ts";
-import type { MutatingWebhook, ServiceReference, ValidatingWebhook, WebhookClientConfig } from "../schema/kubernetes.d.ts";
+import type { MutatingWebhook, AdmissionregistrationV1ServiceReference, ValidatingWebhook, WebhookClientConfig } from "../schema/kubernetes.d.ts";
 import {
 	defaultMatching,
 	defaultRules,
@@ -59,7 +59,7 @@ function validateServicePath(path: string, at: string): FieldError[] {
 }
 
 /** ValidateWebhookService. */
-export function validateWebhookService(service: ServiceReference, path: string): FieldError[] {
+export function validateWebhookService(service: AdmissionregistrationV1ServiceReference, path: string): FieldError[] {
 	const errors: FieldError[] = [];
 	const port = service.port ?? SERVICE_PORT;
 	if (!service.name) errors.push(required(`${path}.name`, "service name is required"));
@@ -71,7 +71,9 @@ export function validateWebhookService(service: ServiceReference, path: string):
 
 function validateClient({ url, service }: WebhookClientConfig, path: string): FieldError[] {
 	if ((url === undefined) === (service === undefined)) return [required(path, "exactly one of url or service is required")];
-	return url === undefined ? validateWebhookService(service as ServiceReference, `${path}.service`) : validateWebhookUrl(url, `${path}.url`);
+	return url === undefined
+		? validateWebhookService(service as AdmissionregistrationV1ServiceReference, `${path}.service`)
+		: validateWebhookUrl(url, `${path}.url`);
 }
 
 function validateReviewVersions(versions: readonly string[] | undefined, path: string): FieldError[] {

@@ -33,7 +33,7 @@ export type ReinvocationPolicyType = "Never" | "IfNeeded" | (string & {});
 export interface Rule { apiGroups?: string[]; apiVersions?: string[]; resources?: string[]; scope?: ScopeType }
 export type RuleWithOperations = Rule & { operations?: OperationType[] };
 export type ScopeType = "Cluster" | "Namespaced" | "*" | (string & {});
-export interface ServiceReference { namespace: string; name: string; path?: string; port?: number }
+export interface AdmissionregistrationV1ServiceReference { namespace: string; name: string; path?: string; port?: number }
 export type SideEffectClass = "Unknown" | "None" | "Some" | "NoneOnDryRun" | (string & {});
 export interface TypeChecking { expressionWarnings?: ExpressionWarning[] }
 export interface ValidatingAdmissionPolicy { apiVersion: string; kind: string; metadata: ObjectMeta; spec?: ValidatingAdmissionPolicySpec; status?: ValidatingAdmissionPolicyStatus }
@@ -50,7 +50,7 @@ export interface ValidatingWebhookConfigurationList { apiVersion: string; kind: 
 export interface Validation { expression: string; message?: string; reason?: StatusReason; messageExpression?: string }
 export type ValidationAction = "Deny" | "Warn" | "Audit" | (string & {});
 export interface Variable { name: string; expression: string }
-export interface WebhookClientConfig { url?: string; service?: ServiceReference; caBundle?: string }
+export interface WebhookClientConfig { url?: string; service?: AdmissionregistrationV1ServiceReference; caBundle?: string }
 export type APIGroupDiscovery = unknown & { metadata?: unknown; versions?: APIVersionDiscovery[] };
 export type APIGroupDiscoveryList = unknown & { metadata?: unknown; items: APIGroupDiscovery[] };
 export interface APIResourceDiscovery { resource: string; responseKind?: unknown; scope: ResourceScope; singularResource: string; verbs: string[]; shortNames?: string[]; categories?: string[]; subresources?: APISubresourceDiscovery[] }
@@ -783,6 +783,12 @@ export interface CustomResourceDefinitionCondition { type: CustomResourceDefinit
 export interface ExternalDocumentation { description?: string; url?: string }
 export interface ValidationRule { rule: string; message?: string; messageExpression?: string; reason?: FieldValueErrorReason; fieldPath?: string; optionalOldSelf?: boolean }
 export interface JSONSchemaProps { id?: string; $schema?: string; $ref?: string; description?: string; type?: string; format?: string; title?: string; default?: JSON; maximum?: number; exclusiveMaximum?: boolean; minimum?: number; exclusiveMinimum?: boolean; maxLength?: number; minLength?: number; pattern?: string; maxItems?: number; minItems?: number; uniqueItems?: boolean; multipleOf?: number; enum?: JSON[]; maxProperties?: number; minProperties?: number; required?: string[]; items?: JSONSchemaPropsOrArray; allOf?: JSONSchemaProps[]; oneOf?: JSONSchemaProps[]; anyOf?: JSONSchemaProps[]; not?: JSONSchemaProps; properties?: Record<string, JSONSchemaProps>; additionalProperties?: JSONSchemaPropsOrBool; patternProperties?: Record<string, JSONSchemaProps>; dependencies?: Record<string, JSONSchemaPropsOrStringArray>; additionalItems?: JSONSchemaPropsOrBool; definitions?: Record<string, JSONSchemaProps>; externalDocs?: ExternalDocumentation; example?: JSON; nullable?: boolean; "x-kubernetes-preserve-unknown-fields"?: boolean; "x-kubernetes-embedded-resource"?: boolean; "x-kubernetes-int-or-string"?: boolean; "x-kubernetes-list-map-keys"?: string[]; "x-kubernetes-list-type"?: string; "x-kubernetes-map-type"?: string; "x-kubernetes-validations"?: ValidationRule[] }
+export interface APIService { apiVersion: string; kind: string; metadata: ObjectMeta; spec?: APIServiceSpec; status?: APIServiceStatus }
+export interface APIServiceList { apiVersion: string; kind: string; metadata: ListMeta; items: APIService[] }
+export interface ApiregistrationV1ServiceReference { namespace?: string; name?: string; port?: number }
+export interface APIServiceSpec { service?: ApiregistrationV1ServiceReference; group?: string; version?: string; insecureSkipTLSVerify?: boolean; caBundle?: string; groupPriorityMinimum: number; versionPriority: number }
+export interface APIServiceCondition { type: string; status: string; lastTransitionTime?: string; reason?: string; message?: string }
+export interface APIServiceStatus { conditions?: APIServiceCondition[] }
 export interface NodeMetrics { apiVersion: string; kind: string; metadata: ObjectMeta; timestamp: string; window: string; usage: ResourceList }
 export interface NodeMetricsList { apiVersion: string; kind: string; metadata: ListMeta; items: NodeMetrics[] }
 export interface PodMetrics { apiVersion: string; kind: string; metadata: ObjectMeta; timestamp: string; window: string; containers: ContainerMetrics[] }
