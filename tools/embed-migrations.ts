@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 
-const WITH_ROWID = new Set(["changes", "outbox"]);
+const WITH_ROWID = new Set(["changes", "kept_changes", "outbox"]);
 
 function withoutRowid(statement: string): string {
 	const table = /^CREATE TABLE `(\w+)`/.exec(statement)?.[1];

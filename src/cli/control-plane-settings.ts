@@ -24,6 +24,10 @@ export interface LocalEdge {
 	/** Served by the agent of the node. */
 	httpsPort: number;
 	nodeName: string;
+	/** The port of the edge's plain HTTP; there is no edge without it. */
+	httpPort?: number;
+	/** Webhook subscriptions may deliver to private, loopback and link-local addresses. */
+	allowsPrivateWebhookTargets?: boolean;
 }
 
 /** The policy that the control plane has built in. */

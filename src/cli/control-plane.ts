@@ -59,6 +59,7 @@ export async function writeControlPlane(data: DataDirectory, port: number, liste
 		admission: "admission.json",
 		edge: "edge.json",
 		publicUrl: settings.publicUrl ?? "",
+		allowsPrivateWebhookTargets: settings.allowsPrivateWebhookTargets === true,
 		state: data.file("state"),
 	});
 	data.write("workerd.capnp", config);

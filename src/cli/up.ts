@@ -30,6 +30,7 @@ interface UpOptions {
 	authenticationConfig?: string;
 	auditPolicy?: string;
 	publicUrl?: string;
+	allowPrivateWebhookTargets?: boolean;
 	/** Set on the background process of --detach. */
 	supervise?: boolean;
 }
@@ -53,6 +54,7 @@ export function upCommand(program: Command): void {
 		.option("--authentication-config <file>", "AuthenticationConfiguration (apiserver.config.k8s.io): issuers whose tokens the cluster takes")
 		.option("--audit-policy <file>", "audit Policy (audit.k8s.io/v1), or `default`: tell of requests in the control plane's log")
 		.option("--public-url <url>", "where senders of webhooks reach the API, for the URLs of WebhookReceivers")
+		.option("--allow-private-webhook-targets", "let webhook subscriptions deliver to private, loopback and link-local addresses")
 		.option("--detach", "leave the cluster running in the background")
 		.option("--no-example", "do not roll out the example")
 		.option("--merge", "make the cluster the current context of your own kubeconfig as well")
@@ -69,7 +71,7 @@ async function up(options: UpOptions): Promise<void> {
 	const httpsPort = options.httpsPort === undefined ? undefined : parsePort(options.httpsPort);
 	const runtime = parseRuntime(options.runtime);
 	const admission = options.admissionControlConfigFile === undefined ? "" : readAdmissionFile(options.admissionControlConfigFile);
-	const settings = { ...readSettings(options), admission };
+	const settings = { ...readSettings(options), admission, allowsPrivateWebhookTargets: options.allowPrivateWebhookTargets === true };
 	if (options.detach && !options.supervise) return detach(data);
 	const tell = options.supervise ? tellParent : (): void => {};
 	const progress = options.supervise ? new Progress((line) => tell({ type: "line", line }), false) : new Progress();

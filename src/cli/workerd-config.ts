@@ -35,6 +35,8 @@ export interface WorkerdFiles {
 	edge: string;
 	/** "" where the API is reached as it is asked for. */
 	publicUrl: string;
+	/** Whether webhook subscriptions may deliver to private addresses. */
+	allowsPrivateWebhookTargets: boolean;
 	/** An existing directory. */
 	state: string;
 }
@@ -47,6 +49,7 @@ export function workerdConfig(files: WorkerdFiles): string {
 	const namespaces = Object.values(DURABLE_OBJECTS).map(
 		(className) => `(className = ${text(className)}, uniqueKey = ${text(`petrel-${className}`)}, enableSql = true)`,
 	);
+	const webhookNetworks = files.allowsPrivateWebhookTargets ? '"public", "private"' : '"public"';
 	return `using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
@@ -54,6 +57,8 @@ const config :Workerd.Config = (
     (name = "petrel", worker = .worker),
     # Webhooks by URL may be on this machine or in its network.
     (name = "internet", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true))),
+    # Deliveries to webhook subscriptions: addresses are judged once names are resolved.
+    (name = "webhooks", network = (allow = [${webhookNetworks}], tlsOptions = (trustBrowserCas = true))),
     (name = "state", disk = (path = ${text(files.state)}, writable = true)),
   ],
   sockets = [
@@ -81,6 +86,8 @@ const worker :Workerd.Worker = (
     (name = "PETREL_ADMISSION", text = embed ${text(files.admission)}),
     (name = "PETREL_EDGE", text = embed ${text(files.edge)}),
     (name = "PETREL_PUBLIC_URL", text = ${text(files.publicUrl)}),
+    (name = "PETREL_WEBHOOK_PRIVATE_TARGETS", text = ${text(files.allowsPrivateWebhookTargets ? "allow" : "")}),
+    (name = "PETREL_WEBHOOK_NETWORK", service = "webhooks"),
     ${bindings.join(",\n    ")},
   ],
   durableObjectNamespaces = [

@@ -40,8 +40,11 @@ import { ResourceCore } from "./resource-core.ts";
 import type { CommittedChange, ResourceServerOptions } from "./resource-server.ts";
 import { createObject, updateObject } from "./write.ts";
 import { cloneJson } from "../core/meta/clone.ts";
+import { ClusterSubscriptions, type ClusterWebhookPorts } from "./webhooks/cluster-subscriptions.ts";
+import { isSubscriptionRequest, serveSubscription } from "./webhooks/subscription-requests.ts";
+import { CLUSTER_SUBSCRIPTIONS } from "./webhooks/webhook-deliveries.ts";
 
-export interface ClusterPorts extends CorePorts {
+export interface ClusterPorts extends CorePorts, ClusterWebhookPorts {
 	/** PEM of the CA of the front door's certificate; "" where that is a public one. */
 	frontDoorCa: string;
 	/** What signs certificates with the CA's key; absent where there is none. */
@@ -87,6 +90,7 @@ export class ClusterCore {
 	readonly #liveness = new Map<string, Liveness>();
 	readonly #webhooks = new ClusterWebhooks(() => this.core.server.store);
 	readonly #replicated: ReplicatedCollections;
+	readonly #subscriptions: ClusterSubscriptions;
 
 	constructor(ports: ClusterPorts, kinds: KindRegistry, schema: Schema) {
 		this.#ports = ports;
@@ -133,10 +137,12 @@ export class ClusterCore {
 			allows: (user: AdmissionRequest["user"], attributes: ResourceAttributes) => authorizer.decide(user, attributes).allowed,
 			configuration: ports.admission,
 		};
+		this.#subscriptions = new ClusterSubscriptions(ports, () => this.core);
 		this.core = new ResourceCore(
 			{ ports, kinds: this.#definitions.registry, schema, namespace: "", admission, authorizer },
 			{ object: "cluster" },
 			controllers,
+			this.#subscriptions,
 			(changes) => this.#observe(changes),
 		);
 		this.#installDefinitions();
@@ -153,6 +159,7 @@ export class ClusterCore {
 	 */
 	async serve(request: ApiRequest, submission?: Submission): Promise<ApiResponse> {
 		this.authorize(request);
+		if (isSubscriptionRequest(request)) return serveSubscription(this.core, request, this.#subscriptions);
 		const { followUps = [], ...response } = this.core.request(request, submission);
 		for (const question of followUps) response.warnings.push(...(await this.#ports.existingPodWarnings(question.namespace, question.enforce)));
 		return response;
@@ -253,6 +260,8 @@ export class ClusterCore {
 				return this.#wantNodes(message);
 			case "namespaceEmptied":
 				return this.#namespaceEmptied(message);
+			case "deliveryReport":
+				return this.#subscriptions.take(message);
 			case "wantOwner":
 				return this.#post(this.#dependents.want(message.namespace, message.owner, this.core.server.store.get(message.owner.resource, message.owner.name)));
 			case "dependentsGone":
@@ -394,7 +403,13 @@ export class ClusterCore {
 		this.#scheduleSoon();
 		const definition = changes.findLast((change) => change.resource === DEFINITIONS);
 		if (definition !== undefined) this.#definitionsChanged(definition.revision);
-		if (definition === undefined && changes.some((change) => this.#replicated.list().includes(change.resource))) this.#pushConfig(undefined);
+		const configured = changes.filter((change) => this.#isConfiguration(change));
+		if (definition === undefined && configured.length > 0) this.#pushConfig(undefined);
+	}
+
+	/** Whether Namespace objects are to hear of a change at once: not of what subscriptions tell of themselves. */
+	#isConfiguration(change: CommittedChange): boolean {
+		return change.resource === CLUSTER_SUBSCRIPTIONS ? this.#subscriptions.observe(change) : this.#replicated.list().includes(change.resource);
 	}
 
 	/** All that serve the kinds hear of it: this object at once, the Namespace objects by their configuration. */
@@ -402,6 +417,7 @@ export class ClusterCore {
 		this.#definitionLedger.changed(revision);
 		this.#installDefinitions();
 		this.core.hub.kindsChanged();
+		this.core.deliveries.kindsChanged();
 		this.#pushConfig(undefined);
 	}
 
@@ -411,6 +427,7 @@ export class ClusterCore {
 
 	#namespaceChanged({ name, object, old }: CommittedChange): void {
 		if (object === undefined) this.#ports.sql.run("DELETE FROM meta WHERE key = ?", NODE_WATCHER + name);
+		if (object === undefined) this.#subscriptions.namespaceGone(name);
 		this.#changeNetwork([{ kind: "namespace", name, labels: object === undefined ? null : (object.metadata.labels ?? {}) }]);
 		if (old === undefined) this.#wantPodRows(name);
 		if (object === undefined) this.scheduler.deleteNamespace(name);

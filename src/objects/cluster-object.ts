@@ -27,6 +27,7 @@ import type { ClusterRpc, ProxyTarget, Refusal, UsageTargets } from "./rpc.ts";
 import { clusterGone, isHosted, keepsAnything, wipe } from "./tenancy.ts";
 import { nodeProxyTarget } from "./verbs/proxy.ts";
 import { nodeTargets } from "./usage-targets.ts";
+import { durableWebhookPorts } from "./webhooks/durable-webhook-ports.ts";
 import { countAlarm, countWake } from "./wake-count.ts";
 
 /** Objects of a cluster that are emptied at once when it is deleted. */
@@ -231,6 +232,7 @@ function clusterPorts(ctx: DurableObjectState, env: WorkerEnv): ClusterPorts {
 	const cluster = ctx.id.name ?? "";
 	return {
 		...durablePorts(ctx, env, cluster),
+		...durableWebhookPorts(env, cluster),
 		frontDoorCa: env.PETREL_CA,
 		authority: certificateAuthority(env.PETREL_CA, env.PETREL_CA_KEY),
 		admission: admissionConfiguration(env),

@@ -17,6 +17,7 @@ import type {
 	Pod,
 	PriorityClass,
 	ValidatingWebhookConfiguration,
+	WebhookDeadLetter,
 } from "../core/schema/kubernetes.d.ts";
 import type { Schema } from "../core/schema/types.ts";
 import { namespaceControllers } from "../core/controllers/registry.ts";
@@ -54,8 +55,11 @@ import { ResourceCore } from "./resource-core.ts";
 import { AllocationNeeded, type ResourceServerOptions } from "./resource-server.ts";
 import { isReview } from "./verbs/review.ts";
 import { WebhookReceiving } from "./webhook-receiving.ts";
+import { NamespaceSubscriptions } from "./webhooks/namespace-subscriptions.ts";
+import { isSubscriptionRequest, letterOf, serveSubscription } from "./webhooks/subscription-requests.ts";
+import type { WebhookPorts } from "./webhooks/webhook-ports.ts";
 
-export interface NamespacePorts extends CorePorts {
+export interface NamespacePorts extends CorePorts, WebhookPorts {
 	admission: AdmissionConfiguration;
 	edge: EdgeSettings;
 	/** Asks the Cluster object for the configuration replica; null when the version at hand is still the present one. */
@@ -94,6 +98,7 @@ export class NamespaceCore {
 	readonly #authorizer: Authorizer;
 	readonly #nodes: NodeReplicaStore;
 	readonly #definitions: DefinitionReplica;
+	readonly #subscriptions: NamespaceSubscriptions;
 	/** Cluster-scoped owners of objects here, since the object woke: whoever is not among them is asked for again. */
 	readonly #owners = new Map<string, ForeignOwnerState>();
 	#config: ClusterConfig | undefined;
@@ -129,6 +134,11 @@ export class NamespaceCore {
 			receiverToken: (name, uid) => ports.receiverToken(name, uid),
 			publicUrl: ports.publicUrl,
 		});
+		this.#subscriptions = new NamespaceSubscriptions(
+			ports,
+			() => this.core,
+			() => this.#config,
+		);
 		this.core = new ResourceCore(
 			{
 				ports,
@@ -142,7 +152,11 @@ export class NamespaceCore {
 			},
 			{ object: "namespace", name: namespace },
 			controllers,
-			(changes) => this.receiving.observe(changes),
+			this.#subscriptions,
+			(changes) => {
+				this.receiving.observe(changes);
+				this.#subscriptions.observe(changes);
+			},
 		);
 		this.receiving = new WebhookReceiving(this.core);
 		// Only once the turn that asks has committed.
@@ -187,6 +201,7 @@ export class NamespaceCore {
 	async serve(request: ApiRequest, authorized: boolean, submission?: Submission): Promise<ApiResponse> {
 		await this.ready();
 		if (!authorized) this.authorize(request);
+		if (isSubscriptionRequest(request)) return serveSubscription(this.core, request);
 		let allocation: Allocation | undefined;
 		for (let tries = 1; ; tries++) {
 			try {
@@ -220,6 +235,11 @@ export class NamespaceCore {
 		for (const message of messages) this.#take(message);
 		await this.ready();
 		this.core.arm();
+	}
+
+	/** What deliveries of this namespace to a subscription of the cluster are given up. */
+	deadLetters(uid: string): WebhookDeadLetter[] {
+		return this.core.deliveries.deadLetters(uid).map((letter) => letterOf(this.namespace, letter));
 	}
 
 	/** The warnings that a new enforce level of this namespace comes with. */
@@ -275,6 +295,8 @@ export class NamespaceCore {
 				return this.#takeOwner(message);
 			case "keysRotated":
 				return;
+			case "replayDeliveries":
+				return this.core.turn(() => this.#subscriptions.replay(message));
 			case "recordEvent":
 				return this.core.turn(() => recordEvent(this.core.server, message));
 			default:
@@ -339,6 +361,7 @@ export class NamespaceCore {
 		if (this.#definitionsAreOld()) this.#definitions.take(await this.#ports.fetchDefinitions(this.#definitions.version));
 		// Watches wait for their kinds when the object wakes.
 		this.core.hub.kindsChanged();
+		this.core.deliveries.kindsChanged();
 		// A pod may come in the same breath as its namespace: what pods need must be there before the first request.
 		if (this.#phase() === "Active" && this.#lacksStanding()) this.#enqueue("namespace");
 	}

@@ -11,6 +11,7 @@ import type { KubeObject } from "../core/meta/object.ts";
 import type { ClusterConfig, PodRef } from "../core/protocol/messages.ts";
 import type { LegacyAccountTokenClaims, ServiceAccountTokenClaims, WorkerEnv } from "../core/protocol/tokens.ts";
 import { builtinSchema } from "../core/schema/builtin-schema.ts";
+import type { Secret, WebhookDeadLetter } from "../core/schema/kubernetes.d.ts";
 import { signLegacyAccountToken } from "./account-token.ts";
 import type { MetricQuery } from "../core/controllers/autoscaling/metric-samples.ts";
 import { clusterObject, nodeObject } from "./addresses.ts";
@@ -37,6 +38,7 @@ import {
 } from "./rpc.ts";
 import { clusterGone, makeAdopted, wipe } from "./tenancy.ts";
 import { podTargets } from "./usage-targets.ts";
+import { durableWebhookPorts } from "./webhooks/durable-webhook-ports.ts";
 import { connectTarget } from "./verbs/connect.ts";
 import { proxyTarget, serviceEndpoint } from "./verbs/proxy.ts";
 import { bootstrapUser } from "./verbs/bootstrap-token.ts";
@@ -74,6 +76,7 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 		const internals = (): ClusterInternals => clusterObject(env, cluster) as unknown as ClusterInternals;
 		const ports = {
 			...durablePorts(ctx, env, cluster),
+			...durableWebhookPorts(env, cluster),
 			admission: admissionConfiguration(env),
 			edge: edgeSettings(env.PETREL_EDGE),
 			signAccountToken: (secret: string, account: { name: string; uid: string }) =>
@@ -138,6 +141,15 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 	async collection(resource: string): Promise<KubeObject[]> {
 		await this.#core.ready();
 		return this.#core.core.server.store.list(resource);
+	}
+
+	async secret(name: string): Promise<Secret | null> {
+		await this.#core.ready();
+		return this.#core.core.server.store.get<Secret>("secrets", name) ?? null;
+	}
+
+	async deadLetters(uid: string): Promise<WebhookDeadLetter[]> {
+		return this.#core.deadLetters(uid);
 	}
 
 	async decision(user: UserInfo, attributes: ResourceAttributes): Promise<AuthorizerDecision> {

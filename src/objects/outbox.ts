@@ -17,6 +17,8 @@ const RETRY_MAX_MS = 30_000;
 const NETWORK_PACE_MS = 100;
 /** Due when something new comes. */
 const NEVER_MS = Number.POSITIVE_INFINITY;
+/** So long after it began a delivery that is still under way is looked at again, in milliseconds: its object may have died meanwhile. */
+const SENDING_LOOK_MS = 100;
 /** For the seal. */
 const PLACE = "outbox";
 
@@ -98,8 +100,12 @@ export class Outbox {
 	}
 
 	nextDueMs(): number | undefined {
+		const lookMs = this.#ports.nowMs() + SENDING_LOOK_MS;
 		let next: number | undefined;
-		for (const { dueMs } of this.#waiting.values()) if (dueMs !== NEVER_MS && (next === undefined || dueMs < next)) next = dueMs;
+		for (const [target, waiting] of this.#waiting) {
+			const dueMs = this.#sending.has(target) ? lookMs : waiting.dueMs;
+			if (dueMs !== NEVER_MS && (next === undefined || dueMs < next)) next = dueMs;
+		}
 		return next;
 	}
 

@@ -8,6 +8,7 @@ import type { ValidatingAdmissionPolicy } from "../core/schema/kubernetes.d.ts";
 import type { Store } from "../store/store.ts";
 import { WEBHOOK_CONFIGURATIONS } from "./cluster-webhooks.ts";
 import { DEFINITIONS } from "./custom-definitions.ts";
+import { CLUSTER_SUBSCRIPTIONS } from "./webhooks/webhook-deliveries.ts";
 
 const FIXED: readonly ResourceName[] = [
 	"rbac.authorization.k8s.io/clusterroles",
@@ -19,6 +20,7 @@ const FIXED: readonly ResourceName[] = [
 	GATEWAY_CLASSES,
 	...WEBHOOK_CONFIGURATIONS,
 	...POLICY_COLLECTIONS,
+	CLUSTER_SUBSCRIPTIONS,
 ];
 
 export class ReplicatedCollections {

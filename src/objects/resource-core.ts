@@ -18,6 +18,8 @@ import type { CorePorts } from "./ports.ts";
 import { type CommittedChange, ResourceServer, type ResourceServerOptions } from "./resource-server.ts";
 import { dispatch, type DispatchedResponse } from "./verbs/dispatch.ts";
 import { WatchHub } from "./watch-hub.ts";
+import { WebhookDeliveries } from "./webhooks/webhook-deliveries.ts";
+import type { DeliveryHost } from "./webhooks/webhook-ports.ts";
 
 /** Events removed in one turn at most. */
 const EVENT_SWEEP_MAX = 500;
@@ -32,6 +34,7 @@ export class ResourceCore {
 	readonly outbox: Outbox;
 	readonly hub: WatchHub;
 	readonly actor: Actor;
+	readonly deliveries: WebhookDeliveries;
 	readonly #ports: CorePorts;
 	readonly #observe: (changes: readonly CommittedChange[]) => void;
 	readonly #alarm: Alarm;
@@ -46,6 +49,7 @@ export class ResourceCore {
 		options: ResourceServerOptions,
 		self: ObjectAddress,
 		controllers: readonly Controller[],
+		host: DeliveryHost,
 		observe: (changes: readonly CommittedChange[]) => void = () => {},
 	) {
 		this.#ports = options.ports;
@@ -56,6 +60,8 @@ export class ResourceCore {
 		this.actor = new Actor(this.server, this.outbox);
 		this.runner = new ControllerRunner(this.server, controllers, (controller, actions) => this.actor.act(controller, actions));
 		this.hub = new WatchHub(this.server);
+		this.deliveries = new WebhookDeliveries(this.server, host, (work) => this.turn(work));
+		this.deliveries.onAnswer = () => void this.settle()?.catch((error: unknown) => this.#ports.logError("after a webhook delivery", error));
 		this.#compactionDueMs = this.server.store.log.compactionDueMs();
 		this.#eventSweepDueMs = this.#sweepDueMs();
 		if (this.server.store.needsResealing) this.#resealDueMs = this.#ports.nowMs();
@@ -87,8 +93,9 @@ export class ResourceCore {
 		this.turn(() => this.actor.act(controller, actions));
 	}
 
-	/** Sends what waits in the outbox, asks what webhooks are to be asked, and sets the alarm for what is due later. Call after each turn; undefined when nothing waits. */
+	/** Begins what is to be delivered, sends what waits in the outbox, asks what webhooks are to be asked, and sets the alarm for what is due later. Call after each turn; undefined when nothing waits. */
 	settle(): Promise<void> | undefined {
+		this.deliveries.pump();
 		this.arm();
 		const calls = this.runner.takeCalls();
 		if (calls.length === 0 && this.outbox.nextDueMs() === undefined) return undefined;
@@ -119,7 +126,14 @@ export class ResourceCore {
 
 	/** Sets the alarm to the next thing that is due. */
 	arm(): void {
-		this.#alarm.arm([this.runner.nextDueMs(), this.outbox.nextDueMs(), this.#compactionDueMs, this.#eventSweepDueMs, this.#resealDueMs]);
+		this.#alarm.arm([
+			this.runner.nextDueMs(),
+			this.outbox.nextDueMs(),
+			this.#compactionDueMs,
+			this.#eventSweepDueMs,
+			this.#resealDueMs,
+			this.deliveries.nextDueMs(),
+		]);
 	}
 
 	#follow(): void {
@@ -128,6 +142,7 @@ export class ResourceCore {
 		const committed = this.server.takeCommitted();
 		if (committed.length === 0) return;
 		this.#observe(committed);
+		this.deliveries.observe(committed);
 		this.hub.publish(committed);
 		const nowMs = this.#ports.nowMs();
 		this.#logged += committed.length;
@@ -140,7 +155,9 @@ export class ResourceCore {
 	#compact(): void {
 		if (this.#compactionDueMs === undefined || this.#compactionDueMs > this.#ports.nowMs()) return;
 		this.#logged = 0;
-		this.#compactionDueMs = this.#ports.sql.transaction(() => this.server.store.log.compact(this.#ports.nowMs()));
+		this.#compactionDueMs = this.#ports.sql.transaction(() =>
+			this.server.store.log.compact(this.#ports.nowMs(), (last) => this.deliveries.beforeCompaction(last)),
+		);
 	}
 
 	/** After a rotation of the keys: a batch at a time, so that requests come between. */

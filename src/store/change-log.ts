@@ -27,9 +27,23 @@ export interface Change {
 	previous: Summary | null;
 	/** The object after the change; for a deletion its final state. */
 	body: string;
+	/** The object before the change, where a webhook subscription wants it; null where it is not kept. */
+	old: string | null;
 }
 
-type ChangeRow = { revision: number; resource: string; name: string; type: string; previous: string | null; body: string };
+/** An entry of the log without the objects. */
+export type ChangeHead = Pick<Change, "revision" | "resource" | "name" | "type" | "previous">;
+
+type HeadRow = { revision: number; resource: string; name: string; type: string; previous: string | null };
+type ChangeRow = HeadRow & { body: string; old: string | null };
+
+const headOf = ({ revision, resource, name, type, previous }: HeadRow): ChangeHead => ({
+	revision,
+	resource,
+	name,
+	type: type as ChangeType,
+	previous: previous === null ? null : (JSON.parse(previous) as Summary),
+});
 
 export class ChangeLog {
 	readonly #sql: Sql;
@@ -53,16 +67,17 @@ export class ChangeLog {
 		return this.#compacted;
 	}
 
-	/** `change.body` comes sealed, where its collection is. */
+	/** The objects come sealed, where their collection is. */
 	append(change: Change): void {
 		this.#sql.run(
-			"INSERT INTO changes (revision, resource, name, type, previous, body) VALUES (?, ?, ?, ?, ?, ?)",
+			"INSERT INTO changes (revision, resource, name, type, previous, body, old) VALUES (?, ?, ?, ?, ?, ?, ?)",
 			change.revision,
 			change.resource,
 			change.name,
 			change.type,
 			change.previous === null ? null : JSON.stringify(change.previous),
 			change.body,
+			change.old,
 		);
 	}
 
@@ -70,11 +85,31 @@ export class ChangeLog {
 	since(resource: ResourceName, revision: number): Change[] | "expired" {
 		if (revision < this.#compacted) return "expired";
 		const rows = this.#sql.all<ChangeRow>("SELECT * FROM changes WHERE revision > ? AND resource = ? ORDER BY revision", revision, resource);
-		return rows.map((row) => ({
-			...this.#sealed.opened(resource, row),
-			type: row.type as ChangeType,
-			previous: row.previous === null ? null : (JSON.parse(row.previous) as Summary),
-		}));
+		return rows.map((row) => ({ ...headOf(row), body: this.#sealed.opened(resource, row).body, old: null }));
+	}
+
+	/** What changed after `revision`, of all collections, oldest first, without the objects. */
+	heads(revision: number, limit: number): ChangeHead[] {
+		const query = "SELECT revision, resource, name, type, previous FROM changes WHERE revision > ? ORDER BY revision LIMIT ?";
+		return this.#sql.all<HeadRow>(query, revision, limit).map(headOf);
+	}
+
+	/** One whole entry, also one that was kept back from compaction; undefined when it is gone. */
+	entry(revision: number): Change | undefined {
+		const row =
+			this.#sql.all<ChangeRow>("SELECT * FROM changes WHERE revision = ?", revision)[0] ??
+			this.#sql.all<ChangeRow>("SELECT * FROM kept_changes WHERE revision = ?", revision)[0];
+		if (row === undefined) return undefined;
+		const open = (body: string): string => this.#sealed.opened(row.resource, { name: row.name, body }).body;
+		return { ...headOf(row), body: open(row.body), old: row.old === null ? this.#before(row) : open(row.old) };
+	}
+
+	/** The state before a change, where the log has the change before it. */
+	#before({ revision, resource, name, type }: HeadRow): string | null {
+		if (type !== "MODIFIED") return null;
+		const query = "SELECT name, body FROM changes WHERE resource = ? AND name = ? AND revision < ? ORDER BY revision DESC LIMIT 1";
+		const row = this.#sql.all<{ name: string; body: string }>(query, resource, name, revision)[0];
+		return row === undefined ? null : this.#sealed.opened(resource, row).body;
 	}
 
 	/** The object as it was after the change of this revision; undefined once that is compacted away. */
@@ -110,18 +145,29 @@ export class ChangeLog {
 		return oldest === null || oldest === undefined ? undefined : momentOf(oldest) + LOG_RETENTION_MS + COMPACTION_SLACK_MS;
 	}
 
-	/** Drops what is too old or too much. Returns when it wants to be called again, or undefined when the log is empty. */
-	compact(nowMs: number): number | undefined {
+	/**
+	 * Drops what is too old or too much, but for what deliveries still need. `before` is told up to which revision, just before.
+	 * Returns when it wants to be called again, or undefined when the log is empty.
+	 */
+	compact(nowMs: number, before: (last: number) => void = () => {}): number | undefined {
 		const horizon = this.#horizon(nowMs);
 		const rows = this.#sql.all<{ revision: number }>("SELECT revision FROM changes WHERE revision <= ? ORDER BY revision LIMIT ?", horizon, COMPACTION_BATCH);
 		const last = rows.at(-1)?.revision;
 		if (last !== undefined) {
+			before(last);
+			this.#keepUndelivered(last);
 			this.#sql.run("DELETE FROM changes WHERE revision <= ?", last);
 			this.#sql.run("INSERT OR REPLACE INTO meta VALUES ('compacted', ?)", String(last));
 			this.#compacted = last;
 		}
 		if (rows.length === COMPACTION_BATCH) return nowMs;
 		return this.compactionDueMs();
+	}
+
+	#keepUndelivered(last: number): void {
+		const wanted = "SELECT revision FROM deliveries";
+		this.#sql.run(`DELETE FROM kept_changes WHERE revision NOT IN (${wanted})`);
+		this.#sql.run(`INSERT OR IGNORE INTO kept_changes SELECT * FROM changes WHERE revision <= ? AND revision IN (${wanted})`, last);
 	}
 
 	#horizon(nowMs: number): number {

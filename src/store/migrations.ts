@@ -18,4 +18,14 @@ export const MIGRATIONS: readonly { name: string; statements: readonly string[] 
 			"CREATE TABLE `referenced` ( `resource` text NOT NULL, `namespace` text NOT NULL, `name` text NOT NULL, `sequence` integer NOT NULL, `body` text NOT NULL, PRIMARY KEY(`resource`, `namespace`, `name`) ) WITHOUT ROWID;",
 		],
 	},
+	{
+		name: "0001_webhook_deliveries",
+		statements: [
+			"CREATE TABLE `deliveries` ( `subscription` text NOT NULL, `revision` integer NOT NULL, `object` text NOT NULL, `queued_ms` integer NOT NULL, `due_ms` integer NOT NULL, `attempts` integer NOT NULL, `dead` text, PRIMARY KEY(`subscription`, `revision`) ) WITHOUT ROWID;",
+			"CREATE TABLE `kept_changes` ( `revision` integer PRIMARY KEY NOT NULL, `resource` text NOT NULL, `name` text NOT NULL, `type` text NOT NULL, `previous` text, `body` text NOT NULL, `old` text );",
+			"CREATE TABLE `subscription_reports` ( `uid` text NOT NULL, `namespace` text NOT NULL, `body` text NOT NULL, PRIMARY KEY(`uid`, `namespace`) ) WITHOUT ROWID;",
+			"CREATE TABLE `subscriptions` ( `uid` text PRIMARY KEY NOT NULL, `body` text NOT NULL ) WITHOUT ROWID;",
+			"ALTER TABLE `changes` ADD `old` text;",
+		],
+	},
 ];

@@ -6,6 +6,15 @@ import type { Sql } from "./sql.ts";
 /** Rows that one sweep seals anew. */
 export const RESEALED_ROWS_MAX = 200;
 
+/** Where objects' texts are kept. */
+const SEALED_COLUMNS = [
+	["objects", "body"],
+	["changes", "body"],
+	["changes", "old"],
+	["kept_changes", "body"],
+	["kept_changes", "old"],
+] as const;
+
 const placeOf = (resource: ResourceName, name: string): string => `${resource}/${name}`;
 
 export class SealedTexts {
@@ -39,11 +48,11 @@ export class SealedTexts {
 	/** Seals some of what is not sealed with the present key; false when nothing was left. */
 	sweep(): boolean {
 		if (this.#sealing === undefined || !this.needsSweep) return false;
-		for (const table of ["objects", "changes"] as const) {
-			const rows = this.#outdated(table, RESEALED_ROWS_MAX);
+		for (const [table, column] of SEALED_COLUMNS) {
+			const rows = this.#outdated(table, column, RESEALED_ROWS_MAX);
 			for (const row of rows) {
 				const body = this.textOf(row.resource, row.name, this.opened(row.resource, row).body);
-				this.#sql.run(`UPDATE ${table} SET body = ? WHERE resource = ? AND name = ? AND revision = ?`, body, row.resource, row.name, row.revision);
+				this.#sql.run(`UPDATE ${table} SET ${column} = ? WHERE resource = ? AND name = ? AND revision = ?`, body, row.resource, row.name, row.revision);
 			}
 			if (rows.length > 0) return true;
 		}
@@ -51,12 +60,12 @@ export class SealedTexts {
 		return false;
 	}
 
-	#outdated(table: "objects" | "changes", limit: number): { resource: string; name: string; revision: number; body: string }[] {
+	#outdated(table: string, column: string, limit: number): { resource: string; name: string; revision: number; body: string }[] {
 		const { seal, resources } = this.#sealing as Sealing;
 		const marks = (values: readonly unknown[]): string => values.map(() => "?").join(", ");
 		const prefixes = seal.outdatedPrefixes;
-		const outdated = prefixes.map(() => "substr(body, 1, length(?)) = ?").join(" OR ");
-		const query = `SELECT resource, name, revision, body FROM ${table} WHERE resource IN (${marks([...resources])}) AND (${outdated}) LIMIT ?`;
+		const outdated = prefixes.map(() => `substr(${column}, 1, length(?)) = ?`).join(" OR ");
+		const query = `SELECT resource, name, revision, ${column} AS body FROM ${table} WHERE resource IN (${marks([...resources])}) AND (${outdated}) LIMIT ?`;
 		return this.#sql.all(query, ...resources, ...prefixes.flatMap((prefix) => [prefix, prefix]), limit);
 	}
 }

@@ -42,6 +42,9 @@ export interface ListOptions {
 type OwnedRow = { resource: string; name: string; revision: number };
 type SummaryRow = { name: string; revision: number; labels: string; fields: string };
 
+/** An entry of the log holds the state before the change only when both states have no more characters than this: the platform bounds a row. */
+export const OLD_STATE_CHARACTERS_MAX = 600_000;
+
 /** The text that a labels column holds for one pair: lets SQL look for it without parsing. */
 const pairText = ([key, value]: readonly [string, string]): string => `${JSON.stringify(key)}:${JSON.stringify(value)}`;
 
@@ -50,6 +53,8 @@ const entryOf = ({ name, revision, labels, fields }: SummaryRow): SummaryEntry =
 export class Store {
 	readonly clock: RevisionClock;
 	readonly log: ChangeLog;
+	/** Whether the log is to hold the states before changes of a collection as well. */
+	keepsOld: (resource: ResourceName) => boolean = () => false;
 	readonly #sql: Sql;
 	readonly #sealed: SealedTexts;
 	readonly #joined: JoinedTexts;
@@ -122,11 +127,25 @@ export class Store {
 			body,
 		);
 		this.#indexOwners(resource, name, object, old?.object);
-		this.log.append({ revision, resource, name, type: old ? "MODIFIED" : "ADDED", previous: old ? old.summary : null, body });
+		this.log.append({
+			revision,
+			resource,
+			name,
+			type: old ? "MODIFIED" : "ADDED",
+			previous: old ? old.summary : null,
+			body,
+			old: this.#oldText(resource, name, old?.object, text),
+		});
 		this.#cache.set(resource, name, revision, object);
 		this.#index.set(resource, { name, revision, labels: summary.labels, fields: summary.fields });
 		this.#written.push({ resource, name });
 		return object;
+	}
+
+	#oldText(resource: ResourceName, name: string, old: KubeObject | undefined, next: string): string | null {
+		if (old === undefined || !this.keepsOld(resource)) return null;
+		const text = JSON.stringify(old);
+		return text.length + next.length > OLD_STATE_CHARACTERS_MAX ? null : this.#sealed.textOf(resource, name, text);
 	}
 
 	/** Removes the object; returns its final state with the revision of the removal. */
@@ -138,7 +157,7 @@ export class Store {
 		this.#texts.set(final, text);
 		this.#sql.run("DELETE FROM objects WHERE resource = ? AND name = ?", resource, name);
 		this.#indexOwners(resource, name, undefined, object);
-		this.log.append({ revision, resource, name, type: "DELETED", previous: summary, body: this.#sealed.textOf(resource, name, text) });
+		this.log.append({ revision, resource, name, type: "DELETED", previous: summary, body: this.#sealed.textOf(resource, name, text), old: null });
 		this.#cache.delete(resource, name);
 		this.#index.delete(resource, name);
 		this.#written.push({ resource, name });

@@ -26,7 +26,10 @@ export const owners = sqliteTable(
 	(table) => [primaryKey({ columns: [table.ownerUid, table.resource, table.name] })],
 );
 
-/** The change log. `previous` is {labels, fields} of the state before, null for a creation. */
+/**
+ * The change log. `previous` is {labels, fields} of the state before, null for a creation; `old` is that whole state, where a
+ * webhook subscription wants it.
+ */
 export const changes = sqliteTable("changes", {
 	revision: integer().primaryKey(),
 	resource: text().notNull(),
@@ -34,7 +37,44 @@ export const changes = sqliteTable("changes", {
 	type: text().notNull(),
 	previous: text(),
 	body: text().notNull(),
+	old: text(),
 });
+
+/** Entries of the change log that a delivery still needs after their compaction. */
+export const keptChanges = sqliteTable("kept_changes", {
+	revision: integer().primaryKey(),
+	resource: text().notNull(),
+	name: text().notNull(),
+	type: text().notNull(),
+	previous: text(),
+	body: text().notNull(),
+	old: text(),
+});
+
+/** Changes that are to be delivered to a webhook subscription, and dead letters: those of which `dead` says why. */
+export const deliveries = sqliteTable(
+	"deliveries",
+	{
+		subscription: text().notNull(),
+		revision: integer().notNull(),
+		object: text().notNull(),
+		queuedMs: integer("queued_ms").notNull(),
+		dueMs: integer("due_ms").notNull(),
+		attempts: integer().notNull(),
+		dead: text(),
+	},
+	(table) => [primaryKey({ columns: [table.subscription, table.revision] })],
+);
+
+/** How far each webhook subscription has been served here, by its uid. */
+export const subscriptions = sqliteTable("subscriptions", { uid: text().primaryKey(), body: text().notNull() });
+
+/** In the Cluster object: what Namespace objects tell of their deliveries to the cluster's subscriptions. */
+export const subscriptionReports = sqliteTable(
+	"subscription_reports",
+	{ uid: text().notNull(), namespace: text().notNull(), body: text().notNull() },
+	(table) => [primaryKey({ columns: [table.uid, table.namespace] })],
+);
 
 export const meta = sqliteTable("meta", { key: text().primaryKey(), value: text().notNull() });
 

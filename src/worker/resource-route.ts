@@ -13,7 +13,7 @@ const NAMESPACED_REVIEW = "localsubjectaccessreviews";
 /** Subresources that a session with the node serves. */
 const SESSIONS: ReadonlySet<string> = new Set(["log", "exec", "attach", "portforward"]);
 /** Subresources that the owning object serves like a write of its own. */
-const FORWARDED: ReadonlySet<string> = new Set(["binding", "eviction"]);
+const FORWARDED: ReadonlySet<string> = new Set(["binding", "eviction", "replay", "test", "deadletters"]);
 
 const OBJECT_SUBRESOURCE_VERBS = ["get", "update", "patch"];
 

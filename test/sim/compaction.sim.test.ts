@@ -16,7 +16,7 @@ describe("the change log", () => {
 		const { log, clock } = server.store;
 		server.transaction(() => {
 			for (let i = 0; i < LOG_ENTRIES_MAX; i++)
-				log.append({ revision: clock.next(world.nowMs), resource: CONFIG_MAPS, name: "filler", type: "MODIFIED", previous: null, body: "{}" });
+				log.append({ revision: clock.next(world.nowMs), resource: CONFIG_MAPS, name: "filler", type: "MODIFIED", previous: null, body: "{}", old: null });
 		});
 		for (let i = 0; i < LOG_ENTRIES_MAX / 10; i++) await world.api({ verb: "create", ...target }, configMap(`b${i}`));
 		await world.run(1_000);

@@ -17,6 +17,10 @@ import { EdgeCore } from "../../src/objects/edge-core.ts";
 import { NamespaceCore } from "../../src/objects/namespace-core.ts";
 import { NodeCore } from "../../src/objects/node-core.ts";
 import type { CorePorts, Delivery } from "../../src/objects/ports.ts";
+import type { ClusterWebhookPorts } from "../../src/objects/webhooks/cluster-subscriptions.ts";
+import type { WebhookCall } from "../../src/objects/webhooks/webhook-ports.ts";
+import type { Secret } from "../../src/core/schema/kubernetes.d.ts";
+import type { DeliveryAnswer } from "../../src/core/webhooks/delivery-queue.ts";
 import { migrate } from "../../src/store/migrate.ts";
 import { NodeSql } from "../support/node-sql.ts";
 import { testSeal } from "../support/test-keys.ts";
@@ -68,6 +72,8 @@ export class World {
 	/** What a node's agent says is used, when an autoscaler asks. */
 	usageOf: (node: string) => NodeUsage | null = () => null;
 	metric: (query: MetricQuery) => MetricAnswer = () => ({ ok: false, message: "no adapter" });
+	/** What the target of a webhook subscription answers; null for never. */
+	answerWebhook: (call: WebhookCall) => DeliveryAnswer | null = () => ({ status: 200 });
 	/** Told when a Node object is thrown out of memory: its agent's poll breaks. */
 	onNodeCrash: (name: string) => void = () => {};
 	readonly #slots = new Map<string, Slot<ObjectCore>>();
@@ -91,6 +97,7 @@ export class World {
 						frontDoorCa: "-----BEGIN CERTIFICATE-----",
 						authority: this.authority,
 						admission: this.admission,
+						...this.#webhookPorts({ object: "cluster" }),
 						existingPodWarnings: async (namespace, enforce) => this.namespace(namespace).existingPodWarnings(enforce),
 					},
 					builtinKinds,
@@ -105,6 +112,7 @@ export class World {
 				name,
 				{
 					...ports,
+					...this.#webhookPorts({ object: "namespace", name }),
 					admission: this.admission,
 					edge: { addresses: [], ports: {} },
 					publicUrl: undefined,
@@ -215,6 +223,35 @@ export class World {
 				this.logged.push(`${addressKey(address)}: ${what}: ${cause instanceof Error ? cause.stack : String(cause)}`);
 			},
 		};
+	}
+
+	/** Targets answer in their own time; a request may be lost before it arrives, an answer on its way back. Whoever hears neither for long enough times out. */
+	#webhookPorts(address: ObjectAddress): ClusterWebhookPorts {
+		const lives = this.#liveness(address);
+		const delay = () => this.random.between(0, this.faults.delayMs);
+		return {
+			cluster: "sim",
+			sendWebhook: (call) =>
+				new Promise((resolve) => {
+					const answer = (outcome: DeliveryAnswer, afterMs: number) => this.timeline.after(afterMs, () => (lives() ? resolve(outcome) : undefined));
+					const timeout = () => answer({ failure: "context deadline exceeded" }, (call.target.timeoutSeconds ?? 15) * 1_000);
+					if (this.random.chance(this.faults.loss)) return timeout();
+					this.timeline.after(delay(), () => {
+						const outcome = this.answerWebhook(call);
+						if (outcome === null || this.random.chance(this.faults.lostAnswer)) timeout();
+						else answer(outcome, delay());
+					});
+				}),
+			secretOf: async (namespace, name) => this.namespace(namespace).core.server.store.get<Secret>("secrets", name),
+			deadLettersOf: async (namespace, uid) => this.namespace(namespace).deadLetters(uid),
+		};
+	}
+
+	/** Whether the object that is awake now still is. */
+	#liveness(address: ObjectAddress): () => boolean {
+		const slot = this.#slots.get(addressKey(address));
+		const generation = slot?.generation;
+		return () => slot?.generation === generation;
 	}
 
 	async #ring(address: ObjectAddress, slot: Slot<unknown>, atMs: number): Promise<void> {

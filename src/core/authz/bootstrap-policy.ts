@@ -60,7 +60,7 @@ const EDIT_RULES: PolicyRule[] = [
 	rule("policy", "poddisruptionbudgets", WRITE),
 	rule("networking.k8s.io", "ingresses networkpolicies", WRITE),
 	rule("coordination.k8s.io", "leases", ALL_OBJECT_VERBS),
-	rule("events.petrel.dev", "webhookreceivers webhooksubscriptions", WRITE),
+	rule("events.petrel.dev", "webhookreceivers webhooksubscriptions webhooksubscriptions/replay webhooksubscriptions/test", WRITE),
 ];
 
 const VIEW_RULES: PolicyRule[] = [
@@ -87,7 +87,7 @@ const VIEW_RULES: PolicyRule[] = [
 	),
 	rule("policy", "poddisruptionbudgets poddisruptionbudgets/status", READ),
 	rule("networking.k8s.io", "ingresses ingresses/status networkpolicies", READ),
-	rule("events.petrel.dev", "webhookreceivers webhookreceivers/status webhooksubscriptions webhooksubscriptions/status", READ),
+	rule("events.petrel.dev", "webhookreceivers webhookreceivers/status webhooksubscriptions webhooksubscriptions/deadletters webhooksubscriptions/status", READ),
 ];
 
 const NODE_RULES: PolicyRule[] = [

@@ -3,7 +3,7 @@ import type { ClusterWebhookSubscription } from "../schema/kubernetes.d.ts";
 import { defineKind } from "./define-kind.ts";
 import { prepareSpecUpdate, startGeneration, statusSubresource } from "./strategy.ts";
 import { subscriptionColumns } from "./webhook-subscription-columns.ts";
-import { defaultSubscription, EVENTS_GROUP, validateSubscription } from "./webhook-subscription-validation.ts";
+import { defaultSubscription, EVENTS_GROUP, subscriptionSubresources, validateSubscription } from "./webhook-subscription-validation.ts";
 
 export const clusterWebhookSubscriptionKind = defineKind<ClusterWebhookSubscription>({
 	group: EVENTS_GROUP,
@@ -14,7 +14,7 @@ export const clusterWebhookSubscriptionKind = defineKind<ClusterWebhookSubscript
 	shortNames: ["cwhsub"],
 	scope: "Cluster",
 	schema: "webhooks/v1.ClusterWebhookSubscription",
-	subresources: { status: statusSubresource },
+	subresources: { status: statusSubresource, connect: subscriptionSubresources },
 	defaults: ({ spec }) => defaultSubscription(spec),
 	prepareCreate: startGeneration,
 	prepareUpdate: prepareSpecUpdate,

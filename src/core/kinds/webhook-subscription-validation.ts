@@ -14,6 +14,7 @@ import type {
 } from "../schema/kubernetes.d.ts";
 import { fieldRequirements } from "../selector/field-selector.ts";
 import { compileSubscriptionCondition } from "../webhooks/subscription-condition.ts";
+import type { ConnectSubresource } from "./define-kind.ts";
 import { validateLabelSelector } from "./label-selector-validation.ts";
 import { validateSegment } from "./object-reference-validation.ts";
 
@@ -56,6 +57,14 @@ export function defaultSubscription(spec: WebhookSubscriptionSpec | undefined): 
 	spec.payload = { ...spec.payload, format: spec.payload?.format || "Structured", data: spec.payload?.data || "Object" };
 	spec.delivery = { ...spec.delivery, concurrency: spec.delivery?.concurrency ?? CONCURRENCY, retrySeconds: spec.delivery?.retrySeconds ?? RETRY_SECONDS };
 }
+
+const served = (kind: string) => ({ group: EVENTS_GROUP, version: "v1", kind });
+/** What both kinds serve beside themselves. */
+export const subscriptionSubresources: Record<string, ConnectSubresource> = {
+	replay: { verbs: ["create"], kind: served("WebhookReplay") },
+	test: { verbs: ["create"], kind: served("WebhookTest") },
+	deadletters: { verbs: ["get"], kind: served("WebhookDeadLetterList") },
+};
 
 /** A list in which "*" stands alone. */
 function validateNames(list: readonly string[] | undefined, path: string, what: string): FieldError[] {

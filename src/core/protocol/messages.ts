@@ -10,6 +10,7 @@ import type { Asked } from "../scheduler/scheduling-queue.ts";
 import type { GatewayStatusMessage, HttpRouteStatusMessage } from "../controllers/gateway-status.ts";
 import type { ServiceScaleMessage } from "../controllers/service-sleep.ts";
 import type { EdgeRow } from "../edge/edge-table.ts";
+import type { DeliveryCounts } from "../webhooks/subscription-status.ts";
 import type { NetworkRow } from "./agent-protocol.ts";
 
 export type ObjectAddress = { object: "cluster" } | { object: "edge" } | { object: "namespace"; name: string } | { object: "node"; name: string };
@@ -95,6 +96,10 @@ export type MessageBody =
 	| { type: "dependentsGone"; namespace: string; owner: ForeignOwner }
 	/** Cluster -> Namespace, Node: the encryption keys were rotated. Nothing but to be awake: an object that wakes seals anew what older keys sealed. */
 	| { type: "keysRotated" }
+	/** Namespace -> Cluster: how its deliveries to a subscription of the cluster stand. */
+	| { type: "deliveryReport"; namespace: string; uid: string; subscription: string; counts: DeliveryCounts }
+	/** Cluster -> Namespace: deliver again to a subscription of the cluster: its dead letters, or what changed after a revision. */
+	| { type: "replayDeliveries"; uid: string; after?: number }
 	/** Namespace -> Cluster: it places daemons and wants to hear of the nodes, or no longer. */
 	| { type: "wantNodes"; namespace: string; wanted: boolean }
 	/** Cluster -> Namespace: the nodes, trimmed to what daemons are placed by; `sequence` orders these messages. */

@@ -829,3 +829,10 @@ export interface WebhookPreviewImage { workload?: string; container: string; ima
 export interface WebhookPreviewNamespaceAction { template: string; name: string; resources?: string[]; secrets?: string[]; images?: WebhookPreviewImage[]; labels?: Record<string, string>; ttlSeconds?: number }
 export interface WebhookReceiverStatus { observedGeneration?: number; url?: string; conditions?: Condition[]; deliveries?: WebhookReceiverDelivery[] }
 export interface WebhookReceiverDelivery { time: string; id?: string; event?: string; outcome: string; message?: string }
+export interface WebhookReplay { apiVersion: string; kind: string; metadata: ObjectMeta; spec?: WebhookReplaySpec; status?: WebhookReplayStatus }
+export interface WebhookReplaySpec { resourceVersion?: string }
+export interface WebhookReplayStatus { queued?: number; namespaces?: number }
+export interface WebhookTest { apiVersion: string; kind: string; metadata: ObjectMeta; status?: WebhookTestStatus }
+export interface WebhookTestStatus { delivered?: boolean; statusCode?: number; problem?: string; durationMilliseconds?: number }
+export interface WebhookDeadLetterList { apiVersion: string; kind: string; metadata: ObjectMeta; items: WebhookDeadLetter[] }
+export interface WebhookDeadLetter { namespace?: string; object: string; resourceVersion: string; attempts?: number; problem?: string }

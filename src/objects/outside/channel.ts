@@ -9,6 +9,7 @@ import type { UserInfo } from "../../core/api/request.ts";
 import type { ResourceAttributes } from "../../core/authz/attributes.ts";
 import type { AuthorizerDecision } from "../../core/cel/library/authorizer.ts";
 import type { KubeObject } from "../../core/meta/object.ts";
+import type { Secret, WebhookDeadLetter } from "../../core/schema/kubernetes.d.ts";
 import { namespaceObject } from "../addresses.ts";
 import { callService } from "../tunnel/service-call.ts";
 import { exchange } from "./http1.ts";
@@ -19,6 +20,10 @@ export interface NamespaceInside {
 	/** Parameters of policies. */
 	collection(resource: string): Promise<KubeObject[]>;
 	decision(user: UserInfo, attributes: ResourceAttributes): Promise<AuthorizerDecision>;
+	/** For deliveries to the cluster's webhook subscriptions. */
+	secret(name: string): Promise<Secret | null>;
+	/** What deliveries to a subscription of the cluster are given up. */
+	deadLetters(uid: string): Promise<WebhookDeadLetter[]>;
 }
 
 /** Sends a request and resolves to its answer. */
@@ -57,9 +62,10 @@ async function throughTunnel(
 	});
 }
 
-async function overOwnTls(trusted: string, request: Request): Promise<Response> {
+/** `network` is what the connection is made over; absent, what the Worker itself is allowed. */
+export async function overOwnTls(trusted: string, request: Request, network?: Pick<Fetcher, "connect">): Promise<Response> {
 	// What imports this room under plain Node has no sockets of the platform's, and calls nobody.
-	const { connect } = await import("cloudflare:sockets");
+	const connect: Fetcher["connect"] = network ? (...to) => network.connect(...to) : (await import("cloudflare:sockets")).connect;
 	const { hostname, port } = new URL(request.url);
 	const name = hostname.replace(/^\[|\]$/g, "");
 	const socket = connect({ hostname: name, port: Number(port || HTTPS_PORT) }, { secureTransport: "off", allowHalfOpen: false });

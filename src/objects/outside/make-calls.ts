@@ -42,7 +42,7 @@ export async function bounded(response: Response, bytesMax = ANSWER_BYTES_MAX): 
 }
 
 /** What a failed connection tells, without what only the platform's own log is for. */
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
 	const { name, message } = error as Error;
 	if (name === "TimeoutError" || name === "AbortError") return "context deadline exceeded";
 	return /internal error/i.test(message) ? "dial tcp: connection failed, or the certificate is not trusted" : message;
@@ -62,7 +62,7 @@ async function makeCall(channel: Channel, { key, uid, target, timeoutSeconds, bo
 }
 
 /** Rejects when the signal fires, whatever becomes of the work. */
-function withDeadline<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+export function withDeadline<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 	return new Promise((resolve, reject) => {
 		if (signal.aborted) reject(signal.reason);
 		signal.addEventListener("abort", () => reject(signal.reason), { once: true });
