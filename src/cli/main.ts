@@ -10,6 +10,7 @@ import { nodeCommand } from "./node-token.ts";
 import { upCommand } from "./up.ts";
 import { versionCommand } from "./version.ts";
 import { runCommands } from "./run-commands.ts";
+import { webhooksCommand } from "./webhooks.ts";
 
 await runCommands([
 	upCommand,
@@ -21,5 +22,6 @@ await runCommands([
 	hostedClusterCommand,
 	accountCommand,
 	encryptionCommand,
+	webhooksCommand,
 	versionCommand,
 ]);

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ApiClient } from "../../src/cli/api-client.ts";
 import { controlPlane, serverUrl, waitUntilReady, writeControlPlane } from "../../src/cli/control-plane.ts";
+import type { ControlPlaneSettings } from "../../src/cli/control-plane-settings.ts";
 import { prepareCredentials } from "../../src/cli/credentials.ts";
 import { DataDirectory } from "../../src/cli/data-directory.ts";
 import { choosePort } from "../../src/cli/ports.ts";
@@ -22,14 +23,14 @@ export interface StartedControlPlane {
 	stop(): Promise<void>;
 }
 
-export async function startControlPlane(): Promise<StartedControlPlane> {
+export async function startControlPlane(settings: ControlPlaneSettings = {}): Promise<StartedControlPlane> {
 	const dataPath = mkdtempSync(join(tmpdir(), "petrel-bench-"));
 	const data = new DataDirectory(dataPath);
 	data.prepare();
 	const port = await choosePort(undefined, undefined);
 	const credentials = await prepareCredentials(data, Date.now());
 	data.complete(port);
-	await writeControlPlane(data, port);
+	await writeControlPlane(data, port, undefined, settings);
 	const target: Target = { url: serverUrl(port), ca: credentials.ca, token: credentials.adminToken, pid: 0 };
 	const process = controlPlane(data, {
 		onChange: (identity) => {
