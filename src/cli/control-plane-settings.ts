@@ -16,6 +16,8 @@ export interface ControlPlaneSettings {
 	publicUrl?: string;
 	/** There is no edge without it. */
 	edge?: LocalEdge;
+	/** Webhook subscriptions may deliver to private, loopback and link-local addresses. */
+	allowsPrivateWebhookTargets?: boolean;
 }
 
 /** The edge of a cluster on this machine. */
@@ -24,10 +26,6 @@ export interface LocalEdge {
 	/** Served by the agent of the node. */
 	httpsPort: number;
 	nodeName: string;
-	/** The port of the edge's plain HTTP; there is no edge without it. */
-	httpPort?: number;
-	/** Webhook subscriptions may deliver to private, loopback and link-local addresses. */
-	allowsPrivateWebhookTargets?: boolean;
 }
 
 /** The policy that the control plane has built in. */
