@@ -1,8 +1,8 @@
 /** Whether a server's certificates lead to a trusted one and are for its name, in the words of Go's crypto/x509. */
 import { X509Certificate } from "node:crypto";
 
-/** Certificates between the server's and a trusted one. */
-const CHAIN_LENGTH_MAX = 8;
+/** Certificates that a server may present: each is tried against each, once. */
+const PRESENTED_MAX = 16;
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 const SERVER_AUTH = ["1.3.6.1.5.5.7.3.1", "2.5.29.37.0"];
 
@@ -38,31 +38,25 @@ function checkTime({ validFrom, validTo }: X509Certificate, nowMs: number): void
 
 const issued = (certificate: X509Certificate, by: X509Certificate): boolean => certificate.checkIssued(by) && certificate.verify(by.publicKey);
 
-/** Whether the certificate is trusted, or issued by one that is; all between must be authorities within their time. */
-function leadsToTrusted(
-	certificate: X509Certificate,
-	between: readonly X509Certificate[],
-	trusted: readonly X509Certificate[],
-	nowMs: number,
-	left = CHAIN_LENGTH_MAX,
-): boolean {
+/** Whether the certificate is trusted, or issued by one that is; all between must be authorities within their time. Each of `between` is tried once. */
+function leadsToTrusted(certificate: X509Certificate, between: Set<X509Certificate>, trusted: readonly X509Certificate[], nowMs: number): boolean {
 	if (trusted.some((each) => each.fingerprint256 === certificate.fingerprint256)) return true;
 	const isInTime = (each: X509Certificate): boolean => nowMs >= Date.parse(each.validFrom) && nowMs <= Date.parse(each.validTo);
 	if (trusted.some((each) => each.ca && isInTime(each) && issued(certificate, each))) return true;
-	if (left === 0) return false;
-	return between.some(
-		(each) => each.ca && isInTime(each) && each !== certificate && issued(certificate, each) && leadsToTrusted(each, between, trusted, nowMs, left - 1),
-	);
+	const issuers = [...between].filter((each) => each.ca && isInTime(each) && each !== certificate && issued(certificate, each));
+	for (const issuer of issuers) between.delete(issuer);
+	return issuers.some((issuer) => leadsToTrusted(issuer, between, trusted, nowMs));
 }
 
 /** @throws UntrustedCertificate */
 export function verifyChain(presented: readonly X509Certificate[], trusted: readonly X509Certificate[], name: string, nowMs: number): void {
 	const [leaf, ...between] = presented;
 	if (leaf === undefined) throw new UntrustedCertificate("the server has no certificate");
+	if (presented.length > PRESENTED_MAX) throw new UntrustedCertificate(`the server presents ${presented.length} certificates, more than ${PRESENTED_MAX}`);
 	checkTime(leaf, nowMs);
 	checkName(leaf, name);
 	const usages = leaf.keyUsage ?? [];
 	if (usages.length > 0 && !usages.some((usage) => SERVER_AUTH.includes(usage)))
 		throw new UntrustedCertificate("certificate specifies an incompatible key usage");
-	if (!leadsToTrusted(leaf, between, trusted, nowMs)) throw new UntrustedCertificate("certificate signed by unknown authority");
+	if (!leadsToTrusted(leaf, new Set(between), trusted, nowMs)) throw new UntrustedCertificate("certificate signed by unknown authority");
 }

@@ -23,6 +23,7 @@ export interface TlsOptions {
 
 const CLIENT_HELLO = 1;
 const SERVER_HELLO = 2;
+const ENCRYPTED_EXTENSIONS = 8;
 const CERTIFICATE = 11;
 const CERTIFICATE_REQUEST = 13;
 const CERTIFICATE_VERIFY = 15;
@@ -152,6 +153,11 @@ class Messages {
 		this.#records = records;
 	}
 
+	/** Nothing may lie on both sides of a change of keys (section 5.1). */
+	expectNothingLeft(): void {
+		if (this.#rest.length > 0) throw new Error("tls: received unexpected handshake message");
+	}
+
 	async next(): Promise<{ type: number; body: Uint8Array; whole: Uint8Array }> {
 		for (;;) {
 			const cut = this.#cut();
@@ -221,6 +227,7 @@ class Handshake {
 		this.#transcript = hello;
 		await this.#records.send(HANDSHAKE, hello);
 		const server = parseServerHello(await this.#expect(SERVER_HELLO));
+		this.#messages.expectNothingLeft();
 		const share = shares.find(({ group }) => group === server.group);
 		if (share === undefined) throw new Error("tls: server selected unsupported group");
 		const schedule = new KeySchedule(server.suite);
@@ -229,6 +236,7 @@ class Handshake {
 		const peer = schedule.traffic("s hs traffic", this.#transcript);
 		this.#records.receiving.use(peer);
 		const request = await this.#authenticate(schedule, peer);
+		this.#messages.expectNothingLeft();
 		schedule.advance();
 		const [sending, receiving] = [schedule.traffic("c ap traffic", this.#transcript), schedule.traffic("s ap traffic", this.#transcript)];
 		await this.#finish(schedule, client, request);
@@ -237,27 +245,23 @@ class Handshake {
 		return schedule;
 	}
 
-	/** Takes the server's part up to its Finished. Returns the context of its request for a certificate, if it made one. */
+	/** Takes the server's part up to its Finished, in its order (section 2). Returns the context of its request for a certificate, if it made one. */
 	async #authenticate(schedule: KeySchedule, peer: TrafficKeys): Promise<Uint8Array | undefined> {
-		let request: Uint8Array | undefined;
-		let certificates: X509Certificate[] = [];
-		let isProven = false;
-		for (;;) {
-			const before = this.#transcript;
-			const { type, body, whole } = await this.#messages.next();
-			this.#transcript = concat(before, whole);
-			if (type === CERTIFICATE_REQUEST) request = new TlsReader(body).vector(1);
-			if (type === CERTIFICATE) certificates = certificatesOf(body);
-			if (type === CERTIFICATE_VERIFY) {
-				const { trusted, serverName, nowMs } = this.#options;
-				if (trusted !== undefined) verifyChain(certificates, trustedCertificates(trusted), serverName, nowMs);
-				checkProof(body, (certificates[0] as X509Certificate).publicKey, schedule.digest(before));
-				isProven = true;
-			}
-			if (type !== FINISHED) continue;
-			if (!isProven || !isEqual(body, schedule.finished(peer, before))) throw new Error("tls: invalid server finished hash");
-			return request;
-		}
+		await this.#expect(ENCRYPTED_EXTENSIONS);
+		let next = await this.#next();
+		const request = next.type === CERTIFICATE_REQUEST ? new TlsReader(next.body).vector(1) : undefined;
+		if (request !== undefined) next = await this.#next();
+		if (next.type !== CERTIFICATE) throw new Error("tls: received unexpected handshake message");
+		const certificates = certificatesOf(next.body);
+		const { trusted, serverName, nowMs } = this.#options;
+		if (trusted !== undefined) verifyChain(certificates, trustedCertificates(trusted), serverName, nowMs);
+		const [leaf] = certificates;
+		if (leaf === undefined) throw new Error("tls: received empty certificates message");
+		const proven = schedule.digest(this.#transcript);
+		checkProof(await this.#expect(CERTIFICATE_VERIFY), leaf.publicKey, proven);
+		const finished = schedule.finished(peer, this.#transcript);
+		if (!isEqual(await this.#expect(FINISHED), finished)) throw new Error("tls: invalid server finished hash");
+		return request;
 	}
 
 	/** The client's part: no certificate, where one is asked for, and its Finished. */
@@ -269,11 +273,27 @@ class Handshake {
 	}
 
 	async #expect(wanted: number): Promise<Uint8Array> {
-		const { type, body, whole } = await this.#messages.next();
+		const { type, body } = await this.#next();
 		if (type !== wanted) throw new Error("tls: received unexpected handshake message");
-		this.#transcript = concat(this.#transcript, whole);
 		return body;
 	}
+
+	async #next(): Promise<{ type: number; body: Uint8Array }> {
+		const { type, body, whole } = await this.#messages.next();
+		this.#transcript = concat(this.#transcript, whole);
+		return { type, body };
+	}
+}
+
+/** The KeyUpdate of a record of handshake messages: it is the last (section 5.1), tickets may come before it. */
+function keyUpdateOf(data: Uint8Array): { wantsAnswer: boolean } | undefined {
+	const reader = new TlsReader(data);
+	while (!reader.isAtEnd) {
+		const type = reader.uint(1);
+		const body = reader.vector(3);
+		if (type === KEY_UPDATE) return { wantsAnswer: body[0] === 1 };
+	}
+	return undefined;
 }
 
 /** What comes after the handshake: data, and now and then a message about keys. */
@@ -284,7 +304,8 @@ async function receiveData(records: RecordLayer, schedule: KeySchedule): Promise
 		if (record.type === APPLICATION_DATA && record.data.length > 0) return record.data;
 		if (record.type === ALERT && record.data[1] === 0) return undefined;
 		if (record.type === ALERT) throw alertOf(record.data);
-		if (record.type === HANDSHAKE && record.data[0] === KEY_UPDATE) await updateKeys(records, schedule, record.data[4] === 1);
+		const keyUpdate = record.type === HANDSHAKE ? keyUpdateOf(record.data) : undefined;
+		if (keyUpdate !== undefined) await updateKeys(records, schedule, keyUpdate.wantsAnswer);
 	}
 }
 
