@@ -46,6 +46,8 @@ import { UsageMeter } from "./usage/usage-meter.ts";
 import { StaticPods } from "./static-pods.ts";
 import { StatusReporter } from "./status-reporter.ts";
 import { connectTcp } from "./tcp-connection.ts";
+import { BoundVolumes } from "./volumes/bound-volumes.ts";
+import { deleteLocalVolume, localPathDirectory } from "./volumes/local-path.ts";
 import type { Place } from "./tunnel/target-connection.ts";
 
 /** Sandboxes and containers started at once, for each core and in all: more only makes all of them slow. */
@@ -260,7 +262,7 @@ class NodeAgent implements Agent {
 				return computeNodeStatus({ clock, runtime, nodeName, instanceId, dataDirectory, configuration: this.#configuration, ...seen });
 			},
 			tell: async (status, nowMs) => {
-				this.#reporter.node({ labels: nodeLabels(nodeName, options.labels ?? {}), status });
+				this.#reporter.node({ labels: nodeLabels(nodeName, options.labels ?? {}), status, localPath: localPathDirectory(dataDirectory) });
 				await this.#renewLease(nowMs);
 			},
 		});
@@ -410,6 +412,7 @@ class NodeAgent implements Agent {
 			events,
 			objects: this.#clusterServices?.objects(this.#state) ?? this.#state,
 			tokens: new ServiceAccountTokens(this.#client, clock),
+			claims: new BoundVolumes(this.#client),
 			images: new ImagePuller(runtime, events, clock, this.#state),
 			restartBackoff: new Backoff(clock, options.restartBackoff ?? restartBackoff(this.#configuration)),
 			admission: this.#housekeeping,
@@ -464,6 +467,9 @@ class NodeAgent implements Agent {
 		}
 		for (const namespace of change.namespaces) this.#supervisor.namespaceChanged(namespace);
 		if (change.network.length > 0) this.#applyNetwork(change.network);
+		const { options, log } = this.#parts;
+		for (const volume of change.volumesToDelete)
+			void deleteLocalVolume(localPathDirectory(options.dataDir), volume, log).then((outcome) => this.#reporter.volumeDeleted(outcome));
 	}
 
 	#applyNetwork(rows: readonly NetworkRow[]): void {

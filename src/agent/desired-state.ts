@@ -11,6 +11,7 @@ import {
 	type PollResponse,
 	rowGone,
 	type ServiceEntry,
+	type VolumeDirectory,
 } from "../core/protocol/agent-protocol.ts";
 import type { PodRef } from "../core/protocol/messages.ts";
 import type { ConfigMap, Pod, Secret } from "../core/schema/kubernetes.d.ts";
@@ -30,6 +31,8 @@ export interface DesiredChange {
 	namespaces: Set<string>;
 	/** Rows of the network table that changed. */
 	network: NetworkRow[];
+	/** Directories of volumes that can go. */
+	volumesToDelete: VolumeDirectory[];
 }
 
 interface SavedState {
@@ -100,7 +103,7 @@ export class DesiredState implements ObjectSource {
 		this.cursor = answer.cursor;
 		this.networkCursor = answer.networkCursor;
 		this.#collect();
-		return { full: answer.full, pods: answer.pods, removed: answer.removed, namespaces, network };
+		return { full: answer.full, pods: answer.pods, removed: answer.removed, namespaces, network, volumesToDelete: answer.volumesToDelete ?? [] };
 	}
 
 	#applyNetwork(answer: PollResponse, wholeNetwork: boolean, namespaces: Set<string>): NetworkRow[] {

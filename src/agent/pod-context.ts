@@ -11,6 +11,7 @@ import type { ResizeRefusal } from "./node-capacity.ts";
 import type { ObjectSource } from "./object-source.ts";
 import type { ContainerRuntime } from "./runtime/runtime.ts";
 import type { RuntimeView } from "./runtime-view.ts";
+import type { ClaimSource } from "./volumes/bound-volumes.ts";
 import type { TokenSource } from "./volumes/volume.ts";
 
 export interface StatusReports {
@@ -42,6 +43,7 @@ export interface PodContext {
 	events: EventRecorder;
 	objects: ObjectSource;
 	tokens: TokenSource & { forget(podUid: string): void };
+	claims: ClaimSource & { forget(podUid: string): void };
 	images: ImagePuller;
 	restartBackoff: Backoff;
 	admission: PodAdmission;

@@ -13,6 +13,7 @@ import type { StartFailure } from "./pod-status.ts";
 import { PodTermination } from "./pod-termination.ts";
 import type { SandboxConfig, SandboxState } from "./runtime/runtime.ts";
 import type { PodSnapshot } from "./runtime-view.ts";
+import { localPathDirectory } from "./volumes/local-path.ts";
 import { setUpVolumes } from "./volumes/volume-set.ts";
 
 /** Kubelet's back-off of a volume that cannot be made, doubling. */
@@ -94,9 +95,19 @@ export class PodStart {
 
 	/** Host paths by volume name, or milliseconds until the next attempt. */
 	async #volumes(pod: Pod, facts: PodFacts): Promise<Map<string, string> | number> {
-		const { objects, tokens, log, runtime } = this.#context;
+		const { objects, tokens, claims, dataDirectory, log, runtime } = this.#context;
 		try {
-			const paths = await setUpVolumes({ pod, paths: this.#paths, facts, objects, tokens, log, isolated: runtime.info().isolated });
+			const paths = await setUpVolumes({
+				pod,
+				paths: this.#paths,
+				facts,
+				objects,
+				tokens,
+				claims,
+				localPath: localPathDirectory(dataDirectory),
+				log,
+				isolated: runtime.info().isolated,
+			});
 			this.#volumeFailures = 0;
 			return paths;
 		} catch (error) {

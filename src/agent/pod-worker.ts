@@ -320,7 +320,8 @@ export class PodWorker {
 	}
 
 	#forget(uid: string): void {
-		const { images, restartBackoff, tokens } = this.#context;
+		const { images, restartBackoff, tokens, claims } = this.#context;
+		claims.forget(uid);
 		images.forget(uid);
 		tokens.forget(uid);
 		restartBackoff.forget(`${uid}_`);

@@ -127,8 +127,9 @@ export class PollLoop {
 		if (answer.full) usable.pods.push(...state.pods.filter((p) => unusable.some((u) => u.uid === p.metadata.uid)));
 		const change = state.apply(usable, request.networkCursor === 0);
 		const news = change.full || change.pods.length > 0 || change.removed.length > 0 || change.namespaces.size > 0 || change.network.length > 0;
+		const hasWork = news || change.volumesToDelete.length > 0;
 		if (news) await state.save().catch((error: unknown) => log.error("the desired state could not be written to disk", { error }));
-		if (news) this.#options.onChange(change);
+		if (hasWork) this.#options.onChange(change);
 		return answer.cursor !== request.cursor || answer.networkCursor !== request.networkCursor || answer.commands.length > 0;
 	}
 

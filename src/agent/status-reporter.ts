@@ -1,5 +1,5 @@
 /** Carries statuses up beside the held poll: coalesced, retried until the control plane has stored them. */
-import type { PollRequest } from "../core/protocol/agent-protocol.ts";
+import type { DeletedVolume, PollRequest } from "../core/protocol/agent-protocol.ts";
 import type { PodRef } from "../core/protocol/messages.ts";
 import type { PodStatus } from "../core/schema/kubernetes.d.ts";
 import { type Clock, sleep } from "./clock.ts";
@@ -9,10 +9,10 @@ import type { RetryDelay } from "./retry-delay.ts";
 
 /** What happens within this time goes up together. */
 export const REPORT_DELAY_MS = 15;
-/** Pods in one report. */
+/** Pods, and directories of volumes, in one report. */
 export const MAX_PODS_PER_REPORT = 100;
 
-export type Report = Pick<PollRequest, "statuses" | "stopped" | "node" | "usage">;
+export type Report = Pick<PollRequest, "statuses" | "stopped" | "node" | "usage" | "volumesDeleted">;
 
 export class StatusReporter implements StatusReports {
 	readonly #clock: Clock;
@@ -21,6 +21,7 @@ export class StatusReporter implements StatusReports {
 	readonly #send: (report: Report) => Promise<void>;
 	readonly #statuses = new Map<string, { pod: PodRef; status: PodStatus }>();
 	readonly #stopped = new Map<string, PodRef>();
+	readonly #volumesDeleted = new Map<string, DeletedVolume>();
 	#node: PollRequest["node"];
 	#running: Promise<void> | undefined;
 	readonly #halt = new AbortController();
@@ -40,6 +41,12 @@ export class StatusReporter implements StatusReports {
 
 	stopped(pod: PodRef): void {
 		this.#stopped.set(pod.uid, pod);
+		this.#wake();
+	}
+
+	/** A released volume's directory is gone, or cannot be removed. */
+	volumeDeleted(volume: DeletedVolume): void {
+		this.#volumesDeleted.set(volume.name, volume);
 		this.#wake();
 	}
 
@@ -65,7 +72,7 @@ export class StatusReporter implements StatusReports {
 	}
 
 	#waiting(): boolean {
-		return this.#statuses.size > 0 || this.#stopped.size > 0 || this.#node !== undefined;
+		return this.#statuses.size > 0 || this.#stopped.size > 0 || this.#volumesDeleted.size > 0 || this.#node !== undefined;
 	}
 
 	async #loop(): Promise<void> {
@@ -88,10 +95,17 @@ export class StatusReporter implements StatusReports {
 		// A pod's end is told no earlier than its last status.
 		const held = new Set([...this.#statuses.keys()].slice(MAX_PODS_PER_REPORT));
 		const stopped = [...this.#stopped.values()].filter((p) => !held.has(p.uid)).slice(0, MAX_PODS_PER_REPORT);
+		const volumesDeleted = [...this.#volumesDeleted.values()].slice(0, MAX_PODS_PER_REPORT);
 		const node = this.#node;
-		await this.#send({ ...(statuses.length > 0 ? { statuses } : {}), ...(stopped.length > 0 ? { stopped } : {}), ...(node ? { node } : {}) });
+		await this.#send({
+			...(statuses.length > 0 ? { statuses } : {}),
+			...(stopped.length > 0 ? { stopped } : {}),
+			...(volumesDeleted.length > 0 ? { volumesDeleted } : {}),
+			...(node ? { node } : {}),
+		});
 		for (const sent of statuses) if (this.#statuses.get(sent.pod.uid) === sent) this.#statuses.delete(sent.pod.uid);
 		for (const ref of stopped) if (this.#stopped.get(ref.uid) === ref) this.#stopped.delete(ref.uid);
+		for (const volume of volumesDeleted) if (this.#volumesDeleted.get(volume.name) === volume) this.#volumesDeleted.delete(volume.name);
 		if (this.#node === node) this.#node = undefined;
 	}
 }

@@ -132,9 +132,10 @@ export class Actor {
 
 	#event(controller: string, { about, eventType, reason, message }: Extract<Action, { type: "event" }>): void {
 		const source = controller === "scheduler" ? "default-scheduler" : `${controller}-controller`;
+		// Events of what has no namespace are in "default".
 		if (this.#server.namespace === "")
 			return this.#outbox.post({
-				to: { object: "namespace", name: "default" },
+				to: { object: "namespace", name: about.metadata.namespace || "default" },
 				body: { type: "recordEvent", source, about: withoutBody(about), eventType, reason, message },
 			});
 		recordEvent(this.#server, { source, about, eventType, reason, message });

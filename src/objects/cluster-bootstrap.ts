@@ -12,13 +12,14 @@ import { semanticEqual } from "../core/meta/equality.ts";
 import type { KubeObject } from "../core/meta/object.ts";
 import { applySchemaDefaults } from "../core/schema/decode.ts";
 import type { ClusterRole, IngressClass } from "../core/schema/kubernetes.d.ts";
+import { localPathClass } from "../core/volumes/local-path.ts";
 import type { Sql } from "../store/sql.ts";
 import type { ResourceCore } from "./resource-core.ts";
 import type { ResourceServer } from "./resource-server.ts";
 import { createObject, updateObject, type WriteOptions } from "./write.ts";
 
 /** Changes with what a cluster starts with. */
-const REVISION = "5";
+const REVISION = "6";
 const KEY = "bootstrap-revision";
 /** What serves an Ingress that names no class. Whoever would rather have another class's takes the annotation away. */
 const INGRESS_CLASS: IngressClass = {
@@ -51,6 +52,7 @@ export function bootstrapCluster(core: ResourceCore, sql: Sql): void {
 			...SYSTEM_PRIORITY_CLASSES,
 			...COMPONENT_STATUSES,
 			INGRESS_CLASS,
+			localPathClass,
 			...builtinApiServices(builtinKinds),
 		])
 			create(core.server, object);

@@ -5,16 +5,14 @@
 import type { Submission } from "../core/admission/outside-call.ts";
 import type { ApiRequest, ApiResponse } from "../core/api/request.ts";
 import { requestAttributes } from "../core/authz/request-attributes.ts";
-import { trimmedNode } from "../core/controllers/daemonset/trimmed-node.ts";
 import { topologyOf } from "../core/controllers/pod-binding.ts";
 import { applyNamespaceEmptied } from "../core/controllers/namespace-controller.ts";
 import { clusterControllers } from "../core/controllers/registry.ts";
 import { conflict, notFound } from "../core/errors/status-error.ts";
 import type { Allocation, AllocationRequest, KindRegistry } from "../core/kinds/define-kind.ts";
-import { semanticEqual } from "../core/meta/equality.ts";
 import type { KubeObject } from "../core/meta/object.ts";
 import type { JoinRequest, NetworkRow } from "../core/protocol/agent-protocol.ts";
-import type { ClusterConfig, MessageBody, NodeReplica, ObjectMessage } from "../core/protocol/messages.ts";
+import type { ClusterConfig, MessageBody, ObjectMessage } from "../core/protocol/messages.ts";
 import { QUEUE_KEY, SCHEDULER } from "../core/controllers/scheduler-controller.ts";
 import type { Placement } from "../core/scheduler/scheduling-pod.ts";
 import type { CertificateAuthority } from "../core/certificates/certificate.ts";
@@ -26,6 +24,7 @@ import type { Namespace, Node, PriorityClass, Taint } from "../core/schema/kuber
 import type { Schema } from "../core/schema/types.ts";
 import { KeptClusterCa } from "./kept-cluster-ca.ts";
 import { StoredScheduler } from "./stored-scheduler.ts";
+import { STORAGE, storedVolumeObjects } from "./stored-volume-objects.ts";
 import { ServiceAddresses } from "./service-addresses.ts";
 import { clusterAuthorizer } from "./authorizer.ts";
 import { ClusterWebhooks } from "./cluster-webhooks.ts";
@@ -33,7 +32,14 @@ import { bootstrapCluster, systemWrite } from "./cluster-bootstrap.ts";
 import { ForeignDependents } from "./foreign-dependents.ts";
 import { GARBAGE_COLLECTOR } from "../core/controllers/garbage-collector.ts";
 import { DefinitionLedger, DefinitionReplica, type DefinitionSet, DEFINITIONS } from "./custom-definitions.ts";
+import { REPLICATED_UP } from "../core/controllers/cluster-replica-controller.ts";
+import { applyVolumeDeleted, LOCAL_PATH } from "../core/controllers/local-path-provisioner-controller.ts";
+import { LOCAL_PATH_ANNOTATION } from "../core/volumes/local-path.ts";
+import { NamespacedReplicas } from "./namespaced-replicas.ts";
+import { NodeLiveness } from "./node-liveness.ts";
+import { NodeWatchers } from "./node-watchers.ts";
 import { NetworkTable, nodeEntryOf } from "./network-table.ts";
+import type { Store } from "../store/store.ts";
 import type { CorePorts, Delivery } from "./ports.ts";
 import { ReplicatedCollections } from "./replicated-collections.ts";
 import { ResourceCore } from "./resource-core.ts";
@@ -62,20 +68,9 @@ const CONFIG_LEASE_MARGIN_MS = 10_000;
 export const INSTANCE_ANNOTATION = "petrel.dev/agent-instance";
 const NAMESPACES = "namespaces";
 const NODES = "nodes";
-const VOLUMES = "persistentvolumes";
-const STORAGE_CLASSES = "storage.k8s.io/storageclasses";
-const CSI_NODES = "storage.k8s.io/csinodes";
-/** What decisions about volumes depend on. */
-const STORAGE = [VOLUMES, STORAGE_CLASSES, CSI_NODES];
-/** Before the name of a namespace that is told of the nodes, in the meta table. */
-const NODE_WATCHER = "node-watcher/";
+const CLAIMS = "persistentvolumeclaims";
 /** The encryption key that the cluster's objects were last told of, in the meta table. */
 const ENCRYPTION_KEY = "encryption-key";
-
-interface Liveness {
-	connected: boolean;
-	lastSeenMs: number;
-}
 
 export class ClusterCore {
 	readonly core: ResourceCore;
@@ -87,7 +82,9 @@ export class ClusterCore {
 	readonly #definitions: DefinitionReplica;
 	readonly #definitionLedger: DefinitionLedger;
 	readonly #dependents: ForeignDependents;
-	readonly #liveness = new Map<string, Liveness>();
+	readonly #namespaced: NamespacedReplicas;
+	readonly #liveness: NodeLiveness;
+	readonly #watchers: NodeWatchers;
 	readonly #webhooks = new ClusterWebhooks(() => this.core.server.store);
 	readonly #replicated: ReplicatedCollections;
 	readonly #subscriptions: ClusterSubscriptions;
@@ -98,32 +95,27 @@ export class ClusterCore {
 		this.#network = new NetworkTable(ports.sql);
 		this.#addresses = new ServiceAddresses(ports, () => this.core.server);
 		this.#dependents = new ForeignDependents(ports.sql);
+		this.#namespaced = new NamespacedReplicas(ports.sql, REPLICATED_UP);
 		this.#definitions = new DefinitionReplica(kinds);
 		this.#definitionLedger = new DefinitionLedger(ports.sql);
-		for (const { key, value } of ports.sql.all<{ key: string; value: string }>("SELECT key, value FROM meta WHERE key LIKE 'liveness/%'"))
-			this.#liveness.set(key.slice("liveness/".length), JSON.parse(value) as Liveness);
-		this.scheduler = new StoredScheduler(ports, {
-			volume: (name) => this.core.server.store.get(VOLUMES, name),
-			volumes: () => this.core.server.store.list(VOLUMES),
-			storageClass: (name) => this.core.server.store.get(STORAGE_CLASSES, name),
-			csiNode: (name) => this.core.server.store.get(CSI_NODES, name),
-		});
-		const authorizer = clusterAuthorizer(
-			() => this.core.server.store,
-			(node, namespace) => this.#placedClaims(node, namespace),
-		);
+		this.#liveness = new NodeLiveness(ports.sql);
+		this.#watchers = new NodeWatchers(ports.sql, () => this.core.server.store.clock.next(ports.nowMs()));
+		const store = (): Store => this.core.server.store;
+		this.scheduler = new StoredScheduler(ports, storedVolumeObjects(store));
+		const authorizer = clusterAuthorizer(store, (node, namespace) => this.#placedClaims(node, namespace));
 		const controllers = clusterControllers({
 			registry: this.#definitions.registry,
 			schema,
 			hasForeignDependents: (uid) => this.#dependents.has(uid),
+			claimIsGone: (namespace, name) => this.#namespaced.isGone(CLAIMS, namespace, name),
 			builtin: kinds,
 			authority: ports.authority,
 			allows: (user, attributes) => authorizer.decide(user, attributes).allowed,
 			emptied: (uid) => this.#definitionLedger.emptied(uid),
 			schedule: (ctx, limit) => this.scheduler.run(ctx, limit),
 			nextScheduleMs: (nowMs) => this.scheduler.nextDueMs(nowMs),
-			connected: (node) => this.#liveness.get(node)?.connected === true,
-			lastSeenMs: (node) => this.#liveness.get(node)?.lastSeenMs,
+			connected: (node) => this.#liveness.connected(node),
+			lastSeenMs: (node) => this.#liveness.lastSeenMs(node),
 		});
 		this.#replicated = new ReplicatedCollections(() => this.core.server.store, this.#definitions.registry);
 		const admission: ResourceServerOptions["admission"] = {
@@ -139,14 +131,14 @@ export class ClusterCore {
 		};
 		this.#subscriptions = new ClusterSubscriptions(ports, () => this.core);
 		this.core = new ResourceCore(
-			{ ports, kinds: this.#definitions.registry, schema, namespace: "", admission, authorizer },
+			{ ports, kinds: this.#definitions.registry, schema, namespace: "", admission, authorizer, replicas: this.#namespaced.byResource },
 			{ object: "cluster" },
 			controllers,
 			this.#subscriptions,
 			(changes) => this.#observe(changes),
 		);
 		this.#installDefinitions();
-		ports.sql.transaction(() => this.#announceKeys());
+		ports.sql.transaction(() => this.#announce());
 		bootstrapCluster(this.core, ports.sql);
 		this.core.turn(() => this.#addresses.ensureNetwork());
 		for (const { metadata } of this.core.server.store.list(NAMESPACES)) this.scheduler.ledger.setNamespace(metadata.name ?? "", metadata.labels ?? {});
@@ -181,7 +173,7 @@ export class ClusterCore {
 
 	/** Any node whose agent is connected. */
 	connectedNode(): string | undefined {
-		return [...this.#liveness].find(([, { connected }]) => connected)?.[0];
+		return this.#liveness.anyConnected();
 	}
 
 	/** The replica for one namespace, null for who has it as it is; from now on its changes are pushed for CONFIG_LEASE_MS. */
@@ -230,13 +222,13 @@ export class ClusterCore {
 	receive({ clock, messages }: Delivery): void {
 		this.core.server.store.clock.observe(clock);
 		this.core.turn(() => {
-			for (const message of messages) this.#take(message);
+			for (const message of messages) this.#take(message, clock);
 			this.#scheduleSoon();
 		});
 		this.core.arm();
 	}
 
-	#take(message: MessageBody): void {
+	#take(message: MessageBody, clock: number): void {
 		switch (message.type) {
 			case "place":
 				return this.#place(message);
@@ -262,6 +254,11 @@ export class ClusterCore {
 				return this.#namespaceEmptied(message);
 			case "deliveryReport":
 				return this.#subscriptions.take(message);
+			case "replicate":
+				return this.#replicate(message, clock);
+			case "volumesDeleted":
+				for (const volume of message.volumes) this.core.actor.act(LOCAL_PATH, applyVolumeDeleted(this.core.runner.view, message.node, volume));
+				return;
 			case "wantOwner":
 				return this.#post(this.#dependents.want(message.namespace, message.owner, this.core.server.store.get(message.owner.resource, message.owner.name)));
 			case "dependentsGone":
@@ -275,6 +272,16 @@ export class ClusterCore {
 		}
 	}
 
+	#replicate(message: Extract<MessageBody, { type: "replicate" }>, clock: number): void {
+		for (const change of this.#namespaced.take(message, clock)) this.core.runner.onReplicaChange(change);
+	}
+
+	#forgetNamespace(name: string): void {
+		for (const change of this.#namespaced.forget(name)) this.core.runner.onReplicaChange(change);
+		this.#watchers.forget(name);
+		this.scheduler.deleteNamespace(name);
+	}
+
 	/** Who has a node already is told of it again. */
 	#place({ namespace, asked }: Extract<MessageBody, { type: "place" }>): void {
 		const placed = asked.map((one) => this.scheduler.ask(one)).filter((placement) => placement !== undefined);
@@ -286,30 +293,23 @@ export class ClusterCore {
 		if (this.scheduler.isReady()) this.core.runner.enqueue(SCHEDULER, QUEUE_KEY);
 	}
 
-	#nodeStatus({ node: name, connected, status, labels, silentMs = 0 }: Extract<MessageBody, { type: "nodeStatus" }>): void {
-		this.#setLiveness(name, { connected, lastSeenMs: this.#ports.nowMs() - silentMs });
+	#nodeStatus({ node: name, connected, status, labels, localPath, silentMs = 0, sequence }: Extract<MessageBody, { type: "nodeStatus" }>): void {
+		if (!this.#liveness.told(name, { connected, lastSeenMs: this.#ports.nowMs() - silentMs, sequence })) return;
 		const old = this.core.server.store.get<Node>(NODES, name);
-		if (old !== undefined && status !== undefined && connected) this.#writeNode(old, status, labels ?? {});
+		if (old !== undefined && status !== undefined && connected) this.#writeNode(old, status, labels ?? {}, localPath);
 		this.core.runner.enqueue("node-lifecycle", name);
 	}
 
-	/** An agent that polls is known to be there anyway. */
 	#nodeRenewed(name: string): void {
-		if (this.#liveness.get(name)?.connected) return;
-		this.#setLiveness(name, { connected: false, lastSeenMs: this.#ports.nowMs() });
-		this.core.runner.enqueue("node-lifecycle", name);
-	}
-
-	#setLiveness(name: string, liveness: Liveness): void {
-		this.#liveness.set(name, liveness);
-		this.#ports.sql.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", `liveness/${name}`, JSON.stringify(liveness));
+		if (this.#liveness.renewed(name, this.#ports.nowMs())) this.core.runner.enqueue("node-lifecycle", name);
 	}
 
 	/** What the agent reports of its node: labels it has and the status. */
-	#writeNode(old: Node, status: NonNullable<Node["status"]>, labels: Record<string, string>): void {
+	#writeNode(old: Node, status: NonNullable<Node["status"]>, labels: Record<string, string>, localPath: string | undefined): void {
 		const kind = this.#kind(NODES);
 		const labelled = cloneJson(old);
 		labelled.metadata.labels = { ...labelled.metadata.labels, ...labels };
+		if (localPath) labelled.metadata.annotations = { ...labelled.metadata.annotations, [LOCAL_PATH_ANNOTATION]: localPath };
 		const current = updateObject(this.core.server, kind, labelled, old, systemWrite("kubelet", "")) as Node;
 		updateObject(
 			this.core.server,
@@ -335,24 +335,9 @@ export class ClusterCore {
 
 	/** A namespace with daemons gets the nodes, and from then on what changes of them. */
 	#wantNodes({ namespace, wanted }: Extract<MessageBody, { type: "wantNodes" }>): void {
-		if (this.core.server.store.getText(NAMESPACES, namespace) === undefined) return;
-		if (wanted) this.#ports.sql.run("INSERT OR REPLACE INTO meta VALUES (?, '')", NODE_WATCHER + namespace);
-		else this.#ports.sql.run("DELETE FROM meta WHERE key = ?", NODE_WATCHER + namespace);
-		this.#sendNodes([namespace], wanted ? { kind: "all", nodes: this.core.server.store.list<Node>(NODES).map(trimmedNode) } : { kind: "none" });
-	}
-
-	#sendNodes(namespaces: readonly string[], replica: NodeReplica): void {
-		const sequence = this.core.server.store.clock.next(this.#ports.nowMs());
-		for (const name of namespaces) this.#post({ to: { object: "namespace", name }, body: { type: "nodes", sequence, replica } });
-	}
-
-	/** Most of a Node's changes are of its status, which moves no daemon. */
-	#tellNodeWatchers(name: string, object: Node | undefined, old: Node | undefined): void {
-		if (semanticEqual(object && trimmedNode(object), old && trimmedNode(old))) return;
-		const watchers = this.#ports.sql
-			.all<{ key: string }>("SELECT key FROM meta WHERE key LIKE ?", `${NODE_WATCHER}%`)
-			.map(({ key }) => key.slice(NODE_WATCHER.length));
-		if (watchers.length > 0) this.#sendNodes(watchers, { kind: "changes", nodes: object ? [trimmedNode(object)] : [], removed: object ? [] : [name] });
+		const { store } = this.core.server;
+		if (store.getText(NAMESPACES, namespace) === undefined) return;
+		for (const message of this.#watchers.want(namespace, wanted, () => store.list<Node>(NODES))) this.#post(message);
 	}
 
 	#namespaceEmptied(message: Extract<MessageBody, { type: "namespaceEmptied" }>): void {
@@ -426,11 +411,10 @@ export class ClusterCore {
 	}
 
 	#namespaceChanged({ name, object, old }: CommittedChange): void {
-		if (object === undefined) this.#ports.sql.run("DELETE FROM meta WHERE key = ?", NODE_WATCHER + name);
 		if (object === undefined) this.#subscriptions.namespaceGone(name);
 		this.#changeNetwork([{ kind: "namespace", name, labels: object === undefined ? null : (object.metadata.labels ?? {}) }]);
 		if (old === undefined) this.#wantPodRows(name);
-		if (object === undefined) this.scheduler.deleteNamespace(name);
+		if (object === undefined) this.#forgetNamespace(name);
 		else this.scheduler.ledger.setNamespace(name, object.metadata.labels ?? {});
 		this.#pushConfig([name]);
 	}
@@ -446,7 +430,7 @@ export class ClusterCore {
 
 	#nodeChanged({ name, object, old }: { name: string; object?: Node; old?: Node }): void {
 		const taints = (node: Node | undefined) => JSON.stringify(node?.spec?.taints ?? []);
-		this.#tellNodeWatchers(name, object, old);
+		for (const message of this.#watchers.changed(name, object, old)) this.#post(message);
 		if (object === undefined) this.scheduler.deleteNode(name);
 		else this.scheduler.setNode(object);
 		if (object === undefined || old === undefined || taints(object) !== taints(old))
@@ -471,8 +455,7 @@ export class ClusterCore {
 		const byNamespace = Map.groupBy(rows, (row) => row.namespace);
 		for (const [name, placed] of byNamespace)
 			this.#post({ to: { object: "namespace", name }, body: { type: "nodeGone", node, pods: placed.map((row) => (JSON.parse(row.body) as Placement).ref) } });
-		this.#ports.sql.run("DELETE FROM meta WHERE key = ?", `liveness/${node}`);
-		this.#liveness.delete(node);
+		this.#liveness.forget(node);
 	}
 
 	#post(message: ObjectMessage): void {
@@ -483,6 +466,11 @@ export class ClusterCore {
 		const kind = this.core.server.kinds.byStoreName(resource);
 		if (kind === undefined) throw notFound({ group: "", resource }, resource);
 		return kind;
+	}
+
+	#announce(): void {
+		this.#announceKeys();
+		for (const message of this.#namespaced.questions(this.namespaces())) this.#post(message);
 	}
 
 	/** After a rotation of the encryption keys the cluster's objects are woken once, sleeping or not, to seal anew what they keep. */

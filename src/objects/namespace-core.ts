@@ -40,6 +40,8 @@ import { GARBAGE_COLLECTOR } from "../core/controllers/garbage-collector.ts";
 import type { ClusterConfig, ForeignOwnerState, MessageBody } from "../core/protocol/messages.ts";
 import { applyBindings } from "../core/controllers/pod-binding.ts";
 import { applyDenomination, applyPreemption } from "../core/controllers/pod-preemption.ts";
+import { CLUSTER_REPLICA, tellCluster } from "../core/controllers/cluster-replica-controller.ts";
+import { applyClaimWrite } from "../core/controllers/persistentvolume/claim-write.ts";
 import { applyVolumeBinding } from "../core/controllers/pod-volume-binding.ts";
 import { applyPodStatuses, applyPodStopped } from "../core/controllers/pod-status-reports.ts";
 import { applyEviction, applyNodeGone, applyNodeLost } from "../core/controllers/pod-node-loss.ts";
@@ -269,6 +271,10 @@ export class NamespaceCore {
 				return this.#performEach("scheduler", message.victims, (victim) => applyPreemption(view, message, victim, nowMs));
 			case "bindVolumes":
 				return this.#performEach("scheduler", message.bindings, (binding) => applyVolumeBinding(view, binding));
+			case "claimWrites":
+				return this.#performEach("persistentvolume", message.writes, (write) => applyClaimWrite(view, this.namespace, write));
+			case "wantReplicas":
+				return this.#tellOfObjects(message);
 			case "denominate":
 				return this.#performEach("scheduler", message.pods, (pod) => applyDenomination(view, pod));
 			case "podStatus":
@@ -315,6 +321,11 @@ export class NamespaceCore {
 
 	#podRowsWanted(): boolean {
 		return this.#ports.sql.all("SELECT 1 FROM meta WHERE key = ?", POD_ROWS).length > 0;
+	}
+
+	#tellOfObjects({ resource, names }: Extract<MessageBody, { type: "wantReplicas" }>): void {
+		const known = names ?? this.core.server.store.names(resource).map(({ name }) => name);
+		if (known.length > 0) this.core.perform(CLUSTER_REPLICA, [tellCluster(this.core.runner.view, this.namespace, resource, known)]);
 	}
 
 	#takeOwner({ owner, state }: Extract<MessageBody, { type: "ownerState" }>): void {

@@ -6,12 +6,14 @@ import { evictions } from "../core/controllers/taint-eviction.ts";
 import {
 	type AgentCommand,
 	AGENT_PROTOCOL_VERSION,
+	type DeletedVolume,
 	type NetworkRow,
 	networkRowKey,
 	type NodeUsage,
 	POLL_HOLD_MS,
 	type PollRequest,
 	type PollResponse,
+	type VolumeDirectory,
 } from "../core/protocol/agent-protocol.ts";
 import type { MessageBody, ObjectMessage, PodRef } from "../core/protocol/messages.ts";
 import type { ConfigMap, Pod, Secret, Taint } from "../core/schema/kubernetes.d.ts";
@@ -42,6 +44,8 @@ type DesiredRow = { uid: string; namespace: string; name: string; sequence: numb
 type ReferencedRow = { resource: string; namespace: string; name: string; sequence: number; body: string };
 
 const REFERENCED_RESOURCES = { configmaps: "configMaps", secrets: "secrets" } as const;
+/** Of what no pod refers to: they belong to no namespace. */
+const VOLUME_DIRECTORIES = "volume-directories";
 
 export class NodeCore {
 	readonly node: string;
@@ -81,16 +85,17 @@ export class NodeCore {
 	}
 
 	/** Stores what the agent reports for delivery to whom it concerns. Call `settle` afterwards. */
-	report({ statuses = [], stopped = [], node, usage, cursor }: PollRequest): void {
+	report({ statuses = [], stopped = [], volumesDeleted = [], node, usage, cursor }: PollRequest): void {
 		if (usage !== undefined) this.#takeUsage(usage);
 		this.#ports.sql.transaction(() => {
 			for (const [name, group] of Map.groupBy(statuses, ({ pod }) => pod.namespace))
 				this.#post({ to: { object: "namespace", name }, body: { type: "podStatus", node: this.node, statuses: group } });
 			for (const [name, pods] of Map.groupBy(stopped, (pod) => pod.namespace))
 				this.#post({ to: { object: "namespace", name }, body: { type: "podStopped", node: this.node, pods } });
+			if (volumesDeleted.length > 0) this.#takeDeleted(volumesDeleted);
 			if (node !== undefined) {
 				this.#connect();
-				this.#post({ to: { object: "cluster" }, body: { type: "nodeStatus", node: this.node, connected: true, status: node.status, labels: node.labels } });
+				this.#tellCluster({ connected: true, ...node });
 			}
 			this.#ports.sql.run("DELETE FROM desired WHERE body = '' AND sequence <= ?", cursor);
 		});
@@ -114,6 +119,7 @@ export class NodeCore {
 			removed: full ? [] : desired.filter((row) => row.body === "").map(refOf),
 			configMaps: parsed("configmaps") as ConfigMap[],
 			secrets: parsed("secrets") as Secret[],
+			volumesToDelete: parsed(VOLUME_DIRECTORIES) as VolumeDirectory[],
 			...(networkVersion === undefined ? { network: this.#byNamespace(network.rows) } : { network: [], networkRows: network.rows }),
 			commands,
 		};
@@ -253,6 +259,8 @@ export class NodeCore {
 				for (const configMap of message.configMaps) this.#refer("configmaps", configMap);
 				for (const secret of message.secrets) this.#refer("secrets", secret);
 				return;
+			case "deleteVolumes":
+				return this.#deleteVolumes(message.volumes);
 			case "unassign":
 				for (const pod of message.pods) this.#unwant(pod);
 				return;
@@ -316,7 +324,25 @@ export class NodeCore {
 		);
 	}
 
+	#deleteVolumes(volumes: readonly VolumeDirectory[]): void {
+		for (const volume of volumes)
+			this.#ports.sql.run(
+				"INSERT OR REPLACE INTO referenced (resource, namespace, name, sequence, body) VALUES (?, '', ?, ?, ?)",
+				VOLUME_DIRECTORIES,
+				volume.name,
+				this.#next(),
+				JSON.stringify(volume),
+			);
+	}
+
+	/** Whether the directory is gone or cannot be removed: the agent is asked again only when the Cluster object asks again. */
+	#takeDeleted(volumes: DeletedVolume[]): void {
+		for (const { name } of volumes) this.#ports.sql.run("DELETE FROM referenced WHERE resource = ? AND name = ?", VOLUME_DIRECTORIES, name);
+		this.#post({ to: { object: "cluster" }, body: { type: "volumesDeleted", node: this.node, volumes } });
+	}
+
 	#opened(row: Omit<ReferencedRow, "sequence">): string {
+		if (row.resource === VOLUME_DIRECTORIES) return row.body;
 		return this.#ports.seal.open(row.body, placeOf(row));
 	}
 
@@ -393,7 +419,7 @@ export class NodeCore {
 		if (this.#connected) return;
 		this.#connected = true;
 		this.#setMeta("connected", "true");
-		this.#post({ to: { object: "cluster" }, body: { type: "nodeStatus", node: this.node, connected: true } });
+		this.#tellCluster({ connected: true });
 	}
 
 	#disconnect(silentMs = 0): void {
@@ -401,7 +427,11 @@ export class NodeCore {
 		if (!this.#connected) return;
 		this.#connected = false;
 		this.#setMeta("connected", "false");
-		this.#post({ to: { object: "cluster" }, body: { type: "nodeStatus", node: this.node, connected: false, silentMs } });
+		this.#tellCluster({ connected: false, silentMs });
+	}
+
+	#tellCluster(told: Omit<Extract<MessageBody, { type: "nodeStatus" }>, "type" | "node" | "sequence">): void {
+		this.#post({ to: { object: "cluster" }, body: { type: "nodeStatus", node: this.node, sequence: this.#next(), ...told } });
 	}
 
 	#next(): number {

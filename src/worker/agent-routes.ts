@@ -91,7 +91,9 @@ export async function serveCredential(c: FrontDoor): Promise<Response> {
 }
 
 const reports = (request: PollRequest): boolean =>
-	(request.statuses?.length ?? 0) > 0 || (request.stopped?.length ?? 0) > 0 || request.node !== undefined || request.usage !== undefined;
+	(["statuses", "stopped", "volumesDeleted"] as const).some((list) => (request[list]?.length ?? 0) > 0) ||
+	request.node !== undefined ||
+	request.usage !== undefined;
 
 const nothingNew = (request: PollRequest): PollResponse => ({
 	version: AGENT_PROTOCOL_VERSION,

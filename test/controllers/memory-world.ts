@@ -75,10 +75,10 @@ export class MemoryWorld implements View {
 		return this.#seed / 2 ** 32;
 	}
 
-	/** Puts an object there as it is, queueing nothing. */
-	place(resource: ResourceName, object: KubeObject): void {
+	/** Puts an object there as it is, queueing nothing; `name` is that of a replica of other objects' objects. */
+	place(resource: ResourceName, object: KubeObject, name = object.metadata.name ?? ""): void {
 		const byName = this.#objects.get(resource) ?? new Map<string, WithParts>();
-		byName.set(object.metadata.name ?? "", object);
+		byName.set(name, object);
 		this.#objects.set(resource, byName);
 	}
 

@@ -26,6 +26,8 @@ interface Case {
 	/** When nodes were heard of last; absent nodes never were. */
 	lastSeen?: Record<string, string>;
 	connected?: string[];
+	/** Names of claims that their namespace has said to be free. */
+	gone?: string[];
 	/** What the API refused of the decision before this one. */
 	refusal?: Refusal;
 	/** What an autoscaler has asked for before. */
@@ -40,7 +42,7 @@ const idleScheduler = {
 	nextScheduleMs: () => undefined,
 };
 
-function controllersFor({ object, phase = "Active", lastSeen = {}, connected = [] }: Case) {
+function controllersFor({ object, phase = "Active", lastSeen = {}, connected = [], gone = [] }: Case) {
 	if (object === "cluster") {
 		const seen = (node: string) => (lastSeen[node] ? Date.parse(lastSeen[node]) : undefined);
 		return clusterControllers({
@@ -52,6 +54,7 @@ function controllersFor({ object, phase = "Active", lastSeen = {}, connected = [
 			emptied: () => new Set(),
 			authority: undefined,
 			allows: (user) => user.groups.includes("system:bootstrappers"),
+			claimIsGone: (_namespace, name) => gone.includes(name),
 			...idleScheduler,
 		});
 	}
@@ -79,6 +82,10 @@ function storeName({ apiVersion, kind }: KubeObject): string {
 	return resourceName(group, registry.byKind(group, version, kind)?.plural ?? kind);
 }
 
+/** The Cluster object has namespaced objects by their full names. */
+const nameIn = ({ object: owner }: Case, { metadata: { name = "", namespace } }: KubeObject): string =>
+	owner === "cluster" && namespace ? `${namespace}/${name}` : name;
+
 describe("golden controllers", () => {
 	for (const file of readdirSync(FOLDER).filter((name) => name.endsWith(".in.yaml"))) {
 		it(file.replace(".in.yaml", ""), async () => {
@@ -86,7 +93,7 @@ describe("golden controllers", () => {
 			const controllers = controllersFor(input);
 			const world = new MemoryWorld(controllers, input.object === "cluster" ? "" : "default");
 			world.nowMs = Date.parse(input.now);
-			for (const object of input.objects) world.place(storeName(object), object);
+			for (const object of input.objects) world.place(storeName(object), object, nameIn(input, object));
 			world.gathered = input.gathered;
 			const controller = controllers.find(({ name }) => name === input.controller);
 			const result = controller?.reconcile(input.key, world, { ...world.context(), ...(input.refusal ? { refusal: input.refusal } : {}) });

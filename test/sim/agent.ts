@@ -1,5 +1,5 @@
 /** A node's agent in the simulator: polls like the real one, runs pods in virtual time, forgets on a crash what a process forgets. */
-import type { PollRequest, PollResponse } from "../../src/core/protocol/agent-protocol.ts";
+import type { PollRequest, PollResponse, VolumeDirectory } from "../../src/core/protocol/agent-protocol.ts";
 import type { PodRef } from "../../src/core/protocol/messages.ts";
 import type { Node, Pod, PodStatus } from "../../src/core/schema/kubernetes.d.ts";
 import type { HeldPoll } from "../../src/objects/node-core.ts";
@@ -7,7 +7,7 @@ import type { World } from "./world.ts";
 
 const RETRY_MS = 1_000;
 
-type Report = Pick<PollRequest, "statuses" | "stopped" | "node">;
+type Report = Pick<PollRequest, "statuses" | "stopped" | "node" | "volumesDeleted">;
 
 export interface RunningPod {
 	pod: Pod;
@@ -25,6 +25,8 @@ export class Agent {
 	/** How long a pod's container runs, in milliseconds; undefined for ever. */
 	lifeMs: () => number | undefined = () => undefined;
 	exitCode: () => number = () => 0;
+	/** Told when the agent removes a volume's directory. */
+	onVolumeDeleted: (name: string) => void = () => {};
 	#cursor = 0;
 	#networkCursor = 0;
 	#held: HeldPoll | undefined;
@@ -39,7 +41,7 @@ export class Agent {
 	async start(): Promise<void> {
 		this.world.cluster().join({ version: 1, nodeName: this.name, instanceId: this.name });
 		await this.world.settle({ object: "cluster" });
-		await this.#report({ node: { labels: { "kubernetes.io/hostname": this.name }, status: nodeStatus(this.world.nowMs, this.cpus) } });
+		await this.#report({ node: { labels: { "kubernetes.io/hostname": this.name }, status: nodeStatus(this.world.nowMs, this.cpus), localPath: "/volumes" } });
 		this.#poll();
 	}
 
@@ -81,7 +83,8 @@ export class Agent {
 		this.#held = held;
 		this.world.timeline.after(1, () => {
 			this.#polling = false;
-			if (this.#held !== held) return;
+			// Cut and healed meanwhile: the poll of then is none any more.
+			if (this.#held !== held) return this.#poll();
 			this.world.node(this.name).hold(held);
 			void this.world.settle({ object: "node", name: this.name });
 		});
@@ -103,6 +106,7 @@ export class Agent {
 		if (response.full) for (const uid of [...this.running.keys()]) if (!response.pods.some((pod) => pod.metadata.uid === uid)) this.running.delete(uid);
 		for (const pod of response.removed) this.running.delete(pod.uid);
 		for (const pod of response.pods) this.#want(pod);
+		for (const volume of response.volumesToDelete ?? []) this.#deleteVolume(volume);
 		if (response.full) this.#reportAll();
 		this.#poll();
 	}
@@ -119,6 +123,13 @@ export class Agent {
 			this.#reportPod(uid);
 			const lifeMs = this.lifeMs();
 			if (lifeMs !== undefined) this.world.timeline.after(lifeMs, () => this.#end(uid));
+		});
+	}
+
+	#deleteVolume({ name }: VolumeDirectory): void {
+		this.world.timeline.after(this.world.random.between(10, 1_000), () => {
+			this.onVolumeDeleted(name);
+			this.#deliver({ volumesDeleted: [{ name }] });
 		});
 	}
 

@@ -11,6 +11,8 @@ import type { ObjectSource } from "../../src/agent/object-source.ts";
 import type { PodContext } from "../../src/agent/pod-context.ts";
 import { PodSupervisor } from "../../src/agent/pod-supervisor.ts";
 import { RuntimeView } from "../../src/agent/runtime-view.ts";
+import type { BoundVolume } from "../../src/agent/volumes/bound-volumes.ts";
+import { MountFailure } from "../../src/agent/volumes/volume.ts";
 import type { ServiceEntry } from "../../src/core/protocol/agent-protocol.ts";
 import type { PodRef } from "../../src/core/protocol/messages.ts";
 import type { ConfigMap, Pod, PodSpec, PodStatus, Secret } from "../../src/core/schema/kubernetes.d.ts";
@@ -58,6 +60,8 @@ export class TestNode {
 	tokenError: Error | undefined;
 	admit: PodContext["admission"]["admit"] = () => undefined;
 	refuseResize: PodContext["admission"]["refuseResize"] = () => undefined;
+	/** By the claim's name. */
+	readonly boundVolumes = new Map<string, BoundVolume>();
 
 	readonly #dataDirectory: string;
 
@@ -84,6 +88,14 @@ export class TestNode {
 				token: async () => {
 					if (this.tokenError) throw this.tokenError;
 					return "a.b.c";
+				},
+				forget: () => undefined,
+			},
+			claims: {
+				bound: async (_pod, _paths, { claimName }) => {
+					const found = this.boundVolumes.get(claimName);
+					if (found === undefined) throw new MountFailure(`error processing PVC default/${claimName}: PVC is not bound`);
+					return found;
 				},
 				forget: () => undefined,
 			},

@@ -6,11 +6,13 @@ import { isMissing } from "../atomic-file.ts";
 import type { PodPaths } from "../pod-names.ts";
 import { setUpConfigMap } from "./config-map.ts";
 import { setUpDownwardAPI } from "./downward-api.ts";
-import { setUpEmptyDir, unmountIfMounted } from "./empty-dir.ts";
+import { setUpEmptyDir } from "./empty-dir.ts";
 import { setUpHostPath } from "./host-path.ts";
+import { unmountIfMounted } from "./mounts.ts";
+import { setUpPersistentVolume } from "./persistent-volume.ts";
 import { setUpProjected } from "./projected.ts";
 import { setUpSecret } from "./secret.ts";
-import type { VolumeContext, VolumeSetUp } from "./volume.ts";
+import { MountFailure, type VolumeContext, type VolumeSetUp } from "./volume.ts";
 
 const KINDS: Record<string, VolumeSetUp> = {
 	configMap: setUpConfigMap,
@@ -19,11 +21,14 @@ const KINDS: Record<string, VolumeSetUp> = {
 	projected: setUpProjected,
 	emptyDir: setUpEmptyDir,
 	hostPath: setUpHostPath,
+	persistentVolumeClaim: setUpPersistentVolume,
+	ephemeral: setUpPersistentVolume,
 };
 
 export class VolumeError extends Error {
 	constructor(volume: string, cause: unknown) {
-		super(`MountVolume.SetUp failed for volume ${JSON.stringify(volume)} : ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+		const why = cause instanceof Error ? cause.message : String(cause);
+		super(cause instanceof MountFailure ? why : `MountVolume.SetUp failed for volume ${JSON.stringify(volume)} : ${why}`, { cause });
 		this.name = "VolumeError";
 	}
 }

@@ -1,21 +1,35 @@
-import { lstat, mkdtemp, readdir, readFile, readlink, rm, stat } from "node:fs/promises";
+import { lstat, mkdtemp, readdir, readFile, readlink, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FakeObjects, testPod } from "../../../test/support/agent-node.ts";
-import type { Volume } from "../../core/schema/kubernetes.d.ts";
+import type { PersistentVolume, Volume } from "../../core/schema/kubernetes.d.ts";
 import { silentLogger } from "../log.ts";
 import { podPaths, podRef } from "../pod-names.ts";
 import { writeVolumeFiles } from "./atomic-writer.ts";
+import { makeLocalPath, removeLocalPath } from "./local-path.ts";
+import type { ClaimSource } from "./bound-volumes.ts";
+import { MountFailure } from "./volume.ts";
 import { setUpVolumes, tearDownVolumes } from "./volume-set.ts";
 
 let directory: string;
 let objects: FakeObjects;
+/** By the claim's name. */
+const bound = new Map<string, PersistentVolume>();
 beforeEach(async () => {
 	directory = await mkdtemp(join(tmpdir(), "petrel-volumes-"));
 	objects = new FakeObjects();
+	bound.clear();
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
+
+const claims: ClaimSource = {
+	bound: async (_pod, _paths, { claimName }) => {
+		const found = bound.get(claimName);
+		if (found === undefined) throw new MountFailure(`error processing PVC default/${claimName}: PVC is not bound`);
+		return { claim: { apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: claimName } }, volume: found };
+	},
+};
 
 async function setUp(...volumes: Volume[]): Promise<Map<string, string>> {
 	const pod = testPod({ volumes }, { labels: { app: "web" } });
@@ -26,6 +40,8 @@ async function setUp(...volumes: Volume[]): Promise<Map<string, string>> {
 		facts,
 		objects,
 		tokens: { token: async () => "a.b.c" },
+		claims,
+		localPath: join(directory, "local-path"),
 		log: silentLogger,
 		isolated: false,
 	});
@@ -102,6 +118,41 @@ describe("volumes", () => {
 		[{ name: "v", nfs: { server: "x", path: "/" } }, "this node has none for nfs"],
 	])("that cannot be made say why: %j", async (volume, message) => {
 		await expect(setUp(volume)).rejects.toThrow(message);
+	});
+
+	it("of claims are what their volumes say: the built-in provisioner's directory is made, another's must be there", async () => {
+		const volume = (name: string, path: string, annotations = {}): PersistentVolume => ({
+			apiVersion: "v1",
+			kind: "PersistentVolume",
+			metadata: { name, annotations },
+			spec: { local: { path } },
+		});
+		const claim = { name: "data", persistentVolumeClaim: { claimName: "data" } };
+		const path = join(directory, "local-path", "pvc-1_default_data");
+		bound.set("data", volume("pvc-1", path, { "pv.kubernetes.io/provisioned-by": "petrel.dev/local-path" }));
+		expect((await setUp(claim)).get("data")).toBe(path);
+		expect((await stat(path)).mode & 0o777).toBe(0o777);
+		await writeFile(join(path, "kept"), "x");
+		await tearDownVolumes(podPaths(directory, podRef(testPod())));
+		expect(await readdir(path)).toEqual(["kept"]);
+		bound.set("data", volume("pv-1", join(directory, "absent")));
+		await expect(setUp(claim)).rejects.toThrow(
+			`MountVolume.NewMounter initialization failed for volume "pv-1" : path "${join(directory, "absent")}" does not exist`,
+		);
+		bound.set("data", { ...volume("pv-2", ""), spec: { hostPath: { path: directory, type: "Directory" } } });
+		expect((await setUp(claim)).get("data")).toBe(directory);
+		await expect(setUp({ name: "own", ephemeral: {} })).rejects.toThrow("error processing PVC default/web-own: PVC is not bound");
+	});
+
+	it("of the built-in provisioner are deleted, and nothing else is", async () => {
+		const base = join(directory, "local-path");
+		await makeLocalPath(base, join(base, "pvc-1"));
+		await writeFile(join(base, "pvc-1", "file"), "x");
+		await removeLocalPath(base, { name: "pvc-1", path: join(base, "pvc-1") });
+		await removeLocalPath(base, { name: "pvc-1", path: join(base, "pvc-1") });
+		expect(await readdir(base)).toEqual([]);
+		for (const path of [base, directory, join(base, "a/b"), join(base, ".."), "/", `${base}/../pods`])
+			await expect(removeLocalPath(base, { name: "v", path })).rejects.toThrow("is no volume of this node");
 	});
 
 	it("that are optional may lack what they name", async () => {

@@ -1,7 +1,7 @@
 /** Takes in for which node a pod's claims must get their volumes, before the pod can be bound to it (VolumeBinding's PreBind). */
 import type { PersistentVolumeClaim, Pod } from "../schema/kubernetes.d.ts";
 import type { VolumeBinding } from "../scheduler/scheduler.ts";
-import { SELECTED_NODE } from "../scheduler/volume-objects.ts";
+import { SELECTED_NODE } from "../volumes/claim-annotations.ts";
 import type { Action, View } from "./controller.ts";
 import { draftOf, isBeingDeleted, uidOf } from "./identity.ts";
 

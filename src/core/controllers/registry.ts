@@ -8,6 +8,7 @@ import { bootstrapRoleController } from "./bootstrap-role-controller.ts";
 import { type ApprovalDeps, certificateSigningRequestApprovingController } from "./certificate-signing-request-approving-controller.ts";
 import { certificateSigningRequestCleanerController } from "./certificate-signing-request-cleaner-controller.ts";
 import { certificateSigningRequestSigningController } from "./certificate-signing-request-signing-controller.ts";
+import { clusterReplicaController } from "./cluster-replica-controller.ts";
 import { clusterRoleAggregationController } from "./clusterrole-aggregation-controller.ts";
 import { cronJobController } from "./cronjob-controller.ts";
 import { type DaemonSetDeps, daemonSetController } from "./daemonset-controller.ts";
@@ -16,6 +17,7 @@ import { customResourceDefinitionController, type DefinitionDeps } from "./custo
 import { deploymentController } from "./deployment-controller.ts";
 import { disruptionController } from "./disruption-controller.ts";
 import { edgeServiceController } from "./edge-service-controller.ts";
+import { ephemeralVolumeController } from "./ephemeral-volume-controller.ts";
 import { endpointSliceMirroringController } from "./endpoint-slice-mirroring-controller.ts";
 import { endpointSliceController } from "./endpoint-slice-controller.ts";
 import { endpointsController } from "./endpoints-controller.ts";
@@ -27,10 +29,12 @@ import { type IngressDeps, ingressController } from "./ingress-controller.ts";
 import { type HttpRouteDeps, httpRouteController } from "./http-route-controller.ts";
 import { jobController } from "./job-controller.ts";
 import { namespaceExpiryController } from "./namespace-expiry-controller.ts";
+import { localPathProvisionerController } from "./local-path-provisioner-controller.ts";
 import { namespaceController } from "./namespace-controller.ts";
 import { namespaceDrainController } from "./namespace-drain-controller.ts";
 import { nodeIpamController } from "./node-ipam-controller.ts";
 import { type NodeLiveness, nodeLifecycleController } from "./node-lifecycle-controller.ts";
+import { type BinderDeps, persistentVolumeController } from "./persistentvolume-controller.ts";
 import { podAssignmentController } from "./pod-assignment-controller.ts";
 import { nodeLeaseController } from "./node-lease-controller.ts";
 import { podLedgerController } from "./pod-ledger-controller.ts";
@@ -102,6 +106,9 @@ export function namespaceControllers(deps: NamespaceDeps): Controller[] {
 		policyTableController,
 		podTableController(deps),
 		serviceAllocationController,
+		ephemeralVolumeController,
+		// What the Cluster object decides about a pod's claims it must have heard of before the pod.
+		clusterReplicaController,
 		podSchedulingController,
 		podAssignmentController,
 		podLedgerController,
@@ -134,7 +141,7 @@ function creatingNothingAtTheEnd(controller: Controller, namespaceTerminating: (
 	};
 }
 
-export interface ClusterDeps extends NodeLiveness, DefinitionDeps, ApprovalDeps, SchedulerDeps, GarbageCollectorDeps {
+export interface ClusterDeps extends NodeLiveness, DefinitionDeps, ApprovalDeps, SchedulerDeps, GarbageCollectorDeps, BinderDeps {
 	/** Undefined where the control plane has no CA of its own. */
 	authority: CertificateAuthority | undefined;
 	registry: KindRegistry;
@@ -149,6 +156,8 @@ export function clusterControllers(deps: ClusterDeps): Controller[] {
 		nodeIpamController,
 		namespaceController,
 		namespaceExpiryController,
+		persistentVolumeController(deps),
+		localPathProvisionerController,
 		pvProtectionController,
 		clusterRoleAggregationController,
 		certificateSigningRequestApprovingController(deps),

@@ -2,6 +2,7 @@
 import type { MessageBody } from "../protocol/messages.ts";
 import type { Node, PersistentVolume } from "../schema/kubernetes.d.ts";
 import type { Decisions, VolumeBinding } from "../scheduler/scheduler.ts";
+import { BOUND_BY_CONTROLLER, YES } from "../volumes/claim-annotations.ts";
 import type { Action, Controller, ReconcileContext, ReconcileResult, View } from "./controller.ts";
 import { draftOf } from "./identity.ts";
 import { topologyOf } from "./pod-binding.ts";
@@ -39,6 +40,7 @@ function claimVolumes({ pod, claims }: VolumeBinding, view: View): Action[] {
 		const found = volume === undefined ? undefined : view.get<PersistentVolume>(VOLUMES, volume);
 		if (found === undefined || found.spec?.claimRef?.uid) return [];
 		const draft = draftOf(found);
+		if (!found.spec?.claimRef) draft.metadata.annotations = { ...draft.metadata.annotations, [BOUND_BY_CONTROLLER]: YES };
 		draft.spec = { ...draft.spec, claimRef: { apiVersion: "v1", kind: "PersistentVolumeClaim", namespace: pod.namespace, name, uid } };
 		return [{ type: "update", resource: VOLUMES, object: draft }];
 	});

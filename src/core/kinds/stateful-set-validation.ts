@@ -68,8 +68,18 @@ export function validateStatefulSet({ spec }: StatefulSet): FieldError[] {
 			"spec.revisionHistoryLimit": spec.revisionHistoryLimit,
 			"spec.ordinals.start": spec.ordinals?.start,
 		}),
-		...validateServingTemplate(spec, "statefulset"),
+		...validateServingTemplate(withClaims(spec), "statefulset"),
 	];
+}
+
+/** The template with the volumes that its pods will have: containers mount them by the names of the claims' templates. */
+function withClaims(spec: StatefulSetSpec): StatefulSetSpec {
+	const { template, volumeClaimTemplates = [] } = spec;
+	if (!template?.spec || volumeClaimTemplates.length === 0) return spec;
+	const { volumes = [] } = template.spec;
+	const names = volumeClaimTemplates.flatMap(({ metadata }) => metadata?.name ?? []).filter((name) => volumes.every((volume) => volume.name !== name));
+	const claims = names.map((name) => ({ name, persistentVolumeClaim: { claimName: name } }));
+	return { ...spec, template: { ...template, spec: { ...template.spec, volumes: [...volumes, ...claims] } } };
 }
 
 export function validateStatefulSetUpdate(next: StatefulSet, old: StatefulSet): FieldError[] {

@@ -9,9 +9,9 @@ import { validateParameters, validateProvisioner, validateTopologies } from "./s
 const TYPE = "storage/v1.StorageClass";
 const RECLAIM_POLICIES = ["Delete", "Retain"];
 const BINDING_MODES = ["Immediate", "WaitForFirstConsumer"];
-const DEFAULT_ANNOTATIONS = ["storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class"];
+export const DEFAULT_CLASS_ANNOTATIONS = ["storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class"];
 
-const isDefault = ({ metadata }: StorageClass): boolean => DEFAULT_ANNOTATIONS.some((name) => metadata.annotations?.[name] === "true");
+const isDefault = ({ metadata }: StorageClass): boolean => DEFAULT_CLASS_ANNOTATIONS.some((name) => metadata.annotations?.[name] === "true");
 
 function validate(storageClass: StorageClass): FieldError[] {
 	const { provisioner, parameters, reclaimPolicy, volumeBindingMode: mode, allowedTopologies } = storageClass;

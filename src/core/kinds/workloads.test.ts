@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { fieldErrorText } from "../errors/field-error.ts";
-import type { Deployment, DeploymentSpec } from "../schema/kubernetes.d.ts";
+import type { Deployment, DeploymentSpec, StatefulSet } from "../schema/kubernetes.d.ts";
 import type { HookContext } from "./define-kind.ts";
 import { deploymentKind } from "./deployment.ts";
 import { builtinKinds } from "./registry.ts";
 import { applyScale, scaleOf } from "./scale.ts";
+import { statefulSetKind } from "./stateful-set.ts";
 
 const ctx: HookContext = { nowMs: 0, suffix: () => "x", user: { name: "u", groups: [] } };
 
@@ -117,6 +118,28 @@ describe("a Deployment", () => {
 			["Images", "nginx:1"],
 			["Selector", "app=web"],
 		]);
+	});
+});
+
+describe("a StatefulSet", () => {
+	it("mounts the volumes that its claims' templates make", () => {
+		const mounting = (name: string) => ({
+			apiVersion: "apps/v1",
+			kind: "StatefulSet",
+			metadata: { name: "db", namespace: "default" },
+			spec: {
+				selector: { matchLabels: { app: "db" } },
+				template: { ...template({ app: "db" }), spec: { containers: [{ name: "c", image: "a", volumeMounts: [{ name, mountPath: "/data" }] }] } },
+				volumeClaimTemplates: [{ metadata: { name: "data" }, spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } } }],
+			},
+		});
+		const errors = (name: string): string[] => {
+			const set = mounting(name) as unknown as StatefulSet;
+			statefulSetKind.defaults?.(set);
+			return statefulSetKind.validate(set).map(fieldErrorText);
+		};
+		expect(errors("data")).toEqual([]);
+		expect(errors("other")).toEqual(['spec.template.spec.containers[0].volumeMounts[0].name: Not found: "other"']);
 	});
 });
 

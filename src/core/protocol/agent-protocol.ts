@@ -92,10 +92,25 @@ export interface PollRequest {
 	statuses?: { pod: PodRef; status: PodStatus }[];
 	/** Pods marked for deletion that are stopped and cleaned up. */
 	stopped?: PodRef[];
-	/** The node's labels and status, on start and when they change. */
-	node?: { labels: Record<string, string>; status: NodeStatus };
+	/** The node's labels and status, on start and when they change; `localPath` is the directory that it keeps local volumes in. */
+	node?: { labels: Record<string, string>; status: NodeStatus; localPath?: string };
+	/** Directories of PollResponse.volumesToDelete that are gone, or why they are not. */
+	volumesDeleted?: DeletedVolume[];
 	/** What is used here now: the answer to a UsageCommand, and never sent unasked. */
 	usage?: { id: string; usage: NodeUsage };
+}
+
+/** The directory that a PersistentVolume of the built-in provisioner is on its node. */
+export interface VolumeDirectory {
+	/** The PersistentVolume's name. */
+	name: string;
+	path: string;
+}
+
+export interface DeletedVolume {
+	name: string;
+	/** Why its directory could not be removed; absent when it is gone. */
+	error?: string;
 }
 
 /** What one node and the containers on it use: CPU over a window that has just ended, memory at its end. */
@@ -128,6 +143,8 @@ export interface PollResponse {
 	removed: PodRef[];
 	configMaps: ConfigMap[];
 	secrets: Secret[];
+	/** Directories of volumes that nobody has any more, asked for since the cursor: the agent removes them and says so. */
+	volumesToDelete?: VolumeDirectory[];
 	/** Services changed since `networkCursor`, by namespace; a namespace's list replaces the former one. Empty for who asks for rows. */
 	network: { namespace: string; services: ServiceEntry[] }[];
 	/** Rows of the network table changed since `networkCursor`, for who asks for them. */

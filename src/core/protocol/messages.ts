@@ -4,14 +4,15 @@
  * advances its own.
  */
 import type { ConfigMap, Node, NodeStatus, Pod, PodDisruptionBudget, PodStatus, Secret, Taint } from "../schema/kubernetes.d.ts";
-import type { KubeObject } from "../meta/object.ts";
+import type { ClaimWrite } from "../controllers/persistentvolume/claim-write.ts";
+import type { KubeObject, ResourceName } from "../meta/object.ts";
 import type { Unplaced, VolumeBinding } from "../scheduler/scheduler.ts";
 import type { Asked } from "../scheduler/scheduling-queue.ts";
 import type { GatewayStatusMessage, HttpRouteStatusMessage } from "../controllers/gateway-status.ts";
 import type { ServiceScaleMessage } from "../controllers/service-sleep.ts";
 import type { EdgeRow } from "../edge/edge-table.ts";
 import type { DeliveryCounts } from "../webhooks/subscription-status.ts";
-import type { NetworkRow } from "./agent-protocol.ts";
+import type { DeletedVolume, NetworkRow, VolumeDirectory } from "./agent-protocol.ts";
 
 export type ObjectAddress = { object: "cluster" } | { object: "edge" } | { object: "namespace"; name: string } | { object: "node"; name: string };
 
@@ -51,8 +52,17 @@ export type MessageBody =
 	| { type: "evictPods"; node: string; pods: PodRef[]; reason: string; message: string }
 	/** Node -> Namespace: the node is lost: its pods are no longer ready. */
 	| { type: "nodeLost"; node: string; pods: PodRef[] }
-	/** Node -> Cluster: the agent came, reported or went (liveness, never a row per heartbeat). */
-	| { type: "nodeStatus"; node: string; connected: boolean; status?: NodeStatus; labels?: Record<string, string>; silentMs?: number }
+	/** Node -> Cluster: the agent came, reported or went (liveness, never a row per heartbeat); `sequence` orders these messages. */
+	| {
+			type: "nodeStatus";
+			node: string;
+			sequence: number;
+			connected: boolean;
+			status?: NodeStatus;
+			labels?: Record<string, string>;
+			localPath?: string;
+			silentMs?: number;
+	  }
 	/** Namespace (kube-node-lease) -> Cluster: a node that is not Petrel's renewed its Lease. */
 	| { type: "nodeRenewed"; node: string }
 	/** Cluster -> Node: the node's taints, for eviction; and whether the Node still exists. */
@@ -103,7 +113,17 @@ export type MessageBody =
 	/** Namespace -> Cluster: it places daemons and wants to hear of the nodes, or no longer. */
 	| { type: "wantNodes"; namespace: string; wanted: boolean }
 	/** Cluster -> Namespace: the nodes, trimmed to what daemons are placed by; `sequence` orders these messages. */
-	| { type: "nodes"; sequence: number; replica: NodeReplica };
+	| { type: "nodes"; sequence: number; replica: NodeReplica }
+	/** Namespace -> Cluster: these objects, trimmed to what the Cluster object decides by, are so now; these names are free. */
+	| { type: "replicate"; namespace: string; resource: ResourceName; objects: KubeObject[]; removed: string[] }
+	/** Cluster -> Namespace: how do these stand, or all of the collection? */
+	| { type: "wantReplicas"; resource: ResourceName; names?: string[] }
+	/** Cluster -> Namespace: what was decided about claims. */
+	| { type: "claimWrites"; writes: ClaimWrite[] }
+	/** Cluster -> Node: these directories of released volumes can go. */
+	| { type: "deleteVolumes"; volumes: VolumeDirectory[] }
+	/** Node -> Cluster: they are gone, or why not. */
+	| { type: "volumesDeleted"; node: string; volumes: DeletedVolume[] };
 
 /** A cluster-scoped object that namespaced ones name as their owner. */
 export interface ForeignOwner {

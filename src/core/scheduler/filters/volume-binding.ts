@@ -2,7 +2,8 @@
 import type { PersistentVolumeClaim } from "../../schema/kubernetes.d.ts";
 import type { NodeState } from "../node-state.ts";
 import { type Candidate, type FilterPlugin, type NodeCheck, nodeOf, type Refusal, type Rejection } from "../plugin.ts";
-import { canProvision, claimNames, freeVolume, isBound, isDelayed, SELECTED_NODE, type VolumeObjects, volumeReaches } from "../volume-objects.ts";
+import { SELECTED_NODE } from "../../volumes/claim-annotations.ts";
+import { canProvision, claimNames, freeVolume, isBound, isDelayed, type VolumeObjects, volumeReaches } from "../volume-objects.ts";
 
 const rejection = (reason: string): Rejection => ({ reasons: [reason], resolvable: false });
 const CONFLICT = rejection("node(s) didn't match PersistentVolume's node affinity");

@@ -1,0 +1,127 @@
+/** What a user does with volumes: claims of the built-in class, StatefulSets whose data stays, volumes of one's own, and what goes wrong. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { PersistentVolume, PersistentVolumeClaim, Pod } from "../../src/core/schema/kubernetes.d.ts";
+import { useCluster } from "./support/cluster.ts";
+import { shellPod } from "./support/example.ts";
+import { eventually } from "./support/petrel.ts";
+import { testableRuntimes } from "./support/runtimes.ts";
+
+const IDLE = "trap 'exit 0' TERM; while :; do sleep 0.1; done";
+const claimSpec = { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "10Mi" } } };
+
+/** The volume is at `data` in the container's working directory. */
+function podWith(name: string, source: object, command = IDLE): Pod {
+	const pod = shellPod(name, command);
+	pod.spec?.containers.forEach((container) => {
+		container.workingDir = "/";
+		container.volumeMounts = [{ name: "data", mountPath: "/data" }];
+	});
+	return { ...pod, spec: { ...pod.spec, volumes: [{ name: "data", ...source }] } } as Pod;
+}
+
+function statefulSet(name: string): object {
+	const template = podWith("unused", {});
+	return {
+		apiVersion: "apps/v1",
+		kind: "StatefulSet",
+		metadata: { name },
+		spec: {
+			replicas: 2,
+			serviceName: name,
+			selector: { matchLabels: { app: name } },
+			persistentVolumeClaimRetentionPolicy: { whenDeleted: "Delete", whenScaled: "Retain" },
+			template: { metadata: { labels: { app: name } }, spec: { ...template.spec, volumes: undefined } },
+			volumeClaimTemplates: [{ metadata: { name: "data" }, spec: claimSpec }],
+		},
+	};
+}
+
+describe.each(testableRuntimes)("volumes of the %s runtime", (runtime) => {
+	const petrel = useCluster(runtime);
+	const { kubectl } = petrel;
+	const write = (pod: string, text: string): Promise<string> => kubectl.run("exec", pod, "--", "sh", "-c", `echo ${text} > data/file`);
+	const read = (pod: string): Promise<string> => kubectl.run("exec", pod, "--", "cat", "data/file");
+	const ready = (pod: string): Promise<string> => kubectl.run("wait", "--for=condition=Ready", `pod/${pod}`, "--timeout=60s");
+	const gone = (what: string): Promise<string> => kubectl.run("wait", "--for=delete", what, "--timeout=60s");
+
+	it("a StatefulSet's pods find their data again, and it goes with the set as its policy says", async () => {
+		expect(await kubectl.run("get", "storageclass")).toMatch(/^local-path \(default\) +petrel\.dev\/local-path +Delete +WaitForFirstConsumer +true /m);
+		await kubectl.apply(statefulSet("db"));
+		await kubectl.run("rollout", "status", "statefulset/db", "--timeout=60s");
+		for (const pod of ["db-0", "db-1"]) await write(pod, `of ${pod}`);
+		const before = await kubectl.json<Pod>("get", "pod", "db-0");
+		await kubectl.run("delete", "pod", "db-0");
+		await kubectl.run("rollout", "status", "statefulset/db", "--timeout=60s");
+		expect((await kubectl.json<Pod>("get", "pod", "db-0")).metadata.uid).not.toBe(before.metadata.uid);
+		expect(await read("db-0")).toBe("of db-0\n");
+		await kubectl.run("scale", "statefulset/db", "--replicas=1");
+		await gone("pod/db-1");
+		expect(await kubectl.run("get", "pvc")).toMatch(/^data-db-1 +Bound +pvc-\S+ +10Mi +RWO +local-path +<unset> /m);
+		await kubectl.run("scale", "statefulset/db", "--replicas=2");
+		await kubectl.run("rollout", "status", "statefulset/db", "--timeout=60s");
+		expect(await read("db-1")).toBe("of db-1\n");
+		const claim = await kubectl.json<PersistentVolumeClaim>("get", "pvc", "data-db-0");
+		const volume = await kubectl.json<PersistentVolume>("get", "pv", claim.spec?.volumeName ?? "");
+		const directory = volume.spec?.local?.path ?? "";
+		expect(readFileSync(join(directory, "file"), "utf8")).toBe("of db-0\n");
+		const told = await kubectl.run("describe", "pvc", "data-db-0");
+		expect(told).toMatch(/Normal +WaitForPodScheduled +\S+ .*persistentvolume-controller +waiting for pod db-0 to be scheduled/);
+		expect(told).toMatch(/Normal +ProvisioningSucceeded +\S+ .*petrel\.dev\/local-path +Successfully provisioned volume pvc-/);
+		await kubectl.run("delete", "statefulset", "db");
+		await gone("pvc/data-db-0");
+		await gone(`pv/${volume.metadata.name}`);
+		expect(existsSync(directory)).toBe(false);
+	});
+
+	it("a pod's own claim comes and goes with it", async () => {
+		await kubectl.apply(podWith("own", { ephemeral: { volumeClaimTemplate: { spec: claimSpec } } }));
+		await ready("own");
+		await write("own", "text");
+		const { spec } = await kubectl.json<PersistentVolumeClaim>("get", "pvc", "own-data");
+		await kubectl.run("delete", "pod", "own");
+		await gone("pvc/own-data");
+		await gone(`pv/${spec?.volumeName}`);
+	});
+
+	it("a volume of one's own is found by its claim, kept after it, and deleted by hand", async () => {
+		const directory = join(petrel.data.path, "own-volume");
+		mkdirSync(directory);
+		writeFileSync(join(directory, "file"), "there before\n");
+		const common = { storageClassName: "manual", accessModes: ["ReadWriteOnce"] };
+		const volume = { ...common, capacity: { storage: "1Gi" }, hostPath: { path: directory } };
+		await kubectl.apply({ apiVersion: "v1", kind: "PersistentVolume", metadata: { name: "mine" }, spec: volume });
+		const claim = { ...claimSpec, ...common };
+		await kubectl.apply({ apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: "mine" }, spec: claim });
+		await kubectl.run("wait", "--for=jsonpath={.status.phase}=Bound", "pvc/mine", "--timeout=60s");
+		await kubectl.apply(podWith("mine", { persistentVolumeClaim: { claimName: "mine" } }));
+		await ready("mine");
+		expect(await read("mine")).toBe("there before\n");
+		await kubectl.run("delete", "pvc", "mine", "--wait=false");
+		expect(await kubectl.run("get", "pvc", "mine")).toMatch(/^mine +Terminating /m);
+		await kubectl.run("delete", "pod", "mine");
+		await gone("pvc/mine");
+		await kubectl.run("wait", "--for=jsonpath={.status.phase}=Released", "pv/mine", "--timeout=60s");
+		await kubectl.run("delete", "pv", "mine");
+		expect(readdirSync(directory)).toEqual(["file"]);
+	});
+
+	it("a volume that cannot be mounted holds up its pod alone, and says why", async () => {
+		const nodes = { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: "kubernetes.io/hostname", operator: "Exists" }] }] } };
+		const common = { storageClassName: "broken", accessModes: ["ReadWriteOnce"] };
+		const volume = { ...common, capacity: { storage: "1Gi" }, local: { path: "/nonexistent/volume" }, nodeAffinity: nodes };
+		await kubectl.apply({ apiVersion: "v1", kind: "PersistentVolume", metadata: { name: "broken" }, spec: volume });
+		await kubectl.apply({ apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: "broken" }, spec: { ...claimSpec, ...common } });
+		await kubectl.apply(podWith("broken", { persistentVolumeClaim: { claimName: "broken" } }));
+		await kubectl.apply(podWith("unclaimed", { persistentVolumeClaim: { claimName: "none" } }));
+		await kubectl.apply(podWith("well", { emptyDir: {} }));
+		await ready("well");
+		const events = (pod: string, reason: string) => async (): Promise<string | undefined> =>
+			(await kubectl.run("events", "--for", `pod/${pod}`)).split("\n").find((line) => line.includes(reason));
+		expect(await eventually("an Event", events("broken", "FailedMount"))).toContain(
+			'MountVolume.NewMounter initialization failed for volume "broken" : path "/nonexistent/volume" does not exist',
+		);
+		expect(await eventually("an Event", events("unclaimed", "FailedScheduling"))).toContain('persistentvolumeclaim "none" not found');
+	});
+});
