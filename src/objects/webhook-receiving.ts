@@ -13,7 +13,7 @@ import type { Secret, ServiceAccount, WebhookReceiver, WebhookReceiverDelivery, 
 import { admitDelivery, type Bucket, takeFrom } from "../core/webhooks/receivers/delivery.ts";
 import { digestText } from "../core/webhooks/receivers/encodings.ts";
 import { DEFAULT_REQUESTS_PER_MINUTE, DELIVERIES_MAX, RECEIVERS, secretKeyOf, type SenderType } from "../core/webhooks/receivers/receiver.ts";
-import { type Incoming, type Proof, SenderRefused } from "../core/webhooks/receivers/sender.ts";
+import { bytesOf, type Incoming, type Proof, SenderRefused } from "../core/webhooks/receivers/sender.ts";
 import { SENDERS } from "../core/webhooks/receivers/senders/senders.ts";
 import { DeliveryMemory } from "./delivery-memory.ts";
 import type { ResourceCore } from "./resource-core.ts";
@@ -28,6 +28,10 @@ const REJECTION_NOTED_MS = 10_000;
 /** Characters of a digest that stand for the id of a delivery that has none. */
 const DIGEST_SHOWN = 12;
 const MESSAGE_CHARACTERS_MAX = 1_024;
+/** Of an id or the name of an event in the status: they are the sender's to choose. */
+const SHOWN_CHARACTERS_MAX = 128;
+/** A longer replay key is remembered by its digest. */
+const KEY_CHARACTERS_MAX = 256;
 
 export interface DeliveryRequest extends Incoming {
 	name: string;
@@ -133,8 +137,9 @@ export class WebhookReceiving {
 		const proof = await this.#verified(receiver, request, nowMs);
 		this.#limit(receiver, nowMs);
 		const digest = await digestText(request.body);
-		const key = proof.replayKey ?? `digest/${digest}`;
-		const id = proof.id || digest.slice(0, DIGEST_SHOWN);
+		const given = proof.replayKey ?? `digest/${digest}`;
+		const key = given.length > KEY_CHARACTERS_MAX ? `digest/${await digestText(bytesOf(given))}` : given;
+		const id = proof.id.slice(0, SHOWN_CHARACTERS_MAX) || digest.slice(0, DIGEST_SHOWN);
 		const turn = String(++this.#tries);
 		if (!(await this.#turns.take(request.uid, turn))) throw tooManyRequests("too many deliveries wait for the one before them", 1);
 		let goesOn = false;
@@ -154,6 +159,8 @@ export class WebhookReceiving {
 		const slash = turnKey.indexOf("/");
 		try {
 			this.#core.turn(() => {
+				// Of a receiver that has gone meanwhile nothing is kept.
+				if (this.#find(name, uid) === undefined) return;
 				this.#memory.remember(uid, turnKey.slice(slash + 1), { receivedMs, done: !again });
 				this.#note(name, uid, { time: metaTime(receivedMs), id, event, outcome, message });
 			});
@@ -167,9 +174,14 @@ export class WebhookReceiving {
 		return this.#core.server.transaction(() => this.#memory.follows(uid, subject, timeMs));
 	}
 
-	#receiver({ name, uid }: { name: string; uid: string }): WebhookReceiver {
+	#find(name: string, uid: string): WebhookReceiver | undefined {
 		const receiver = this.#core.server.store.get<WebhookReceiver>(RECEIVERS, name);
-		if (receiver === undefined || uidOf(receiver) !== uid || receiver.metadata.deletionTimestamp) throw pathNotFound();
+		return receiver !== undefined && uidOf(receiver) === uid ? receiver : undefined;
+	}
+
+	#receiver({ name, uid }: { name: string; uid: string }): WebhookReceiver {
+		const receiver = this.#find(name, uid);
+		if (receiver === undefined || receiver.metadata.deletionTimestamp) throw pathNotFound();
 		return receiver;
 	}
 
@@ -229,10 +241,15 @@ export class WebhookReceiving {
 
 	/** Puts a delivery first in the status. */
 	#note(name: string, uid: string, delivery: WebhookReceiverDelivery): void {
-		const receiver = this.#core.server.store.get<WebhookReceiver>(RECEIVERS, name);
-		if (receiver === undefined || uidOf(receiver) !== uid) return;
+		const receiver = this.#find(name, uid);
+		if (receiver === undefined) return;
 		const draft = draftOf(receiver);
-		const shown = { ...delivery, message: (delivery.message ?? "").slice(0, MESSAGE_CHARACTERS_MAX) };
+		const { event } = delivery;
+		const shown = {
+			...delivery,
+			...(event ? { event: event.slice(0, SHOWN_CHARACTERS_MAX) } : {}),
+			message: (delivery.message ?? "").slice(0, MESSAGE_CHARACTERS_MAX),
+		};
 		draft.status = { ...draft.status, deliveries: [shown, ...(draft.status?.deliveries ?? [])].slice(0, DELIVERIES_MAX) };
 		this.#core.actor.act(WEBHOOK_RECEIVER, [{ type: "updateStatus", resource: RECEIVERS, object: draft }]);
 	}

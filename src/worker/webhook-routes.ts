@@ -8,7 +8,7 @@ import { runAction } from "../core/webhooks/receivers/actions/actions.ts";
 import type { SenderType } from "../core/webhooks/receivers/receiver.ts";
 import { type Reading, type SenderEvent, SenderRefused } from "../core/webhooks/receivers/sender.ts";
 import { SENDERS } from "../core/webhooks/receivers/senders/senders.ts";
-import { Expressions } from "../core/webhooks/receivers/templates.ts";
+import { DELIVERY_COST_MAX, Expressions } from "../core/webhooks/receivers/templates.ts";
 import { namespaceObject } from "../objects/addresses.ts";
 import { uidOfToken } from "../objects/receiver-token.ts";
 import type { DeliveryPlan } from "../objects/webhook-receiving.ts";
@@ -111,8 +111,9 @@ function messageOf(results: readonly ToldAction[]): string {
 
 async function allActions(delivery: Delivery, { events }: Reading): Promise<ToldAction[]> {
 	const results: ToldAction[] = [];
+	const budget = { left: DELIVERY_COST_MAX };
 	for (const [index, event] of events.entries()) {
-		const expressions = new Expressions(event, delivery.payload, delivery.headers);
+		const expressions = new Expressions(event, delivery.payload, delivery.headers, budget);
 		for (const action of delivery.plan.spec.actions) {
 			const key = `${delivery.uid}/${delivery.plan.key.slice(delivery.plan.key.indexOf("/") + 1)}/${index}/${action.name}`;
 			const { receivedMs } = delivery.plan;

@@ -160,3 +160,18 @@ export function validateReceiver(spec: WebhookReceiverSpec | undefined): FieldEr
 		errors.push(invalid("spec.requestsPerMinute", requestsPerMinute, rangeError(1, REQUESTS_PER_MINUTE_MAX)));
 	return errors;
 }
+
+/** What is allowed, and yet may not be what is meant. */
+export function receiverWarnings({ type, hmac }: WebhookReceiverSpec): string[] {
+	if (type !== "HMAC" || hmac === undefined) return [];
+	const { content = "{body}", timestampHeader, idHeader } = hmac;
+	const unsigned = (header: string | undefined, part: string, field: string): string[] =>
+		header && !content.includes(part) ? [`spec.hmac.${field}: ${header} is not part of what is signed, so that whoever has seen a request can change it`] : [];
+	return [
+		...unsigned(timestampHeader, "{timestamp}", "timestampHeader"),
+		...unsigned(idHeader, "{id}", "idHeader"),
+		...(content.includes("{timestamp}") || content.includes("{id}")
+			? []
+			: ["spec.hmac.content: without {id} or {timestamp} a delivery whose body has come before counts as its repetition, and is not carried out"]),
+	];
+}

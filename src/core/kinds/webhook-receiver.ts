@@ -6,7 +6,7 @@ import { DEFAULT_REQUESTS_PER_MINUTE, DEFAULT_SECRET_KEY } from "../webhooks/rec
 import { ageColumn, fieldColumn, orNone } from "./columns.ts";
 import { defineKind } from "./define-kind.ts";
 import { prepareSpecUpdate, startGeneration, statusSubresource } from "./strategy.ts";
-import { validateReceiver } from "./webhook-receiver-validation.ts";
+import { receiverWarnings, validateReceiver } from "./webhook-receiver-validation.ts";
 import { EVENTS_GROUP } from "./webhook-subscription-validation.ts";
 
 const ready = ({ status }: WebhookReceiver) => status?.conditions?.find(({ type }) => type === "Ready");
@@ -39,6 +39,7 @@ export const webhookReceiverKind = defineKind<WebhookReceiver>({
 	},
 	prepareUpdate: prepareSpecUpdate,
 	validate: ({ spec }) => validateReceiver(spec),
+	warnings: ({ spec }) => receiverWarnings(spec),
 	columns: [
 		fieldColumn("webhooks/v1.WebhookReceiverSpec", "type", { name: "Type", type: "string", cell: ({ spec }) => spec?.type ?? "" }),
 		{ name: "Ready", type: "string", description: "Whether deliveries can be taken.", cell: (receiver) => ready(receiver)?.status ?? "Unknown" },

@@ -3,7 +3,7 @@
  * is nothing but one ${...}, whatever the expression is.
  */
 import { jsonOf } from "../../admission/policies/mutation-values.ts";
-import { Environment, type Program } from "../../cel/environment.ts";
+import { Environment, PER_CALL_COST_MAX, type Program } from "../../cel/environment.ts";
 import { untypedValue } from "../../cel/json-value.ts";
 import { CostLimitExceeded, type Variables } from "../../cel/planner.ts";
 import { CelSourceError } from "../../cel/source-error.ts";
@@ -13,7 +13,12 @@ import type { Json } from "../../meta/object.ts";
 import type { SenderEvent } from "./sender.ts";
 
 /** What the expressions of one delivery may cost together. */
-const DELIVERY_COST_MAX = 10_000_000;
+export const DELIVERY_COST_MAX = 10_000_000;
+
+/** What is left of it. */
+export interface CostBudget {
+	left: number;
+}
 
 const environment = new Environment({ variables: { event: DYN, payload: DYN, headers: mapOf(STRING, STRING) } });
 
@@ -97,12 +102,13 @@ function eventValue({ id, type, timeMs, image, pullRequest }: SenderEvent): Json
 export const referenceOf = ({ repository, tag, digest }: { repository: string; tag: string; digest: string }): string =>
 	digest !== "" ? `${repository}@${digest}` : tag !== "" ? `${repository}:${tag}` : repository;
 
-/** Evaluates the expressions of one delivery, within its budget. */
+/** Evaluates expressions about one event, within its delivery's budget. */
 export class Expressions {
 	readonly #variables: Variables;
-	#left = DELIVERY_COST_MAX;
+	readonly #budget: CostBudget;
 
-	constructor(event: SenderEvent, payload: Json, headers: Readonly<Record<string, string>>) {
+	constructor(event: SenderEvent, payload: Json, headers: Readonly<Record<string, string>>, budget: CostBudget = { left: DELIVERY_COST_MAX }) {
+		this.#budget = budget;
 		const values = new Map<string, CelValue>([
 			["event", untypedValue(eventValue(event))],
 			["payload", untypedValue(payload)],
@@ -114,8 +120,8 @@ export class Expressions {
 	/** @throws ExpressionFailed */
 	#evaluate(program: Program): CelValue {
 		try {
-			const { value, cost } = program.evaluate(this.#variables, this.#left);
-			this.#left -= cost;
+			const { value, cost } = program.evaluate(this.#variables, Math.min(this.#budget.left, PER_CALL_COST_MAX));
+			this.#budget.left -= cost;
 			if (value instanceof CelError) throw new ExpressionFailed(`expression '${program.source}' resulted in error: ${value.message}`);
 			return value;
 		} catch (error) {
