@@ -1,6 +1,6 @@
-/** `petrel webhooks list | test | replay`: webhook subscriptions of a cluster. */
+/** `petrel webhooks list | test | replay`: webhook subscriptions of a cluster; `petrel webhooks url`: where its receivers are sent to. */
 import type { Command } from "commander";
-import type { WebhookReplay, WebhookSubscription, WebhookTest } from "../core/schema/kubernetes.d.ts";
+import type { Secret, WebhookReceiver, WebhookReplay, WebhookSubscription, WebhookTest } from "../core/schema/kubernetes.d.ts";
 import { ApiClient } from "./api-client.ts";
 import { CliError } from "./cli-error.ts";
 import { dataDirectory } from "./data-directory.ts";
@@ -70,14 +70,23 @@ async function replay(name: string, options: Options): Promise<void> {
 	console.log(`${status.queued ?? 0} changes wait to be delivered again${elsewhere}`);
 }
 
+/** Where a receiver's sender sends; with the secret at its end where nothing else proves who sends. */
+async function url(name: string, options: Options): Promise<void> {
+	const namespace = encodeURIComponent(options.namespace ?? "default");
+	const { spec, status } = await ask<WebhookReceiver>(options, "GET", `${GROUP}/namespaces/${namespace}/webhookreceivers/${encodeURIComponent(name)}`);
+	if (spec.type !== "DockerHub") return console.log(status?.url ?? "");
+	const secret = await ask<Secret>(options, "GET", `/api/v1/namespaces/${namespace}/secrets/${encodeURIComponent(spec.secretRef.name)}`);
+	console.log(`${status?.url}/${Buffer.from(secret.data?.[spec.secretRef.key ?? ""] ?? "", "base64").toString()}`);
+}
+
 const withClusterOptions = (command: Command): Command =>
 	command
 		.option("--data <dir>", "the cluster's data directory (default: $PETREL_DATA or ~/.petrel)")
 		.option("--kubeconfig <file>", "the kubeconfig of another cluster")
-		.option("-n, --namespace <name>", "the subscription's namespace");
+		.option("-n, --namespace <name>", "the subscription's or receiver's namespace");
 
 export function webhooksCommand(program: Command): void {
-	const webhooks = program.command("webhooks").description("subscriptions to a cluster's changes");
+	const webhooks = program.command("webhooks").description("subscriptions to a cluster's changes, and receivers of others' webhooks");
 	const cluster = ["--cluster", "a ClusterWebhookSubscription"] as const;
 	withClusterOptions(webhooks.command("list").description("list subscriptions and how their deliveries stand")).action(list);
 	withClusterOptions(webhooks.command("test").argument("<name>").description("send one event that tells of nothing"))
@@ -87,4 +96,5 @@ export function webhooksCommand(program: Command): void {
 		.option(...cluster)
 		.option("--since <resourceVersion>", "all changes after this version, as far back as the change log reaches")
 		.action(replay);
+	withClusterOptions(webhooks.command("url").argument("<name>").description("print where a WebhookReceiver's sender is to send")).action(url);
 }

@@ -1,15 +1,21 @@
 /** docs/webhooks.md's recipes for pushes in: applied by kubectl as they stand there, and sent to over HTTPS as the senders do. */
+import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { request } from "node:https";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { DIGEST_A, DIGEST_B, github, githubPullRequest, registry, type SentWebhook } from "../support/webhook-senders.ts";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { DIGEST_A, DIGEST_B, github, githubPullRequest, registry, type SentWebhook, standardWebhook } from "../support/webhook-senders.ts";
 import { ControlPlane } from "./support/control-plane.ts";
 
 const plane = new ControlPlane();
 const { kubectl } = plane;
-const DOCUMENT = readFileSync(join(import.meta.dirname, "../../docs/webhooks.md"), "utf8");
+const ROOT = join(import.meta.dirname, "../..");
+const DOCUMENT = readFileSync(join(ROOT, "docs/webhooks.md"), "utf8");
+const run = promisify(execFile);
 
 function recipe(name: string): string {
 	const [, yaml] = new RegExp(`<!-- recipe: ${name} -->\n\`\`\`yaml\n(.*?)\`\`\``, "s").exec(DOCUMENT) ?? [];
@@ -45,7 +51,7 @@ function post(url: string, { headers, body }: SentWebhook): Promise<{ status: nu
 	});
 }
 
-beforeAll(() => plane.start());
+beforeAll(() => plane.start({ allowsPrivateWebhookTargets: true }));
 afterAll(() => plane.dispose());
 
 describe("the recipes for pushes in", () => {
@@ -79,5 +85,38 @@ describe("the recipes for pushes in", () => {
 		);
 		expect(await event("closed", "2026-01-01T00:01:00Z")).toMatchObject({ status: 200, body: { outcome: "Succeeded" } });
 		await kubectl.run("wait", "--for=delete", "namespace/preview-12", "--timeout=60s");
+	});
+});
+
+describe("a receiver", () => {
+	it("applies the manifests that a payload points at, and the command tells its URL", async () => {
+		const manifests = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: built}\ndata: {build: '7'}\n";
+		const server = createServer((incoming, answer) => {
+			if (incoming.url === "/builds/7") answer.writeHead(302, { location: "/store/manifests.yaml" }).end();
+			else answer.writeHead(incoming.url === "/store/manifests.yaml" ? 200 : 404, { "content-type": "application/yaml" }).end(manifests);
+		});
+		await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+		onTestFinished(() => void server.close());
+		const { port } = server.address() as AddressInfo;
+		await kubectl.run("create", "serviceaccount", "builds");
+		await kubectl.run("create", "rolebinding", "builds", "--clusterrole=edit", "--serviceaccount=default:builds");
+		await kubectl.apply({
+			apiVersion: "events.petrel.dev/v1",
+			kind: "WebhookReceiver",
+			metadata: { name: "builds" },
+			spec: {
+				type: "StandardWebhooks",
+				secretRef: { name: "builds", create: true },
+				serviceAccountName: "builds",
+				actions: [{ name: "apply", condition: "payload.type == 'build.done'", apply: { url: `http://127.0.0.1:${port}/builds/\${payload.build}` } }],
+			},
+		});
+		const { url, secret } = await receiver("builds");
+		const told = await run(process.execPath, [join(ROOT, "bin/petrel.mjs"), "webhooks", "url", "builds", "--kubeconfig", plane.data.file("kubeconfig")]);
+		expect(told.stdout.trim()).toBe(url);
+		const done = (build: number) => post(url, standardWebhook(secret, { type: "build.done", build }, new Date()));
+		expect(await done(7)).toMatchObject({ status: 200, body: { outcome: "Succeeded", message: "apply: configmaps/built applied" } });
+		expect(await kubectl.run("get", "configmap", "built", "-o", "jsonpath={.data.build}")).toBe("7");
+		expect(await done(8)).toMatchObject({ status: 422, body: { message: "apply: the artifact's server answered with 404" } });
 	});
 });
