@@ -4,16 +4,17 @@
  * of one write. Times depend on the machine and on the load generator, which shares it; CPU per request and the ratios do less.
  *
  *   npm run bench:api                          everything
- *   npm run bench:api -- objects growth        only these parts: objects, lists, watches, growth
+ *   npm run bench:api -- objects growth        only these parts: objects, lists, watches, growth, clusters
  */
 import { parseArgs } from "node:util";
 import { measureLists, measureObjects, measureWatches, type Row } from "./bench/api-load.ts";
 import { startControlPlane } from "./bench/control-plane.ts";
 import { measureGrowth } from "./bench/growth.ts";
 import { type Figures, residentMegabytes } from "./bench/load.ts";
+import { measureNewClusters } from "./bench/new-clusters.ts";
 import { measureReferences, type References } from "./bench/references.ts";
 
-const PARTS = ["objects", "lists", "watches", "growth"] as const;
+const PARTS = ["objects", "lists", "watches", "growth", "clusters"] as const;
 const { positionals } = parseArgs({ allowPositionals: true });
 const wanted = (part: (typeof PARTS)[number]): boolean => positionals.length === 0 || positionals.includes(part);
 
@@ -52,9 +53,11 @@ function rowPrinter({ worker, hop, sql }: References): (row: Row) => void {
 	return print;
 }
 
-const { target, dataPath, startMs, startCpuMs, stop } = await startControlPlane();
-try {
-	console.log(`first answer after ${number(startMs, 0)} ms, ${number(startCpuMs, 0)} ms of CPU, ${number(residentMegabytes(target.pid), 0)} MB`);
+const { target, ownerToken, dataPath, startMs, startCpuMs, stop } = await startControlPlane();
+/** The parts that need the platform's own costs beside them. */
+const LOADED = ["objects", "lists", "watches", "growth"] as const;
+
+async function measureLoad(): Promise<void> {
 	const print = rowPrinter(await measureReferences(dataPath, target.ca));
 	if (wanted("objects") || wanted("watches")) await measureObjects(target, print);
 	if (wanted("watches")) await measureWatches(target, print);
@@ -67,6 +70,16 @@ try {
 			line(size, ...Object.values(cpuMs).map((ms) => number(ms, 2)));
 		}
 	}
+}
+
+try {
+	console.log(`first answer after ${number(startMs, 0)} ms, ${number(startCpuMs, 0)} ms of CPU, ${number(residentMegabytes(target.pid), 0)} MB`);
+	if (wanted("clusters")) {
+		heading("what is new", "p50 ms", "p99 ms", "CPU ms", "goal ms");
+		for (const { what, p50Ms, p99Ms, cpuMs, goalMs } of await measureNewClusters(target, ownerToken))
+			line(what, number(p50Ms), number(p99Ms), number(cpuMs), String(goalMs));
+	}
+	if (LOADED.some(wanted)) await measureLoad();
 	console.log(`\nafter the load: ${number(residentMegabytes(target.pid), 0)} MB`);
 } finally {
 	await stop();

@@ -8,12 +8,15 @@ import type { ControlPlaneSettings } from "../../src/cli/control-plane-settings.
 import { prepareCredentials } from "../../src/cli/credentials.ts";
 import { DataDirectory } from "../../src/cli/data-directory.ts";
 import { choosePort } from "../../src/cli/ports.ts";
+import { createOwnerToken } from "../../src/cli/tokens.ts";
 import { cpuSeconds, type Target } from "./load.ts";
 
 const GRACE_MS = 3_000;
 
 export interface StartedControlPlane {
 	target: Target;
+	/** Makes clusters. */
+	ownerToken: string;
 	dataPath: string;
 	/** From the start of the process to its first answer. */
 	startMs: number;
@@ -43,6 +46,7 @@ export async function startControlPlane(settings: ControlPlaneSettings = {}): Pr
 	await waitUntilReady(process, new ApiClient(target), data.file("logs", "control-plane.log"));
 	return {
 		target,
+		ownerToken: await createOwnerToken(credentials.signingKey, Date.now()),
 		dataPath,
 		startMs: performance.now() - startedMs,
 		startCpuMs: cpuSeconds(target.pid) * 1000,

@@ -5,7 +5,7 @@
 import { badRequest, plainError } from "../errors/status-error.ts";
 import type { Json, JsonObject, KubeObject } from "../meta/object.ts";
 import type { ManagedFieldsEntry } from "../schema/kubernetes.d.ts";
-import { jsonEqual } from "../patch/json-equal.ts";
+import { jsonEqual } from "../meta/equality.ts";
 import type { Schema } from "../schema/types.ts";
 import { conflictError, conflictsWithout, type FieldConflict } from "./apply-conflict.ts";
 import { compareObjects, type Delta, type Ignored } from "./compare.ts";

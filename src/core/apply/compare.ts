@@ -1,6 +1,6 @@
 /** What differs between two versions of an object, as sets of field paths (structured-merge-diff TypedValue.Compare). */
 import type { Json, JsonObject } from "../meta/object.ts";
-import { jsonEqual } from "../patch/json-equal.ts";
+import { jsonEqual } from "../meta/equality.ts";
 import type { Schema } from "../schema/types.ts";
 import { fieldElement, type FieldSet, LEAF, makeNode } from "./fields-v1.ts";
 import { fits, impliedValue, isEmptyValue, itemElement, memberShape, type Shape, shapeOfType } from "./shape.ts";

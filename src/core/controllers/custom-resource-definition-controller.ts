@@ -2,6 +2,7 @@
  * Accepts the names of CustomResourceDefinitions, establishes them, and empties them before they go (apiextensions-apiserver
  * pkg/controller: status/naming_controller, establish, finalizer/crd_finalizer).
  */
+import { hasBadBundle } from "../crd/ca-bundle.ts";
 import { isEstablished } from "../crd/custom-kinds.ts";
 import { conditionOf, ESTABLISHED, NAMES_ACCEPTED, type NewCondition, TERMINATING, withCondition } from "../crd/definition-conditions.ts";
 import type { KindRegistry } from "../kinds/define-kind.ts";
@@ -118,11 +119,13 @@ function accept(definition: CustomResourceDefinition, view: View, ctx: Reconcile
 	draft.status = { storedVersions: [], ...draft.status, acceptedNames: accepted };
 	withCondition(draft, condition, nowIso);
 	// Once established it stays so: its objects must not become unreachable.
-	if (conditionOf(definition, ESTABLISHED)?.status !== "True") withCondition(draft, establishedBy(condition), nowIso);
+	if (conditionOf(definition, ESTABLISHED)?.status !== "True") withCondition(draft, establishedBy(condition, definition), nowIso);
 	return semanticEqual(draft.status, definition.status) ? NOTHING : { actions: [{ type: "updateStatus", resource: DEFINITIONS, object: draft }] };
 }
 
-function establishedBy({ status }: NewCondition): NewCondition {
+function establishedBy({ status }: NewCondition, definition: CustomResourceDefinition): NewCondition {
+	if (status === "True" && hasBadBundle(definition))
+		return { type: ESTABLISHED, status: "False", reason: "InvalidCABundle", message: "The conversion webhook CABundle is invalid" };
 	return status === "True"
 		? { type: ESTABLISHED, status: "True", reason: "InitialNamesAccepted", message: "the initial names have been accepted" }
 		: { type: ESTABLISHED, status: "False", reason: "NotAccepted", message: "not all names are accepted" };

@@ -1,4 +1,5 @@
 /** The rules of a CustomResourceDefinition (apiextensions-apiserver pkg/apis/apiextensions/validation). Messages are upstream's. */
+import { hasBadBundle, validateBundle } from "./ca-bundle.ts";
 import { type FieldError, forbidden, invalid, notSupported, required } from "../errors/field-error.ts";
 import { semanticEqual } from "../meta/equality.ts";
 import { dns1035Label, dns1123Subdomain, FIELD_IMMUTABLE } from "../meta/name-rules.ts";
@@ -223,6 +224,8 @@ export function validateDefinitionUpdate(next: CustomResourceDefinition, old: Cu
 	if (isEstablished(old)) {
 		same("spec.scope", next.spec.scope, old.spec.scope);
 		same("spec.names.kind", next.spec.names.kind, old.spec.names.kind);
+		// One that was wrong before may stay so; a new definition's keeps it from being established.
+		if (!hasBadBundle(old)) errors.push(...validateBundle(next));
 	}
 	same("spec.group", next.spec.group, old.spec.group);
 	same("spec.names.plural", next.spec.names.plural, old.spec.names.plural);

@@ -1,5 +1,5 @@
 /** The JSON paths of columns, scales and selectable fields: the part of k8s.io/client-go/util/jsonpath that they are written in. */
-import { jsonEqual } from "../patch/json-equal.ts";
+import { jsonEqual } from "../meta/equality.ts";
 import { isJsonObject, type Json, type JsonObject } from "../meta/object.ts";
 import { setOwn } from "./json-schema.ts";
 

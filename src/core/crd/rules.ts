@@ -7,7 +7,7 @@ import { BOOL, type CelType, optionalOf } from "../cel/types.ts";
 import { CelError, type CelValue, Optional } from "../cel/values.ts";
 import { duplicate, type FieldError, forbidden, invalid, required } from "../errors/field-error.ts";
 import { isJsonObject, type Json } from "../meta/object.ts";
-import { jsonEqual } from "../patch/json-equal.ts";
+import { jsonEqual } from "../meta/equality.ts";
 import type { ValidationRule } from "../schema/kubernetes.d.ts";
 import { type JsonSchema, propertyOf, VALIDATIONS, valueSchemaOf } from "./json-schema.ts";
 import { correlatedItems } from "./list-correlation.ts";

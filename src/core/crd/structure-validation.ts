@@ -1,7 +1,7 @@
 /** What makes a schema structural (KEP-1111 and apiextensions-apiserver pkg/apiserver/schema/validation.go), in upstream's words. */
 import { type FieldError, fieldErrorText, forbidden, invalid, notSupported, required } from "../errors/field-error.ts";
 import type { Json } from "../meta/object.ts";
-import { jsonEqual } from "../patch/json-equal.ts";
+import { jsonEqual } from "../meta/equality.ts";
 import {
 	EMBEDDED_RESOURCE,
 	INT_OR_STRING,

@@ -4,7 +4,7 @@
  */
 import { type FieldError, invalid, required, tooLong, tooMany, typeInvalid } from "../errors/field-error.ts";
 import { isJsonObject, type Json, type JsonObject } from "../meta/object.ts";
-import { jsonEqual } from "../patch/json-equal.ts";
+import { jsonEqual } from "../meta/equality.ts";
 import { hasFormat } from "./formats.ts";
 import { INT_OR_STRING, type JsonSchema, propertyOf, valueSchemaOf } from "./json-schema.ts";
 import { correlatedItems } from "./list-correlation.ts";

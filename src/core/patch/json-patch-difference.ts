@@ -1,6 +1,6 @@
 /** The JSON Patch (RFC 6902) that leads from one value to another: lists are compared place by place, after what begins and ends alike. */
 import type { Json, JsonObject } from "../meta/object.ts";
-import { jsonEqual } from "./json-equal.ts";
+import { jsonEqual } from "../meta/equality.ts";
 
 export type PatchOperation = { op: "add" | "replace"; path: string; value: Json } | { op: "remove"; path: string };
 

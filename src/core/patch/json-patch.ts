@@ -4,7 +4,7 @@
  */
 import { badRequest, StatusError } from "../errors/status-error.ts";
 import type { Json, JsonObject } from "../meta/object.ts";
-import { jsonEqual } from "./json-equal.ts";
+import { jsonEqual } from "../meta/equality.ts";
 import { setMember } from "./json-member.ts";
 
 /** maxJSONPatchOperations upstream. */

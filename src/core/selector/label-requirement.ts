@@ -1,6 +1,6 @@
 /** One requirement of a label selector (k8s.io/apimachinery/pkg/labels Requirement). */
 import { badRequest } from "../errors/status-error.ts";
-import { labelKeyErrors, labelValueErrors } from "./label-syntax.ts";
+import { labelValue, qualifiedName } from "../meta/name-rules.ts";
 
 export type LabelOperator = "=" | "==" | "!=" | "in" | "notin" | "exists" | "!" | "gt" | "lt";
 
@@ -52,11 +52,11 @@ function countErrors(operator: LabelOperator, values: readonly string[]): string
 export function requirementErrors(requirement: LabelRequirement): string[] {
 	const { key, operator, values } = requirement;
 	const errors: string[] = [];
-	const keyErrors = labelKeyErrors(key);
+	const keyErrors = qualifiedName(key);
 	if (keyErrors.length > 0) errors.push(`key: Invalid value: ${JSON.stringify(key)}: ${keyErrors.join("; ")}`);
 	errors.push(...countErrors(operator, values));
 	values.forEach((value, index) => {
-		const valueErrors = labelValueErrors(value);
+		const valueErrors = labelValue(value);
 		if (valueErrors.length > 0) errors.push(`values[${index}][${key}]: Invalid value: ${JSON.stringify(value)}: ${valueErrors.join("; ")}`);
 	});
 	return errors;

@@ -1,7 +1,7 @@
 /** The grammar of label selector texts, token by token as k8s.io/apimachinery/pkg/labels reads them, with its error texts. */
 import { badRequest } from "../errors/status-error.ts";
 import { type LabelOperator, type LabelRequirement, newRequirement } from "./label-requirement.ts";
-import { labelKeyErrors } from "./label-syntax.ts";
+import { qualifiedName } from "../meta/name-rules.ts";
 
 type TokenKind = "error" | "end" | "identifier" | ")" | "," | "!" | "==" | "=" | ">" | "in" | "<" | "!=" | "notin" | "(";
 
@@ -107,7 +107,7 @@ class SelectorParser {
 		if (negated) token = this.take();
 		if (token.kind !== "identifier") this.fail(`found '${token.text}', expected: identifier`);
 		const key = token.text;
-		const keyErrors = labelKeyErrors(key);
+		const keyErrors = qualifiedName(key);
 		if (keyErrors.length > 0) this.fail(`<nil>: Invalid value: ${JSON.stringify(key)}: ${keyErrors.join("; ")}`);
 		if (negated) return newRequirement(key, "!", [], REQUIREMENT_ERROR);
 		const next = this.peek();

@@ -1,7 +1,7 @@
 /** NodeRestriction: what the node authorizer cannot see in a request's address: a node's agent writes its own objects only, and no labels that steer others' pods. */
 import { nodeNameOf } from "../../authz/node-authorizer.ts";
 import { resourceOf } from "../../kinds/define-kind.ts";
-import { jsonEqual } from "../../patch/json-equal.ts";
+import { jsonEqual } from "../../meta/equality.ts";
 import { GROUP_NODES } from "../../protocol/tokens.ts";
 import type { Node, Pod, PodSpec } from "../../schema/kubernetes.d.ts";
 import { type AdmissionPlugin, type AdmissionRequest, refuse } from "../plugin.ts";
