@@ -413,7 +413,7 @@ class NodeAgent implements Agent {
 			objects: this.#clusterServices?.objects(this.#state) ?? this.#state,
 			tokens: new ServiceAccountTokens(this.#client, clock),
 			claims: new BoundVolumes(this.#client),
-			images: new ImagePuller(runtime, events, clock, this.#state),
+			images: new ImagePuller(runtime, events, clock, this.#state, this.#configuration.serializeImagePulls ? 1 : this.#configuration.maxParallelImagePulls),
 			restartBackoff: new Backoff(clock, options.restartBackoff ?? restartBackoff(this.#configuration)),
 			admission: this.#housekeeping,
 			startLimit: new Limiter(Math.min(MAX_PARALLEL_STARTS, PARALLEL_STARTS_PER_CORE * availableParallelism())),

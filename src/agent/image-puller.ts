@@ -35,7 +35,7 @@ export class ImagePuller {
 	readonly #clock: Clock;
 	readonly #objects: ObjectSource;
 	readonly #backoff: Backoff;
-	readonly #limit = new Limiter(MAX_PARALLEL_PULLS);
+	readonly #limit: Limiter;
 	readonly #pulling = new Map<string, Promise<ImageStatus>>();
 	readonly #lastFailure = new Map<string, string>();
 
@@ -44,8 +44,10 @@ export class ImagePuller {
 		events: EventRecorder,
 		clock: Clock,
 		objects: ObjectSource,
+		parallelPulls: number = MAX_PARALLEL_PULLS,
 		durations: BackoffDurations = { initialMs: IMAGE_BACKOFF_INITIAL_MS, maxMs: IMAGE_BACKOFF_MAX_MS },
 	) {
+		this.#limit = new Limiter(parallelPulls);
 		this.#runtime = runtime;
 		this.#events = events;
 		this.#clock = clock;

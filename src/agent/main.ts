@@ -34,7 +34,7 @@ export async function runNode(options: NodeOptions): Promise<Agent> {
 		dataDir,
 		log,
 		clusterServices: kind === "containerd" ? "cluster-addresses" : "loopback",
-		runtime: () => createRuntime(kind, { dataDir }),
+		runtime: () => createRuntime(kind, { dataDir, podPidsLimit: options.configuration?.podPidsLimit }),
 		network: async (cluster, runtime) => {
 			await importImages(runtime, options.imagesDir, log);
 			const { nodeName } = options;

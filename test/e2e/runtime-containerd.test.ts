@@ -26,22 +26,36 @@ function leftovers(dataDir: string): string {
 }
 
 const under: RuntimeUnderTest = {
-	create: (dataDir) => new ContainerdRuntime({ dataDir, containerd: "containerd", cniPluginDir: "/usr/lib/cni" }),
+	create: (dataDir) => new ContainerdRuntime({ dataDir, containerd: "containerd", cniPluginDir: "/usr/lib/cni", podPidsLimit: 500 }),
 	prepare: (runtime) => (runtime as ContainerdRuntime).setPodCidr(POD_CIDR),
 	leftovers,
 };
 
 describeRuntime("containerd runtime", under);
 
-test("containerd is started again when it is killed, and its containers go on", { timeout: 60_000 }, async () => {
+/** A file of the pod's own cgroup, whichever version has it. */
+function podCgroupFile(instance: string, ...names: string[]): string {
+	const named = names.flatMap((name) => ["-o", "-name", name]).slice(1);
+	const find = ["/sys/fs/cgroup", "-maxdepth", "4", "-path", `*petrel-${instance}/poduid-*`, "(", ...named, ")", "-exec", "cat", "{}", "+"];
+	return execFileSync("find", find, { encoding: "utf8" }).trim();
+}
+
+test("containerd is started again when it is killed, and its containers go on in their pod's limits until their own signal", { timeout: 60_000 }, async () => {
 	const harness = new Harness(under);
 	await harness.start();
-	const running = await harness.run();
+	const script = "trap 'exit 9' USR1; while :; do sleep 0.1; done";
+	const running = await harness.run({ command: ["sh", "-c", script] }, {}, { resources: { limits: { cpu: "1", memory: "64Mi" } } });
+	const { instance } = containerdPaths(harness.dataDir);
+	expect(podCgroupFile(instance, "memory.max", "memory.limit_in_bytes")).toBe(String(64 * 1024 * 1024));
+	expect(podCgroupFile(instance, "pids.max")).toBe("500");
 	const pid = Number(readFileSync(join(harness.dataDir, "containerd", "containerd.pid"), "utf8"));
 	process.kill(pid, "SIGKILL");
 	await vi.waitFor(async () => expect(await harness.state(running.id)).toMatchObject({ state: "running" }), { timeout: 20_000 });
 	expect((await harness.exec(running.id, ["echo", "still"])).stdout).toBe("still\n");
 	expect(Number(readFileSync(join(harness.dataDir, "containerd", "containerd.pid"), "utf8"))).not.toBe(pid);
+	await harness.runtime.stopContainer(running.id, 20, "SIGUSR1");
+	expect(await harness.state(running.id)).toMatchObject({ state: "exited", exitCode: 9 });
 	await harness.runtime.stop({ removeAll: true });
+	expect(leftovers(harness.dataDir).trim()).toBe("");
 	rmSync(harness.dataDir, { recursive: true });
 });

@@ -147,11 +147,11 @@ export async function installPackages(onProgress: (line: string) => void = () =>
 /** The runtime itself. Throws where `kind` cannot run. */
 export async function createRuntime(
 	kind: RuntimeKind,
-	options: { dataDir: string },
+	options: { dataDir: string; podPidsLimit?: number },
 ): Promise<ContainerRuntime & { setPodCidr?(podCidr: string): Promise<void> }> {
 	if (kind === "process") return new ProcessRuntime(options);
 	const containerd = await findProgram("containerd");
 	const cniPluginDir = await findPluginFolder();
 	if (containerd === undefined || cniPluginDir === undefined) throw new Error(`the containerd runtime lacks ${(await requiredPackages()).join(", ")}`);
-	return new ContainerdRuntime({ dataDir: options.dataDir, containerd, cniPluginDir });
+	return new ContainerdRuntime({ ...options, containerd, cniPluginDir });
 }

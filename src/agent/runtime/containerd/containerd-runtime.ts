@@ -37,6 +37,7 @@ import { ContainerdDaemon } from "./daemon.ts";
 import { execInContainer } from "./exec-stream.ts";
 import { type GrpcClient, GrpcError, GRPC_STATUS, type Method } from "./grpc-client.ts";
 import { NATIVE, TaskExit, TaskStart } from "./native-messages.ts";
+import { limitPodCgroup, podLimits } from "./pod-cgroup.ts";
 import { dialPod } from "./pod-dial.ts";
 import { stopAgainWhenShimLeft } from "./stop-again.ts";
 
@@ -78,10 +79,13 @@ export interface ContainerdOptions {
 	/** Program and folder, as `detectRuntime` found them. */
 	containerd: string;
 	cniPluginDir: string;
+	/** Processes of one pod; -1 for no limit. */
+	podPidsLimit?: number;
 }
 
 export class ContainerdRuntime implements ContainerRuntime {
 	#dataDir: string;
+	#podPidsLimit: number;
 	#daemon: ContainerdDaemon;
 	#client: GrpcClient;
 	#network: PodNetwork;
@@ -98,6 +102,7 @@ export class ContainerdRuntime implements ContainerRuntime {
 
 	constructor(options: ContainerdOptions) {
 		this.#dataDir = options.dataDir;
+		this.#podPidsLimit = options.podPidsLimit ?? -1;
 		this.#daemon = new ContainerdDaemon(options.dataDir, options);
 		this.#client = this.#daemon.client;
 		this.#network = new PodNetwork(this.#daemon.paths.instance);
@@ -213,7 +218,20 @@ export class ContainerdRuntime implements ContainerRuntime {
 	}
 
 	#cgroupParent(config: SandboxConfig): string {
-		return config.cgroupParent || `/petrel-${this.#daemon.paths.instance}/pod${config.pod.metadata?.uid ?? ""}`;
+		return config.cgroupParent || this.#podCgroup(config.pod);
+	}
+
+	#podCgroup(pod: Pod): string {
+		return `/petrel-${this.#daemon.paths.instance}/pod${pod.metadata?.uid ?? ""}`;
+	}
+
+	/** What nobody asked for may fail: a machine that lends its cgroups in part still runs pods, by their containers' limits. */
+	async #limitPod(pod: Pod, cgroup: string): Promise<void> {
+		await limitPodCgroup(cgroup, podLimits(pod, this.#podPidsLimit)).catch((error: Error) => {
+			if (pod.spec?.resources === undefined && this.#podPidsLimit <= 0) return;
+			const message = `failed to ensure that the pod: ${pod.metadata?.uid} cgroups exist and are correctly applied: ${error.message}`;
+			throw new RuntimeError("CreatePodSandboxError", message, { cause: error });
+		});
 	}
 
 	/** Removes what a failed attempt has left under the name, which containerd would keep reserved. */
@@ -233,6 +251,7 @@ export class ContainerdRuntime implements ContainerRuntime {
 	}
 
 	async runSandbox(config: SandboxConfig): Promise<SandboxState> {
+		await this.#limitPod(config.pod, this.#cgroupParent(config));
 		const { id, attempt } = await this.#runSandbox(config);
 		const { ips, netnsPath } = await this.#sandboxDetails(id);
 		const { uid = "", name = "", namespace = "" } = config.pod.metadata ?? {};
@@ -331,7 +350,10 @@ export class ContainerdRuntime implements ContainerRuntime {
 	}
 
 	async updateContainerResources(id: string, pod: Pod, container: Container): Promise<void> {
+		// The pod's own limits go up before and down after its containers'; the kernel refuses the other order.
+		await this.#limitPod(pod, this.#podCgroup(pod)).catch(() => undefined);
 		await this.#call(CRI.updateContainerResources, { containerId: id, linux: resourcesOf(pod, container, totalmem()) });
+		await this.#limitPod(pod, this.#podCgroup(pod));
 	}
 
 	async stopContainer(id: string, timeoutSeconds: number, signal?: string): Promise<void> {
