@@ -247,7 +247,8 @@ class NodeAgent implements Agent {
 	#obey(command: AgentCommand): void {
 		if (command.type === "tunnel") this.#tunnels.handle(command);
 		else if (command.type === "usage") this.#reportUsage(command.id);
-		else this.#sessions.handle({ ...command, pod: { ...command.pod, uid: this.#static.runtimeUid(command.pod.uid) } });
+		// A newer control plane may know commands that this agent does not.
+		else if (command.type === "session") this.#sessions.handle({ ...command, pod: { ...command.pod, uid: this.#static.runtimeUid(command.pod.uid) } });
 	}
 
 	#newNodeReport(): NodeReport {

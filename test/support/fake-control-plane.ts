@@ -45,6 +45,8 @@ export class FakeControlPlane {
 	readonly requests: { method: string; path: string; body: unknown; authorization: string }[] = [];
 	readonly sessions = new Map<string, SessionPeer>();
 	token = "join-token";
+	/** So many reports are not stored. */
+	reportFailures = 0;
 	joinStatus: { code: number; message: string } | undefined;
 	api: (method: string, path: string, body: unknown) => { code: number; body: unknown } = () => ({ code: 201, body: {} });
 
@@ -123,6 +125,11 @@ export class FakeControlPlane {
 	}
 
 	#report(request: PollRequest, response: ServerResponse): void {
+		if (this.reportFailures > 0) {
+			this.reportFailures--;
+			json(response, 503, { message: "not now" });
+			return;
+		}
 		this.reports.push(request);
 		json(response, 200, emptyAnswer(request));
 	}
