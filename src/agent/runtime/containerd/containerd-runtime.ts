@@ -358,25 +358,26 @@ export class ContainerdRuntime implements ContainerRuntime {
 
 	async stopContainer(id: string, timeoutSeconds: number, signal?: string): Promise<void> {
 		const number = signal === undefined ? undefined : constants.signals[signal as NodeJS.Signals];
-		if (number !== undefined && timeoutSeconds > 0 && (await this.#endsBySignal(id, number, timeoutSeconds))) return;
+		const inTime = number === undefined || timeoutSeconds <= 0 || (await this.#endsBySignal(id, number, timeoutSeconds));
 		const timeoutMs = timeoutSeconds * 1000 + CALL_TIMEOUT_MS;
-		const request = { containerId: id, timeout: Math.ceil(timeoutSeconds) };
+		// CRI hears of an end a moment later, and is asked even then: it waits until it has.
+		const request = { containerId: id, timeout: inTime ? Math.ceil(timeoutSeconds) : 0 };
 		const stop = () => this.#call(CRI.stopContainer, request, "Unavailable", timeoutMs).catch(ignoreNotFound);
 		await stopAgainWhenShimLeft(stop, pause);
 	}
 
-	/** CRI knows no signal of the container's own before containerd 2.2: sent past it. False for a container that does not run. */
+	/** CRI knows no signal of the container's own before containerd 2.2: sent past it. False when the container outlasts its time. */
 	async #endsBySignal(id: string, signal: number, timeoutSeconds: number): Promise<boolean> {
-		const answer = await this.#call(NATIVE.kill, { containerId: id, signal }).catch(ignoreNotFound);
-		if (answer === undefined) return false;
+		if ((await this.#call(NATIVE.kill, { containerId: id, signal }).catch(ignoreNotFound)) === undefined) return true;
 		try {
 			await this.#client.call(NATIVE.wait, { containerId: id }, timeoutSeconds * 1000);
+			return true;
 		} catch (error) {
-			if (!(error instanceof GrpcError && error.code === GRPC_STATUS.deadlineExceeded)) throw translated(error, "Unavailable");
-			// Its time is over: CRI's stop without any kills it.
-			await this.#call(CRI.stopContainer, { containerId: id, timeout: 0 }).catch(ignoreNotFound);
+			if (!(error instanceof GrpcError)) throw error;
+			if (error.code === GRPC_STATUS.notFound) return true;
+			if (error.code !== GRPC_STATUS.deadlineExceeded) throw translated(error, "Unavailable");
+			return false;
 		}
-		return true;
 	}
 
 	async removeContainer(id: string): Promise<void> {
