@@ -13,8 +13,8 @@ export type Shape =
 const LEAF_SHAPE: Shape = { kind: "leaf" };
 const SET_SHAPE: Shape = { kind: "set" };
 const ANY: TypeRef = { kind: "any" };
-/** An object without a declared type, where upstream deduces: objects by their members, lists whole. */
-const DEDUCED: Shape = { kind: "map", value: ANY };
+/** A value without a declared type, where upstream deduces: objects by their members, lists and scalars whole. */
+export const DEDUCED: Shape = { kind: "map", value: ANY };
 
 function structShape(schema: Schema, name: string, structType: FieldInfo["structType"]): Shape {
 	const struct = schema.struct(name);

@@ -3,7 +3,7 @@ import { isJsonObject, type Json, type JsonObject } from "../meta/object.ts";
 import { setMember } from "../patch/json-member.ts";
 import type { Schema } from "../schema/types.ts";
 import { fieldElement, type FieldSet, isMember, LEAF, makeNode, pathText } from "./fields-v1.ts";
-import { fits, isEmptyValue, itemElement, memberShape, type Shape, shapeOfType } from "./shape.ts";
+import { DEDUCED, fits, isEmptyValue, itemElement, memberShape, type Shape, shapeOfType } from "./shape.ts";
 
 /** The shape of a whole object of the type. */
 export const rootShape = (schema: Schema, typeName: string): Shape => shapeOfType(schema, { kind: "struct", name: typeName });
@@ -143,7 +143,8 @@ function mergeItems(schema: Schema, shape: Shape, live: readonly Json[], config:
 
 /** What keeps a config from being applied: undeclared fields, list items without or with the same keys. Upstream's words. */
 export function configErrors(schema: Schema, shape: Shape, value: Json, path: readonly string[] = []): string[] {
-	if (shape.kind === "leaf" || value === null) return [];
+	// What is deduced fits whatever it is.
+	if (shape.kind === "leaf" || shape === DEDUCED || value === null) return [];
 	if (!fits(shape, value))
 		return [`${pathText(path)}: expected ${shape.kind === "struct" || shape.kind === "map" ? "map" : "list"}, got ${JSON.stringify(value)}`];
 	const errors: string[] = [];
