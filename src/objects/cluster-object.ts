@@ -232,7 +232,7 @@ function clusterPorts(ctx: DurableObjectState, env: WorkerEnv): ClusterPorts {
 	const cluster = ctx.id.name ?? "";
 	return {
 		...durablePorts(ctx, env, cluster),
-		...durableWebhookPorts(env, cluster),
+		...durableWebhookPorts(ctx, env, cluster),
 		frontDoorCa: env.PETREL_CA,
 		authority: certificateAuthority(env.PETREL_CA, env.PETREL_CA_KEY),
 		admission: admissionConfiguration(env),

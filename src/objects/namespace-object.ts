@@ -76,7 +76,7 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 		const internals = (): ClusterInternals => clusterObject(env, cluster) as unknown as ClusterInternals;
 		const ports = {
 			...durablePorts(ctx, env, cluster),
-			...durableWebhookPorts(env, cluster),
+			...durableWebhookPorts(ctx, env, cluster),
 			admission: admissionConfiguration(env),
 			edge: edgeSettings(env.PETREL_EDGE),
 			signAccountToken: (secret: string, account: { name: string; uid: string }) =>

@@ -242,6 +242,7 @@ export class World {
 						else answer(outcome, delay());
 					});
 				}),
+			durable: async () => {},
 			secretOf: async (namespace, name) => this.namespace(namespace).core.server.store.get<Secret>("secrets", name),
 			deadLettersOf: async (namespace, uid) => this.namespace(namespace).deadLetters(uid),
 		};

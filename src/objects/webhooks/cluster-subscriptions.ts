@@ -58,6 +58,10 @@ export class ClusterSubscriptions implements DeliveryHost, Elsewhere {
 		return this.#ports.sendWebhook(call);
 	}
 
+	durable(): Promise<void> {
+		return this.#ports.durable();
+	}
+
 	secretOf(namespace: string, name: string) {
 		return this.#ports.secretOf(namespace, name);
 	}

@@ -59,6 +59,10 @@ export class NamespaceSubscriptions implements DeliveryHost {
 		return this.#ports.sendWebhook(call);
 	}
 
+	durable(): Promise<void> {
+		return this.#ports.durable();
+	}
+
 	secretOf(namespace: string, name: string) {
 		return this.#ports.secretOf(namespace, name);
 	}

@@ -34,6 +34,9 @@ export class WebhookDeliveries {
 	/** Which collections any of them names, worked out as they are asked for. */
 	readonly #wanted = new Map<ResourceName, { any: boolean; old: boolean }>();
 	#version: unknown;
+	/** What targets answered and is still to be taken in. */
+	readonly #answers: { subscriber: Subscriber; revision: number; answer: DeliveryAnswer | undefined }[] = [];
+	#taking: Promise<void> | undefined;
 	/** The log may have what nobody has looked at. */
 	#isBehind = true;
 
@@ -178,7 +181,18 @@ export class WebhookDeliveries {
 	async #deliver(subscriber: Subscriber, { revision }: QueuedDelivery): Promise<void> {
 		const event = this.#eventOf(subscriber.subscription, revision);
 		const answer = event && (await this.#attempt(subscriber.subscription, event));
-		this.#turn(() => this.#answered(subscriber, revision, answer));
+		this.#answers.push({ subscriber, revision, answer });
+		this.#taking ??= this.#host.durable().then(() => this.#takeAnswers());
+		await this.#taking;
+	}
+
+	/** Answers that come while an earlier commit is on its way to the disk are taken in together: they share the next one. */
+	#takeAnswers(): void {
+		this.#taking = undefined;
+		const answers = this.#answers.splice(0);
+		this.#turn(() => {
+			for (const { subscriber, revision, answer } of answers) this.#answered(subscriber, revision, answer);
+		});
 		this.onAnswer();
 	}
 

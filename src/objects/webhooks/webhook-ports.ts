@@ -17,6 +17,8 @@ export interface WebhookPorts {
 	cluster: string;
 	/** Sends it and resolves to what came of it. Never rejects. */
 	sendWebhook(call: WebhookCall): Promise<DeliveryAnswer>;
+	/** Resolves once everything that was written is on the disk. */
+	durable(): Promise<void>;
 	/** A Secret of another object's namespace; undefined when there is none. */
 	secretOf(namespace: string, name: string): Promise<Secret | undefined>;
 }
