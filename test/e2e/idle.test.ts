@@ -30,10 +30,20 @@ async function untilAtRest(kubectl: Kubectl, watch: FollowedCommand): Promise<Re
 	}
 }
 
+/** To changes that nobody makes. */
+const subscription = (kind: string): object => ({
+	apiVersion: "events.petrel.dev/v1",
+	kind,
+	metadata: { name: "idle" },
+	spec: { rules: [{ apiGroups: ["batch"], resources: ["*"] }], target: { url: "https://hooks.example.com/" } },
+});
+
 describe("an idle cluster", () => {
 	const { kubectl } = useCluster("process");
 
-	it("keeps no object awake under open watches and a waiting agent, and tells them what comes", async () => {
+	it("keeps no object awake under open watches, webhook subscriptions and a waiting agent, and tells them what comes", async () => {
+		await kubectl.apply(subscription("WebhookSubscription"));
+		await kubectl.apply(subscription("ClusterWebhookSubscription"));
 		await kubectl.apply(deployment("web", 2));
 		await kubectl.run("rollout", "status", "deployment/web", "--timeout=60s");
 		const everywhere = kubectl.follow("get", "pods", "-A", "-w");

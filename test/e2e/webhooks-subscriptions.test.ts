@@ -1,5 +1,8 @@
 /** Webhook subscriptions against real HTTP servers: signatures and events are read by other people's libraries. */
 import { createPublicKey, generateKeyPairSync, verify } from "node:crypto";
+import { execFile } from "node:child_process";
+import { resolve } from "node:path";
+import { promisify } from "node:util";
 import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { createCa, createServerCertificate } from "../../src/cli/certificates.ts";
@@ -8,6 +11,8 @@ import { type Delivery, WebhookSink } from "../support/webhook-sink.ts";
 import { ControlPlane } from "./support/control-plane.ts";
 import { eventually } from "./support/petrel.ts";
 
+const run = promisify(execFile);
+const PETREL = resolve(import.meta.dirname, "../../bin/petrel.mjs");
 const CORE = "/api/v1/namespaces/default";
 const SUBSCRIPTIONS = "/apis/events.petrel.dev/v1/namespaces/default/webhooksubscriptions";
 const MERGE = "application/merge-patch+json";
@@ -230,16 +235,22 @@ describe("webhook subscriptions", () => {
 		expect(second.atMs - first.atMs).toBeGreaterThan(2_900);
 	});
 
-	it("are tested by a delivery of their own", async () => {
+	it("are tested, listed and replayed by the command", async () => {
 		sink.answer = ({ path }) => ({ status: path === "/refusing" ? 403 : 200 });
 		await subscribe("tested");
 		await subscribe("refusing");
-		expect((await control.call<WebhookTest>("POST", `${SUBSCRIPTIONS}/tested/test`, {})).status).toMatchObject({ delivered: true, statusCode: 200 });
-		expect((await control.call<WebhookTest>("POST", `${SUBSCRIPTIONS}/refusing/test`, {})).status).toMatchObject({
-			statusCode: 403,
-			problem: "the target answered 403",
-		});
+		const petrel = (...args: string[]) => run(process.execPath, [PETREL, "webhooks", ...args, "--kubeconfig", control.data.file("kubeconfig")]);
+		expect((await petrel("test", "tested")).stdout).toMatch(/^delivered: the target answered 200 after \d+ ms\n$/);
 		expect(sink.to("/tested")[0]?.event).toMatchObject({ type: "dev.petrel.webhook.test", subscription: "default/tested" });
+		await expect(petrel("test", "refusing")).rejects.toMatchObject({
+			stderr: expect.stringContaining("The target did not take the test: the target answered 403."),
+		});
+		expect((await control.call<WebhookTest>("POST", `${SUBSCRIPTIONS}/refusing/test`, {})).status).toMatchObject({ statusCode: 403 });
+		expect((await petrel("list", "-n", "default")).stdout).toMatch(/^default +tested +Delivering +0 +0 +0 +0 +never +http:/m);
+		expect((await petrel("replay", "tested")).stdout).toBe("0 changes wait to be delivered again\n");
+		await expect(petrel("replay", "nobody")).rejects.toMatchObject({
+			stderr: expect.stringContaining('webhooksubscriptions.events.petrel.dev "nobody" not found'),
+		});
 	});
 
 	it("say what is missing, and go on once it is there", async () => {
@@ -304,5 +315,39 @@ describe("webhook subscriptions", () => {
 		const delivery = sink.to("/cluster").find(({ event }) => event["name"] === "in-a") as Delivery;
 		expect(delivery.event).toMatchObject({ namespace: "team-a", subscription: "all" });
 		expect(new Webhook(secretText(5)).verify(delivery.text, delivery.headers as Record<string, string>)).toBeDefined();
+	});
+});
+
+describe("webhook subscriptions of a cluster whose owner allows no private addresses", () => {
+	const control = new ControlPlane();
+	let sink: WebhookSink;
+
+	beforeAll(async () => {
+		sink = await WebhookSink.start();
+		await control.start();
+	});
+	afterAll(async () => {
+		sink.stop();
+		await control.dispose();
+	});
+
+	it("reach nothing on this machine, by its address or by a name that leads to it", async () => {
+		const { port } = new URL(sink.url());
+		const caBundle = Buffer.from((await createCa(Date.now())).certificate).toString("base64");
+		const targets = [
+			{ url: sink.url() },
+			{ url: `http://[::ffff:127.0.0.1]:${port}/` },
+			{ url: `http://localhost:${port}/` },
+			{ url: `https://127.0.0.1:${port}/`, caBundle },
+		];
+		for (const [index, target] of targets.entries()) {
+			await control.call("POST", SUBSCRIPTIONS, {
+				...subscription(`private-${index}`, ""),
+				spec: { rules: [{ apiGroups: [""], resources: ["configmaps"] }], target },
+			});
+			const { status } = await control.call<WebhookTest>("POST", `${SUBSCRIPTIONS}/private-${index}/test`, {});
+			expect(status?.problem).toMatch(/is a private address, to which this cluster delivers nothing$/);
+		}
+		expect(sink.deliveries).toEqual([]);
 	});
 });
