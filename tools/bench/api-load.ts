@@ -1,5 +1,5 @@
 /** The load on the API: ConfigMaps written, read, changed; pods listed; changes watched. */
-import { type Call, Client, type Figures, load, percentile, type Target } from "./load.ts";
+import { type Call, Client, type Figures, load, loadWarm, percentile, type Target } from "./load.ts";
 import { configMap, createIn, createNamespace, namespacePath, pod } from "./objects.ts";
 
 const WRITES = 1500;
@@ -38,7 +38,7 @@ export async function measureObjects(target: Target, tell: Tell): Promise<void> 
 	const spread = Array.from({ length: SPREAD_NAMESPACES }, (_, i) => `${NAMESPACE}-${i}`);
 	for (const name of [NAMESPACE, ...spread]) await admin.send(createNamespace(name));
 	const run = async (work: string, clients: number, count: number, of: Goal, make: (index: number, client: number) => Call): Promise<void> =>
-		tell({ work, figures: await load(target, clients, count, make), ...of });
+		tell({ work, figures: await loadWarm(target, clients, count, make), ...of });
 	const post = (clients: number) => (index: number) => createIn(NAMESPACE, "configmaps", configMap(`c${clients}-${index}`));
 	await run("POST ConfigMap 1 KiB, 1 client", 1, WRITES / 5, peer(2.37, 445), post(1));
 	await run("POST ConfigMap 1 KiB, 16 clients", 16, WRITES, goal(0.6, 1.08, 1521), post(16));
@@ -88,6 +88,14 @@ export async function measureLists(target: Target, tell: Tell): Promise<void> {
 		tell({ work, figures: await load(target, 1, count, () => call), ...of });
 	};
 	await list(`LIST ${LISTED_PODS} pods`, LISTS, goal(40, 276, 3.7), pods);
+	const label = (i: number): Call => ({
+		method: "PATCH",
+		path: `${pods}/p-${i}`,
+		type: "application/merge-patch+json",
+		body: `{"metadata":{"labels":{"turn":"${i}"}}}`,
+	});
+	const changed = await load(target, 1, LISTS * 2, (i) => (i % 2 === 0 ? label(i) : { method: "GET", path: pods }));
+	tell({ work: `a patch, and a LIST of ${LISTED_PODS} pods`, figures: { ...changed, cpuMsPerRequest: changed.cpuMsPerRequest * 2 } });
 	await list(`LIST ${LISTED_PODS} pods, label of 1%`, SMALL_LISTS, goal(7, 141, 11), `${pods}?labelSelector=shard%3Ds7`);
 	await list("LIST first 500 pods", SMALL_LISTS, {}, `${pods}?limit=500`);
 	await list("LIST first 500 pods as Table", SMALL_LISTS, goal(12, 18, 47), `${pods}?limit=500`, TABLE);

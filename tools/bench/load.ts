@@ -136,6 +136,15 @@ export class Client {
 	}
 }
 
+/** This share of the calls goes before those that count: a server runs for longer than its code takes to be compiled. */
+const WARM_UP_SHARE = 0.25;
+
+/** `count` calls by `clients` clients at once, once a quarter of them has gone before; `make(index, client)` says what each asks. */
+export async function loadWarm(target: Target, clients: number, count: number, make: (index: number, client: number) => Call): Promise<Figures> {
+	await load(target, clients, Math.ceil(count * WARM_UP_SHARE), (index, client) => make(count + index, client));
+	return load(target, clients, count, make);
+}
+
 /** `count` calls by `clients` clients at once; `make(index, client)` says what each asks. */
 export async function load(target: Target, clients: number, count: number, make: (index: number, client: number) => Call): Promise<Figures> {
 	const client = new Client(target, clients);

@@ -10,7 +10,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { choosePort } from "../../src/cli/ports.ts";
 import { workerdBinary } from "../../src/cli/workerd-binary.ts";
 import { COMPATIBILITY_DATE } from "../../src/cli/workerd-config.ts";
-import { Client, type Figures, load, type Target } from "./load.ts";
+import { Client, type Figures, loadWarm, type Target } from "./load.ts";
 
 const START_TIMEOUT_MS = 10_000;
 const START_INTERVAL_MS = 20;
@@ -100,7 +100,7 @@ export async function measureReferences(dataPath: string, ca: string): Promise<R
 		await untilItAnswers(target);
 		const body = "x".repeat(1024);
 		const measure = (method: string, path: string): Promise<Figures> =>
-			load(target, CLIENTS, REQUESTS, () => ({ method, path, ...(method === "POST" ? { body } : {}) }));
+			loadWarm(target, CLIENTS, REQUESTS, () => ({ method, path, ...(method === "POST" ? { body } : {}) }));
 		return { worker: await measure("GET", "/"), hop: await measure("POST", "/hop"), sql: await measure("POST", "/sql") };
 	} finally {
 		child.kill("SIGKILL");
