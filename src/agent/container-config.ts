@@ -63,7 +63,15 @@ async function containerMounts(context: PodContext, input: ContainerConfigInput,
 	for (const mount of container.volumeMounts ?? []) {
 		const root = input.volumes.get(mount.name);
 		if (!root) throw new Error(`volume mount ${JSON.stringify(mount.name)} names a volume that the pod has not`);
-		mounts.push({ hostPath: await mountSource(root, mount, container, values), containerPath: mount.mountPath, readOnly: mount.readOnly === true });
+		const propagation = propagationOf(mount);
+		if (mount.recursiveReadOnly === "Enabled")
+			throw new Error(`volume mount ${JSON.stringify(mount.name)}: recursive read-only mount is not supported by the runtime`);
+		mounts.push({
+			hostPath: await mountSource(root, mount, container, values),
+			containerPath: mount.mountPath,
+			readOnly: mount.readOnly === true || isReadOnlyVolume(pod, mount.name),
+			...(propagation ? { propagation } : {}),
+		});
 	}
 	const taken = new Set(mounts.map((m) => m.containerPath));
 	// Without isolation these paths are the host's own: its hosts file must stay.
@@ -76,6 +84,13 @@ async function containerMounts(context: PodContext, input: ContainerConfigInput,
 	if (!taken.has(messagePath)) mounts.push({ hostPath: await messageFile(paths, container.name, input.attempt), containerPath: messagePath, readOnly: false });
 	return mounts;
 }
+
+const propagationOf = ({ mountPropagation: wanted }: VolumeMount): Mount["propagation"] =>
+	(["HostToContainer", "Bidirectional"] as const).find((one) => one === wanted);
+
+/** A claim may be used read-only as a whole. */
+const isReadOnlyVolume = ({ spec }: Pod, name: string): boolean =>
+	spec?.volumes?.find((volume) => volume.name === name)?.persistentVolumeClaim?.readOnly === true;
 
 /** Made world-writable beforehand: the container may run as any user. */
 async function messageFile(paths: PodPaths, name: string, attempt: number): Promise<string> {

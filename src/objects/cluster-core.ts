@@ -32,7 +32,7 @@ import { bootstrapCluster, systemWrite } from "./cluster-bootstrap.ts";
 import { ForeignDependents } from "./foreign-dependents.ts";
 import { GARBAGE_COLLECTOR } from "../core/controllers/garbage-collector.ts";
 import { DefinitionLedger, DefinitionReplica, type DefinitionSet, DEFINITIONS } from "./custom-definitions.ts";
-import { REPLICATED_UP } from "../core/controllers/cluster-replica-controller.ts";
+import { CAPACITIES, CLAIMS, REPLICATED_UP } from "../core/controllers/cluster-replica-controller.ts";
 import { applyVolumeDeleted, LOCAL_PATH } from "../core/controllers/local-path-provisioner-controller.ts";
 import { LOCAL_PATH_ANNOTATION } from "../core/volumes/local-path.ts";
 import { NamespacedReplicas } from "./namespaced-replicas.ts";
@@ -68,7 +68,6 @@ const CONFIG_LEASE_MARGIN_MS = 10_000;
 export const INSTANCE_ANNOTATION = "petrel.dev/agent-instance";
 const NAMESPACES = "namespaces";
 const NODES = "nodes";
-const CLAIMS = "persistentvolumeclaims";
 /** The encryption key that the cluster's objects were last told of, in the meta table. */
 const ENCRYPTION_KEY = "encryption-key";
 
@@ -101,7 +100,7 @@ export class ClusterCore {
 		this.#liveness = new NodeLiveness(ports.sql);
 		this.#watchers = new NodeWatchers(ports.sql, () => this.core.server.store.clock.next(ports.nowMs()));
 		const store = (): Store => this.core.server.store;
-		this.scheduler = new StoredScheduler(ports, storedVolumeObjects(store));
+		this.scheduler = new StoredScheduler(ports, storedVolumeObjects(store, this.#namespaced.byResource[CAPACITIES]));
 		const authorizer = clusterAuthorizer(store, (node, namespace) => this.#placedClaims(node, namespace));
 		const controllers = clusterControllers({
 			registry: this.#definitions.registry,
@@ -274,6 +273,7 @@ export class ClusterCore {
 
 	#replicate(message: Extract<MessageBody, { type: "replicate" }>, clock: number): void {
 		for (const change of this.#namespaced.take(message, clock)) this.core.runner.onReplicaChange(change);
+		if (message.resource === CAPACITIES) this.scheduler.objectChanged(CAPACITIES);
 	}
 
 	#forgetNamespace(name: string): void {

@@ -69,6 +69,8 @@ describe.each(testableRuntimes)("volumes of the %s runtime", (runtime) => {
 		const told = await kubectl.run("describe", "pvc", "data-db-0");
 		expect(told).toMatch(/Normal +WaitForPodScheduled +\S+ .*persistentvolume-controller +waiting for pod db-0 to be scheduled/);
 		expect(told).toMatch(/Normal +ProvisioningSucceeded +\S+ .*petrel\.dev\/local-path +Successfully provisioned volume pvc-/);
+		await kubectl.run("patch", "pvc", "data-db-0", "-p", '{"spec":{"resources":{"requests":{"storage":"20Mi"}}}}');
+		await kubectl.run("wait", "--for=jsonpath={.status.capacity.storage}=20Mi", "pvc/data-db-0", "--timeout=60s");
 		await kubectl.run("delete", "statefulset", "db");
 		await gone("pvc/data-db-0");
 		await gone(`pv/${volume.metadata.name}`);

@@ -70,6 +70,8 @@ export interface Mount {
 	hostPath: string;
 	containerPath: string;
 	readOnly: boolean;
+	/** Whether mounts below it come to the other side: to the container, or both ways. */
+	propagation?: "HostToContainer" | "Bidirectional";
 }
 
 export interface SandboxConfig {

@@ -12,6 +12,14 @@ export function claimOf({ pod }: VolumeContext, volume: Volume): { volumeName: s
 	return { volumeName: volume.name, claimName, ephemeral: volume.ephemeral !== undefined };
 }
 
+/** Whether the volume is a path of the host, which keeps its owners and modes. */
+export async function isHostsOwn(context: VolumeContext, volume: Volume): Promise<boolean> {
+	if (volume.hostPath) return true;
+	if (!volume.persistentVolumeClaim && !volume.ephemeral) return false;
+	const { volume: bound } = await context.claims.bound(context.pod, context.paths, claimOf(context, volume));
+	return bound.spec?.hostPath !== undefined;
+}
+
 export const setUpPersistentVolume: VolumeSetUp = async (context, volume, directory) => {
 	const { volume: bound } = await context.claims.bound(context.pod, context.paths, claimOf(context, volume));
 	const name = bound.metadata.name ?? "";

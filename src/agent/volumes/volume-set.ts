@@ -9,7 +9,7 @@ import { setUpDownwardAPI } from "./downward-api.ts";
 import { setUpEmptyDir } from "./empty-dir.ts";
 import { setUpHostPath } from "./host-path.ts";
 import { unmountIfMounted } from "./mounts.ts";
-import { setUpPersistentVolume } from "./persistent-volume.ts";
+import { isHostsOwn, setUpPersistentVolume } from "./persistent-volume.ts";
 import { setUpProjected } from "./projected.ts";
 import { setUpSecret } from "./secret.ts";
 import { MountFailure, type VolumeContext, type VolumeSetUp } from "./volume.ts";
@@ -58,8 +58,18 @@ async function setUpVolume(context: VolumeContext, volume: Volume): Promise<stri
 	if (!setUp) throw new Error(`no volume plugin matched: this node has none for ${kind}`);
 	const path = await setUp(context, volume, volumeDirectory(context.paths, kind, volume.name));
 	const group = context.pod.spec?.securityContext?.fsGroup;
-	if (group !== undefined && kind !== "hostPath") await giveToGroup(path, group);
+	if (group !== undefined && !(await isHostsOwn(context, volume))) await giveVolumeToGroup(path, group, context.pod.spec?.securityContext?.fsGroupChangePolicy);
 	return path;
+}
+
+/** What a directory that was given to the group has: reading, writing and entering for it, and its mark on what is made there. */
+const GROUP_BITS = 0o2070;
+
+/** OnRootMismatch: a volume whose root is the group's already is left alone, however much is in it. */
+async function giveVolumeToGroup(path: string, group: number, policy: string | undefined): Promise<void> {
+	const { gid, mode } = await lstat(path);
+	if (policy === "OnRootMismatch" && gid === group && (mode & GROUP_BITS) === GROUP_BITS) return;
+	await giveToGroup(path, group);
 }
 
 /** Kubelet's names: volumes/kubernetes.io~configmap/NAME. */
@@ -75,7 +85,7 @@ async function giveToGroup(path: string, group: number): Promise<void> {
 	if (info.isSymbolicLink()) return;
 	if (info.gid !== group) await chown(path, info.uid, group);
 	const groupBits = (info.mode & 0o600) >> 3;
-	const mode = info.isDirectory() ? (info.mode & 0o7777) | 0o2070 : (info.mode & 0o7777) | groupBits;
+	const mode = info.isDirectory() ? (info.mode & 0o7777) | GROUP_BITS : (info.mode & 0o7777) | groupBits;
 	if (mode !== (info.mode & 0o7777)) await chmod(path, mode);
 	if (info.isDirectory()) for (const entry of await readdir(path)) await giveToGroup(join(path, entry), group);
 }

@@ -1,9 +1,9 @@
-import { lstat, mkdtemp, readdir, readFile, readlink, rm, stat, writeFile } from "node:fs/promises";
+import { chown, lstat, mkdtemp, readdir, readFile, readlink, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FakeObjects, testPod } from "../../../test/support/agent-node.ts";
-import type { PersistentVolume, Volume } from "../../core/schema/kubernetes.d.ts";
+import type { PersistentVolume, PodSecurityContext, Volume } from "../../core/schema/kubernetes.d.ts";
 import { silentLogger } from "../log.ts";
 import { podPaths, podRef } from "../pod-names.ts";
 import { writeVolumeFiles } from "./atomic-writer.ts";
@@ -31,8 +31,9 @@ const claims: ClaimSource = {
 	},
 };
 
-async function setUp(...volumes: Volume[]): Promise<Map<string, string>> {
-	const pod = testPod({ volumes }, { labels: { app: "web" } });
+async function setUp(first: Volume | PodSecurityContext, ...rest: Volume[]): Promise<Map<string, string>> {
+	const [securityContext, volumes] = "name" in first ? [{}, [first, ...rest]] : [first, rest];
+	const pod = testPod({ volumes, securityContext }, { labels: { app: "web" } });
 	const facts = { nodeName: "node-1", hostIPs: [], podIPs: [], allocatable: {} };
 	return setUpVolumes({
 		pod,
@@ -142,6 +143,30 @@ describe("volumes", () => {
 		bound.set("data", { ...volume("pv-2", ""), spec: { hostPath: { path: directory, type: "Directory" } } });
 		expect((await setUp(claim)).get("data")).toBe(directory);
 		await expect(setUp({ name: "own", ephemeral: {} })).rejects.toThrow("error processing PVC default/web-own: PVC is not bound");
+	});
+
+	it.runIf(process.getuid?.() === 0)("belong to the pod's group, but for the host's own paths; at once where the policy says", async () => {
+		const base = join(directory, "local-path");
+		const path = join(base, "pvc-1");
+		const local = { apiVersion: "v1", kind: "PersistentVolume", metadata: { name: "pvc-1" }, spec: { local: { path } } };
+		const own = join(directory, "own");
+		await makeLocalPath(base, path);
+		await makeLocalPath(own, join(own, "v"));
+		await writeFile(join(path, "before"), "x", { mode: 0o600 });
+		bound.set("data", local);
+		bound.set("host", { ...local, spec: { hostPath: { path: own } } });
+		const volumes = ["data", "host"].map((claimName) => ({ name: claimName, persistentVolumeClaim: { claimName } }));
+		await setUp({ fsGroup: 1234 }, ...volumes);
+		const modeOf = async (at: string) => ({ gid: (await stat(at)).gid, mode: (await stat(at)).mode & 0o7777 });
+		expect(await modeOf(path)).toEqual({ gid: 1234, mode: 0o2777 });
+		expect(await modeOf(join(path, "before"))).toEqual({ gid: 1234, mode: 0o660 });
+		expect((await stat(own)).gid).not.toBe(1234);
+		await writeFile(join(path, "after"), "x", { mode: 0o600 });
+		await chown(join(path, "after"), 0, 0);
+		await setUp({ fsGroup: 1234, fsGroupChangePolicy: "OnRootMismatch" }, ...volumes);
+		expect((await stat(join(path, "after"))).gid).toBe(0);
+		await setUp({ fsGroup: 1234, fsGroupChangePolicy: "Always" }, ...volumes);
+		expect((await stat(join(path, "after"))).gid).toBe(1234);
 	});
 
 	it("of the built-in provisioner are deleted, and nothing else is", async () => {

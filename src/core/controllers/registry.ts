@@ -62,6 +62,7 @@ import { ttlController } from "./ttl-controller.ts";
 import { ttlAfterFinishedController } from "./ttl-after-finished-controller.ts";
 import { validatingAdmissionPolicyStatusController } from "./validating-admission-policy-status-controller.ts";
 import { type WebhookReceiverDeps, webhookReceiverController } from "./webhook-receiver-controller.ts";
+import { volumeExpandController } from "./volume-expand-controller.ts";
 import type { Schema } from "../schema/types.ts";
 
 export interface NamespaceDeps
@@ -158,6 +159,7 @@ export function clusterControllers(deps: ClusterDeps): Controller[] {
 		namespaceExpiryController,
 		persistentVolumeController(deps),
 		localPathProvisionerController,
+		volumeExpandController,
 		pvProtectionController,
 		clusterRoleAggregationController,
 		certificateSigningRequestApprovingController(deps),

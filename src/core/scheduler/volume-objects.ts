@@ -1,8 +1,10 @@
 /** What the scheduler asks of the cluster's storage objects, and what it works out of them. */
-import type { CSINode, PersistentVolume, PersistentVolumeClaim, Pod, StorageClass } from "../schema/kubernetes.d.ts";
+import { value } from "../quantity/quantity.ts";
+import type { CSIDriver, CSINode, CSIStorageCapacity, PersistentVolume, PersistentVolumeClaim, Pod, StorageClass } from "../schema/kubernetes.d.ts";
 import { CLASS_ANNOTATION } from "../kinds/storage-access.ts";
 import { SELECTED_NODE, storageClassOf } from "../volumes/claim-annotations.ts";
-import { findVolume } from "../volumes/volume-matching.ts";
+import { findVolume, wantedSize } from "../volumes/volume-matching.ts";
+import { labelSelectorOf } from "../selector/label-selector.ts";
 import { type SelectableNode, termMatches } from "./node-selection.ts";
 
 /** The cluster-scoped objects that volumes depend on, as of now. */
@@ -11,6 +13,9 @@ export interface VolumeObjects {
 	volumes(): readonly PersistentVolume[];
 	storageClass(name: string): StorageClass | undefined;
 	csiNode(name: string): CSINode | undefined;
+	csiDriver(name: string): CSIDriver | undefined;
+	/** What drivers say of their room, in whatever namespace. */
+	capacities(): readonly CSIStorageCapacity[];
 }
 
 export const NO_VOLUME_OBJECTS: VolumeObjects = {
@@ -18,6 +23,8 @@ export const NO_VOLUME_OBJECTS: VolumeObjects = {
 	volumes: () => [],
 	storageClass: () => undefined,
 	csiNode: () => undefined,
+	csiDriver: () => undefined,
+	capacities: () => [],
 };
 
 /** Of classes whose volumes an administrator makes. */
@@ -77,4 +84,17 @@ export function canProvision(claim: PersistentVolumeClaim, node: SelectableNode,
 	const holds = (term: (typeof terms)[number]): boolean =>
 		(term.matchLabelExpressions ?? []).every(({ key, values }) => values.includes(node.labels[key] ?? ""));
 	return terms.length === 0 || terms.some(holds);
+}
+
+/** Whether the class's driver has room for the claim where the node reaches; one that does not say has (hasEnoughCapacity). */
+export function hasRoom(claim: PersistentVolumeClaim, node: SelectableNode, objects: VolumeObjects): boolean {
+	const name = storageClassOf(claim);
+	const driver = objects.csiDriver(objects.storageClass(name)?.provisioner ?? "");
+	if (driver?.spec?.storageCapacity !== true) return true;
+	const wanted = wantedSize(claim);
+	return objects.capacities().some(({ storageClassName, capacity, maximumVolumeSize, nodeTopology }) => {
+		const limit = maximumVolumeSize ?? capacity;
+		if (storageClassName !== name || limit === undefined || value(limit) < wanted) return false;
+		return nodeTopology !== undefined && labelSelectorOf(nodeTopology).matches(node.labels);
+	});
 }

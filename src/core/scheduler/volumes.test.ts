@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { node, pod, type PodOptions } from "../../../test/controllers/clusters.ts";
-import type { CSINode, PersistentVolume, PersistentVolumeClaim, StorageClass } from "../schema/kubernetes.d.ts";
+import type { CSIDriver, CSINode, CSIStorageCapacity, PersistentVolume, PersistentVolumeClaim, StorageClass } from "../schema/kubernetes.d.ts";
 import { Scheduler } from "./scheduler.ts";
 
 const ZONE = "topology.kubernetes.io/zone";
@@ -11,14 +11,18 @@ interface Storage {
 	volumes?: PersistentVolume[];
 	classes?: StorageClass[];
 	csiNodes?: CSINode[];
+	csiDrivers?: CSIDriver[];
+	capacities?: CSIStorageCapacity[];
 }
 
-function world({ volumes = [], classes = [], csiNodes = [] }: Storage = {}): Scheduler {
+function world({ volumes = [], classes = [], csiNodes = [], csiDrivers = [], capacities = [] }: Storage = {}): Scheduler {
 	const scheduler = new Scheduler({
 		volume: (name) => volumes.find(({ metadata }) => metadata.name === name),
 		volumes: () => volumes,
 		storageClass: (name) => classes.find(({ metadata }) => metadata.name === name),
 		csiNode: (name) => csiNodes.find(({ metadata }) => metadata.name === name),
+		csiDriver: (name) => csiDrivers.find(({ metadata }) => metadata.name === name),
+		capacities: () => capacities,
 	});
 	for (const name of ["a", "b"]) scheduler.setNode(node(name, { labels: { [ZONE]: `z${name}` } }), 0);
 	return scheduler;
@@ -146,6 +150,27 @@ describe("volumes", () => {
 		expect(place(scheduler, "p", claim("c-v1", { volumeName: "v1" })).bindings).toHaveLength(1);
 		expect(place(scheduler, "same", claim("c-v1", { volumeName: "v1" })).bindings).toHaveLength(1);
 		expect(place(scheduler, "q", claim("c-v2", { volumeName: "v2" })).unplaced[0]?.message).toContain("1 node(s) exceed max volume count");
+	});
+
+	it("goes where the driver has room, as far as it says", () => {
+		const csiDrivers: CSIDriver[] = [
+			{ apiVersion: "storage.k8s.io/v1", kind: "CSIDriver", metadata: { name: "example.com/disk" }, spec: { storageCapacity: true } },
+		];
+		const room = (zone: string, capacity: string, maximumVolumeSize?: string): CSIStorageCapacity => ({
+			apiVersion: "storage.k8s.io/v1",
+			kind: "CSIStorageCapacity",
+			metadata: { name: zone, namespace: "drivers" },
+			storageClassName: "later",
+			nodeTopology: { matchLabels: { [ZONE]: zone } },
+			capacity,
+			...(maximumVolumeSize ? { maximumVolumeSize } : {}),
+		});
+		const capacities = [room("za", "10Gi", "512Mi"), room("zb", "10Gi")];
+		const scheduler = world({ classes: [storageClass("later")], csiDrivers, capacities });
+		const wanted = claim("data", { storageClassName: "later" });
+		expect(place(scheduler, "p", wanted).volumeBindings).toMatchObject([{ node: "b" }]);
+		capacities[1] = room("zb", "1Mi");
+		expect(place(scheduler, "q", claim("other", { storageClassName: "later" })).unplaced[0]?.message).toContain("2 node(s) did not have enough free storage.");
 	});
 
 	it("tries again when a volume comes that may help", () => {

@@ -6,7 +6,7 @@ import { qosClassOf } from "../../../core/kinds/qos.ts";
 import type { AppArmorProfile, Container, Pod, SeccompProfile } from "../../../core/schema/kubernetes.d.ts";
 import { isSidecar } from "../../pod-names.ts";
 import { parseQuantityNumber } from "../../quantity-number.ts";
-import type { ContainerConfig, SandboxConfig } from "../runtime.ts";
+import type { ContainerConfig, Mount, SandboxConfig } from "../runtime.ts";
 
 export const LABELS = {
 	podName: "io.kubernetes.pod.name",
@@ -29,6 +29,8 @@ const MODE_NODE = 2;
 const MODE_TARGET = 3;
 /** SecurityProfile.ProfileType */
 const PROFILES: Record<SeccompProfile["type"], number> = { RuntimeDefault: 0, Unconfined: 1, Localhost: 2 };
+/** MountPropagation */
+const PROPAGATIONS = { HostToContainer: 1, Bidirectional: 2 } as const;
 const CPU_PERIOD_US = 100_000;
 const CPU_QUOTA_US_MIN = 1000;
 const CPU_SHARES_PER_CPU = 1024;
@@ -216,6 +218,13 @@ function securityContextOf(config: ContainerConfig, seccompDirectory: string): M
 	};
 }
 
+const mountOf = ({ containerPath, hostPath, readOnly, propagation }: Mount): Message => ({
+	containerPath,
+	hostPath,
+	readonly: readOnly,
+	...(propagation ? { propagation: PROPAGATIONS[propagation] } : {}),
+});
+
 export function containerConfigOf(config: ContainerConfig, memoryBytes: number, seccompDirectory: string): Message {
 	const { pod, container } = config;
 	return {
@@ -225,7 +234,7 @@ export function containerConfigOf(config: ContainerConfig, memoryBytes: number, 
 		args: config.args,
 		workingDir: container.workingDir,
 		envs: config.env.map(({ name, value }) => ({ key: name, value })),
-		mounts: config.mounts.map((mount) => ({ containerPath: mount.containerPath, hostPath: mount.hostPath, readonly: mount.readOnly })),
+		mounts: config.mounts.map(mountOf),
 		labels: { ...podLabels(pod), [LABELS.container]: container.name },
 		annotations: { [ANNOTATIONS.specHash]: config.specHash, [ANNOTATIONS.image]: config.imageRef },
 		logPath: config.logPath,

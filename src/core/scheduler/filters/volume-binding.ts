@@ -3,13 +3,14 @@ import type { PersistentVolumeClaim } from "../../schema/kubernetes.d.ts";
 import type { NodeState } from "../node-state.ts";
 import { type Candidate, type FilterPlugin, type NodeCheck, nodeOf, type Refusal, type Rejection } from "../plugin.ts";
 import { SELECTED_NODE } from "../../volumes/claim-annotations.ts";
-import { canProvision, claimNames, freeVolume, isBound, isDelayed, type VolumeObjects, volumeReaches } from "../volume-objects.ts";
+import { canProvision, claimNames, freeVolume, hasRoom, isBound, isDelayed, type VolumeObjects, volumeReaches } from "../volume-objects.ts";
 
 const rejection = (reason: string): Rejection => ({ reasons: [reason], resolvable: false });
 const CONFLICT = rejection("node(s) didn't match PersistentVolume's node affinity");
 const NO_VOLUME = rejection("node(s) didn't find available persistent volumes to bind");
 const LOST = rejection("node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)");
-const OBJECTS = ["persistentvolumes", "storage.k8s.io/storageclasses", "storage.k8s.io/csinodes"];
+const NO_ROOM = rejection("node(s) did not have enough free storage");
+const OBJECTS = ["persistentvolumes", ...["storageclasses", "csinodes", "csidrivers", "csistoragecapacities"].map((plural) => `storage.k8s.io/${plural}`)];
 
 export const volumeBinding: FilterPlugin = {
 	name: "VolumeBinding",
@@ -59,5 +60,9 @@ function whereBound({ spec }: PersistentVolumeClaim, objects: VolumeObjects): No
 function whereBindable(claim: PersistentVolumeClaim, objects: VolumeObjects): NodeCheck {
 	const selected = claim.metadata.annotations?.[SELECTED_NODE];
 	if (selected !== undefined) return (node: NodeState) => (node.name === selected ? undefined : NO_VOLUME);
-	return (node) => (freeVolume(claim, node, objects, new Set()) || canProvision(claim, node, objects) ? undefined : NO_VOLUME);
+	return (node) => {
+		if (freeVolume(claim, node, objects, new Set())) return undefined;
+		if (!canProvision(claim, node, objects)) return NO_VOLUME;
+		return hasRoom(claim, node, objects) ? undefined : NO_ROOM;
+	};
 }
