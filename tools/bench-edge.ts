@@ -19,7 +19,7 @@ import { EdgeClient } from "../test/e2e/support/edge-client.ts";
 import { deployment, EXAMPLE_PORT } from "../test/e2e/support/example.ts";
 import { cpuSeconds, percentile, residentMegabytes } from "./bench/load.ts";
 
-const LOAD_MS = 5_000;
+const LOAD_MS = 4_000;
 const WEB_SOCKETS = 100;
 const MESSAGES = 10;
 const LARGE_PIECE = Buffer.alloc(64 * 1024);
@@ -132,7 +132,9 @@ class Bench {
 		const pids = Object.values(this.#pids);
 		const before = pids.map(residentMegabytes);
 		const most = [...before];
-		const watch = setInterval(() => pids.forEach((pid, index) => (most[index] = Math.max(most[index] ?? 0, residentMegabytes(pid)))), 100);
+		const watch = setInterval(() => {
+			for (const [index, pid] of pids.entries()) most[index] = Math.max(most[index] ?? 0, residentMegabytes(pid));
+		}, 100);
 		await work();
 		clearInterval(watch);
 		return `control plane ${before[0]?.toFixed(0)} -> ${most[0]?.toFixed(0)} MB, agent ${before[1]?.toFixed(0)} -> ${most[1]?.toFixed(0)} MB`;

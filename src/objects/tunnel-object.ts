@@ -51,6 +51,8 @@ function sendQuietly(socket: WebSocket, bytes: Uint8Array): void {
 
 export class TunnelObject extends DurableObject<WorkerEnv> {
 	readonly #opening = new Map<number, Opening>();
+	/** Streams that the agent has ended: it need not hear that they are gone. */
+	readonly #complete = new Set<number>();
 	#watched = false;
 	/** When the agent was last asked to dial: one call is enough for all streams that wait. */
 	#calledAtMs = 0;
@@ -110,6 +112,7 @@ export class TunnelObject extends DurableObject<WorkerEnv> {
 			return;
 		}
 		this.#answered(id, stream);
+		if (frame[0] === FRAME.ANSWER || frame[0] === FRAME.END) this.#complete.add(id);
 		sendQuietly(stream, frame);
 		if (isReset) closeQuietly(stream, NORMAL_CLOSURE);
 	}
@@ -198,6 +201,7 @@ export class TunnelObject extends DurableObject<WorkerEnv> {
 		}
 		clearTimeout(this.#opening.get(attachment.id)?.timer);
 		this.#opening.delete(attachment.id);
+		if (this.#complete.delete(attachment.id)) return;
 		const agent = this.#agent();
 		if (agent) sendQuietly(agent, withStream(attachment.id, resetFrame("gone", "")));
 	}

@@ -1,6 +1,6 @@
 /** One HTTP request of a tunnel: bodies stream in both directions, each as fast as its receiver takes it. */
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
-import type { Header, RequestHead } from "../../core/tunnel/frame.ts";
+import { ANSWER_BYTES_MAX, type Header, type RequestHead, type ResponseHead } from "../../core/tunnel/frame.ts";
 import { HOP_BY_HOP } from "../hop-by-hop.ts";
 import { type Place, type PlaceAgent, type PlaceArgs, TargetError } from "./target-connection.ts";
 import type { TunnelStream } from "./tunnel-stream.ts";
@@ -29,10 +29,24 @@ export async function exchangeHttp(stream: TunnelStream, head: RequestHead, plac
 			throw asTargetError(again);
 		});
 	}
-	stream.head({ status: response.statusCode ?? 0, statusText: response.statusMessage ?? "", headers: passedHeaders(response.rawHeaders) });
+	const answer: ResponseHead = { status: response.statusCode ?? 0, statusText: response.statusMessage ?? "", headers: passedHeaders(response.rawHeaders) };
+	if (head.wholeAnswer && isShort(response, head.method)) return stream.answer(answer, await wholeBody(response));
+	stream.head(answer);
 	for await (const chunk of response as AsyncIterable<Buffer>) if (!(await stream.data(chunk))) break;
 	if (!response.complete) throw new TargetError("lost", "unexpected EOF");
 	stream.end();
+}
+
+/** Whether the answer says that it is short: nobody waits for the end of one that does not. */
+function isShort({ headers, statusCode = 0 }: IncomingMessage, method: string): boolean {
+	return method === "HEAD" || statusCode === 204 || statusCode === 304 || Number(headers["content-length"] ?? Number.NaN) <= ANSWER_BYTES_MAX;
+}
+
+async function wholeBody(response: IncomingMessage): Promise<Buffer> {
+	const chunks: Buffer[] = [];
+	for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
+	if (!response.complete) throw new TargetError("lost", "unexpected EOF");
+	return Buffer.concat(chunks);
 }
 
 function open(stream: TunnelStream, head: RequestHead, place: Place, agent: PlaceAgent): ClientRequest {

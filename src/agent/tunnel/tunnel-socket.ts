@@ -128,7 +128,7 @@ export class TunnelSocket {
 		const stream = new TunnelStream(id, head.priority, (bytes, priority) => this.send(id, bytes, priority));
 		this.#streams.set(id, stream);
 		this.#keepAwake();
-		stream.accept();
+		stream.accept(!head.hasBody && !head.webSocket && (head.method === "GET" || head.method === "HEAD"));
 		void this.#options.serve(stream, head).finally(() => {
 			stream.close();
 			this.#streams.delete(id);

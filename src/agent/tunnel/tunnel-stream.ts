@@ -1,5 +1,6 @@
 /** The agent's end of one stream: what it sends waits for the window, what it receives is granted as it is taken. */
 import {
+	encodeAnswerFrame,
 	encodeFrame,
 	encodeJsonFrame,
 	encodeWindowFrame,
@@ -17,6 +18,9 @@ import {
 	windowOf,
 } from "../../core/tunnel/frame.ts";
 import { MessageAssembly, ReceiveWindow, SendWindow } from "../../core/tunnel/stream-window.ts";
+
+/** How long a request that may be sent again waits for its answer before the stream is accepted, in milliseconds. */
+const ACCEPT_AFTER_MS = 20;
 
 export interface TunnelStreamEvents {
 	/** Call `taken` when there is room for more. */
@@ -39,6 +43,7 @@ export class TunnelStream {
 	#events: TunnelStreamEvents | undefined;
 	#early: Frame[] = [];
 	#closed = false;
+	#accepting: NodeJS.Timeout | undefined;
 
 	constructor(id: number, priority: TunnelPriority, send: Send) {
 		this.id = id;
@@ -51,9 +56,14 @@ export class TunnelStream {
 		return this.#over.signal;
 	}
 
-	/** Tells the other side at once that an agent is there. */
-	accept(): void {
-		void this.#send(encodeWindowFrame(0));
+	/**
+	 * Tells the other side that an agent is there: at once, or, for a request that may be sent again, only if the answer does not
+	 * come so soon that it says so itself.
+	 */
+	accept(mayWait: boolean): void {
+		const tell = () => void this.#send(encodeWindowFrame(0));
+		if (mayWait) this.#accepting = setTimeout(tell, ACCEPT_AFTER_MS);
+		else tell();
 	}
 
 	listen(events: TunnelStreamEvents): void {
@@ -96,7 +106,14 @@ export class TunnelStream {
 		}
 	}
 
+	/** A short answer as a whole. */
+	answer(head: ResponseHead, body: Uint8Array): void {
+		clearTimeout(this.#accepting);
+		void this.#send(encodeAnswerFrame(head, body));
+	}
+
 	head(head: ResponseHead): void {
+		clearTimeout(this.#accepting);
 		void this.#send(encodeJsonFrame(FRAME.HEAD, head));
 	}
 
@@ -139,6 +156,7 @@ export class TunnelStream {
 
 	/** Nothing more is sent. */
 	close(): void {
+		clearTimeout(this.#accepting);
 		this.#closed = true;
 		this.#sendWindow.close();
 	}

@@ -39,7 +39,12 @@ export const FRAME = {
 	MESSAGE: 6,
 	/** A WebSocket's end, as JSON: { code, reason }. */
 	CLOSE: 7,
+	/** Agent to front door: a short answer as a whole, instead of HEAD, DATA and END, to who takes one (RequestHead.wholeAnswer). */
+	ANSWER: 8,
 } as const;
+
+/** Bytes of a body that an answer as a whole may have. */
+export const ANSWER_BYTES_MAX = 16 * 1024;
 
 export const MESSAGE_TEXT = 1;
 /** Of the last piece of a message. */
@@ -76,6 +81,8 @@ export interface RequestHead {
 	priority: TunnelPriority;
 	/** Whether DATA and END follow. */
 	hasBody: boolean;
+	/** ANSWER is understood. */
+	wholeAnswer?: true;
 }
 
 export interface ResponseHead {
@@ -122,10 +129,26 @@ export function encodeWindowFrame(bytes: number): Uint8Array {
 	return frame;
 }
 
+/** The head's length as a big-endian 32-bit number, the head as JSON, and the body. */
+export function encodeAnswerFrame(head: ResponseHead, body: Uint8Array): Uint8Array {
+	const text = encoder.encode(JSON.stringify(head));
+	const frame = new Uint8Array(5 + text.length + body.length);
+	frame[0] = FRAME.ANSWER;
+	new DataView(frame.buffer).setUint32(1, text.length);
+	frame.set(text, 5);
+	frame.set(body, 5 + text.length);
+	return frame;
+}
+
+export function answerOf(payload: Uint8Array): { head: ResponseHead; body: Uint8Array } {
+	const length = windowOf(payload.subarray(0, 4));
+	return { head: jsonOf<ResponseHead>(payload.subarray(4, 4 + length)), body: payload.subarray(4 + length) };
+}
+
 /** Undefined for what is no frame. */
 export function decodeFrame(bytes: Uint8Array): Frame | undefined {
 	const type = bytes[0];
-	if (type === undefined || type > FRAME.CLOSE) return undefined;
+	if (type === undefined || type > FRAME.ANSWER) return undefined;
 	return { type: type as FrameType, payload: bytes.subarray(1) };
 }
 

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import {
+	answerOf,
 	decodeFrame,
+	encodeAnswerFrame,
 	encodeFrame,
 	encodeWindowFrame,
 	FRAME,
@@ -20,6 +22,13 @@ describe("frames", () => {
 		expect(split?.id).toBe(0xfedcba98);
 		expect(decodeFrame(split?.frame as Uint8Array)).toEqual({ type: FRAME.DATA, payload: new Uint8Array([1, 2, 3]) });
 		expect(windowOf(encodeWindowFrame(70_000).subarray(1))).toBe(70_000);
+	});
+
+	test("an answer as a whole is its head and its body", () => {
+		const head = { status: 200, statusText: "OK", headers: [["x-é", "ü"]] as [string, string][] };
+		const frame = decodeFrame(encodeAnswerFrame(head, new Uint8Array([1, 2, 3])));
+		expect(frame?.type).toBe(FRAME.ANSWER);
+		expect(answerOf(frame?.payload as Uint8Array)).toEqual({ head, body: new Uint8Array([1, 2, 3]) });
 	});
 
 	test("what is no frame is none", () => {

@@ -1,10 +1,12 @@
 /** One request through a tunnel of a node: the front door's end of a stream. */
 import {
+	answerOf,
 	decodeFrame,
 	encodeFrame,
 	encodeJsonFrame,
 	encodeWindowFrame,
 	FRAME,
+	type Header,
 	jsonOf,
 	piecesOf,
 	type RequestHead,
@@ -70,6 +72,12 @@ export async function requestThroughTunnel(env: WorkerEnv, cluster: string, node
 	}
 }
 
+function headersOf(pairs: readonly Header[]): Headers {
+	const headers = new Headers();
+	for (const [name, value] of pairs) headers.append(name, value);
+	return headers;
+}
+
 class TunnelExchange {
 	readonly #socket: WebSocket;
 	readonly #request: TunnelRequest;
@@ -102,7 +110,7 @@ class TunnelExchange {
 	answer(): Promise<Response> {
 		const { body, signal, ended: _ended, onlyOnce: _once, ...head } = this.#request;
 		if (signal?.aborted) this.#abort();
-		this.#send(encodeJsonFrame(FRAME.OPEN, { ...head, hasBody: body !== null } satisfies RequestHead));
+		this.#send(encodeJsonFrame(FRAME.OPEN, { ...head, hasBody: body !== null, wholeAnswer: true } satisfies RequestHead));
 		if (body !== null) void this.#sendBody(body);
 		return this.#answered.promise;
 	}
@@ -143,6 +151,8 @@ class TunnelExchange {
 				return this.#sendWindow.grant(windowOf(frame.payload));
 			case FRAME.HEAD:
 				return this.#head(jsonOf<ResponseHead>(frame.payload));
+			case FRAME.ANSWER:
+				return this.#whole(answerOf(frame.payload));
 			case FRAME.DATA:
 				if (!this.#receiveWindow.arrived(frame.payload.length)) return this.#abort();
 				this.#chunks.push(frame.payload);
@@ -159,9 +169,15 @@ class TunnelExchange {
 		}
 	}
 
+	#whole({ head: { status, statusText, headers: pairs }, body }: ReturnType<typeof answerOf>): void {
+		const isBodiless = BODILESS.has(status) || this.#request.method === "HEAD";
+		this.#answered.resolve(new Response(isBodiless ? null : body, { status, statusText, headers: headersOf(pairs), encodeBody: "manual" }));
+		this.#complete = true;
+		this.#finish();
+	}
+
 	#head({ status, statusText, headers: pairs, subprotocol }: ResponseHead): void {
-		const headers = new Headers();
-		for (const [name, value] of pairs) headers.append(name, value);
+		const headers = headersOf(pairs);
 		if (status === 101) return this.#answered.resolve(this.#webSocketAnswer(subprotocol ?? ""));
 		if (BODILESS.has(status) || this.#request.method === "HEAD") {
 			this.#answered.resolve(new Response(null, { status, statusText, headers }));

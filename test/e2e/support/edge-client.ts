@@ -5,6 +5,9 @@ import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } fro
 import type { Readable } from "node:stream";
 import { WebSocket } from "ws";
 
+/** Idle connections go before the server closes them, which workerd does after 5 s. */
+const KEPT = { keepAlive: true, timeout: 4_000 };
+
 export interface EdgeAnswer {
 	code: number;
 	headers: IncomingHttpHeaders;
@@ -26,7 +29,7 @@ export class EdgeClient {
 	constructor(url: string, ca?: string) {
 		this.#base = new URL(url);
 		this.#ca = ca;
-		this.#agent = ca === undefined ? new HttpAgent({ keepAlive: true }) : new HttpsAgent({ keepAlive: true });
+		this.#agent = ca === undefined ? new HttpAgent(KEPT) : new HttpsAgent(KEPT);
 	}
 
 	/** What TLS needs to ask for a host that no DNS knows. */
@@ -40,6 +43,8 @@ export class EdgeClient {
 		const options: RequestOptions = { hostname, port, path, method, agent: this.#agent, headers: { host, ...headers }, ...this.#tls(host) };
 		const sent = this.#ca === undefined ? httpRequest(options) : httpsRequest(options);
 		const answered = once(sent, "response");
+		// After the answer has begun it is the response that fails.
+		sent.on("error", () => undefined);
 		if (typeof body === "string" || body === undefined) sent.end(body);
 		else body.pipe(sent);
 		return (await answered)[0] as IncomingMessage;
