@@ -65,13 +65,19 @@ export async function sendWebhook(env: WorkerEnv, cluster: string, call: Webhook
 	const url = service ? undefined : new URL(given);
 	const problem = url === undefined || allowsPrivateTargets(env) ? undefined : privateHostProblem(url);
 	if (problem !== undefined) return { failure: problem, misconfigured: true };
-	const signal = AbortSignal.timeout(timeoutSeconds * MS_PER_SECOND);
+	// Not AbortSignal.timeout: its timers outlive what they are for, and the platform bounds how many there are.
+	const deadline = new AbortController();
+	const { signal } = deadline;
+	const timer = setTimeout(() => deadline.abort(new DOMException("the target did not answer in time", "TimeoutError")), timeoutSeconds * MS_PER_SECOND);
 	try {
 		const answer = service ? toService(env, cluster, service, call, signal) : toUrl(env, url as URL, target, call, signal);
 		const response = await withDeadline(answer, signal);
-		void drain(response).catch(() => {});
+		void drain(response)
+			.catch(() => {})
+			.finally(() => clearTimeout(timer));
 		return { status: response.status, retryAfter: response.headers.get("retry-after") };
 	} catch (error) {
+		clearTimeout(timer);
 		return { failure: error instanceof StatusError ? error.message : reasonOf(error) };
 	}
 }

@@ -20,6 +20,8 @@ import type { DeliveryHost } from "./webhook-ports.ts";
 
 /** An object that dies while deliveries are under way is woken within this time, in milliseconds. */
 const RESCUE_MS = 5_000;
+/** Statuses written in one turn: the others come with the next alarm, so that many subscriptions hold up no request and no delivery. */
+const REPORTS_PER_TURN_MAX = 4;
 /** Dead letters that one list shows. */
 const DEAD_LETTERS_SHOWN = 500;
 
@@ -69,9 +71,11 @@ export class WebhookDeliveries {
 		try {
 			this.#refresh();
 			if (this.#subscribers.size === 0) return;
-			const nowMs = this.#server.ports.nowMs();
-			if (this.#isBehind || [...this.#subscribers.values()].some(({ reportDueMs = nowMs + 1 }) => reportDueMs <= nowMs)) this.#turn(() => this.#takeIn());
+			if (this.#isBehind) this.#turn(() => this.#takeIn());
 			for (const subscriber of this.#subscribers.values()) this.#send(subscriber);
+			const nowMs = this.#server.ports.nowMs();
+			const due = [...this.#subscribers.values()].filter(({ reportDueMs = nowMs + 1 }) => reportDueMs <= nowMs).slice(0, REPORTS_PER_TURN_MAX);
+			if (due.length > 0) this.#turn(() => this.#report(due, nowMs));
 		} catch (error) {
 			this.#server.ports.logError("webhook deliveries", error);
 		}
@@ -152,16 +156,19 @@ export class WebhookDeliveries {
 		this.#table.forget(uid);
 	}
 
-	/** Queues what the log has, and reports. */
+	/** Queues what the log has. */
 	#takeIn(): void {
-		const nowMs = this.#server.ports.nowMs();
 		const all = [...this.#subscribers.values()];
-		if (this.#isBehind) this.#scan.advance(all);
+		this.#scan.advance(all);
 		this.#isBehind = all.some(({ isFull }) => isFull);
 		for (const each of all) {
 			if (each.hasNews) this.#news(each);
 			each.hasNews = false;
-			if (each.reportDueMs === undefined || each.reportDueMs > nowMs) continue;
+		}
+	}
+
+	#report(due: readonly Subscriber[], nowMs: number): void {
+		for (const each of due) {
 			each.reported(nowMs);
 			each.save();
 			this.#host.report(each.subscription.source, each.counts);
