@@ -36,7 +36,7 @@ interface Hooks {
 
 /**
  * Node's options for an agent: little young memory, since it lives long and does little, and machine code for what is hot
- * alone. Measured with 30 pods they save a fifth of its own memory.
+ * alone. Of 67 MB without pods they save 1 to 4.
  */
 const NODE_OPTIONS = ["--max-semi-space-size=1", "--optimize-for-size", "--disable-warning=ExperimentalWarning"];
 
