@@ -6,6 +6,7 @@ import type { CallOutcome, CallTarget, OutsideCall } from "../../core/admission/
 import type { WorkerEnv } from "../../core/protocol/tokens.ts";
 import { inParallel } from "../parallel.ts";
 import { type Channel, channelTo } from "./channel.ts";
+import { deadlineAfter } from "./deadline.ts";
 
 /** Calls under way at the same time for one write. */
 const CALLS_AT_ONCE_MAX = 32;
@@ -51,13 +52,15 @@ export function reasonOf(error: unknown): string {
 async function makeCall(channel: Channel, { key, uid, target, timeoutSeconds, body }: OutsideCall): Promise<CallOutcome> {
 	const url = urlOf(target);
 	url.searchParams.set("timeout", `${timeoutSeconds}s`);
-	const signal = AbortSignal.timeout(timeoutSeconds * MS_PER_SECOND);
+	const { signal, cancel } = deadlineAfter(timeoutSeconds * MS_PER_SECOND);
 	try {
 		const headers = { "content-type": "application/json", accept: "application/json, */*", "user-agent": "kube-apiserver-admission" };
 		const response = await withDeadline(channel(new Request(url, { method: "POST", headers, body, redirect: "manual", signal })), signal);
 		return { key, uid, status: response.status, body: await withDeadline(bounded(response), signal) };
 	} catch (error) {
 		return { key, uid, failure: `Post ${JSON.stringify(url.href)}: ${reasonOf(error)}` };
+	} finally {
+		cancel();
 	}
 }
 

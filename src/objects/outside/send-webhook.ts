@@ -10,6 +10,7 @@ import { privateHostProblem } from "../../core/webhooks/target-address.ts";
 import { callService } from "../tunnel/service-call.ts";
 import type { WebhookCall } from "../webhooks/webhook-ports.ts";
 import { overOwnTls } from "./channel.ts";
+import { deadlineAfter } from "./deadline.ts";
 import { reasonOf, withDeadline } from "./make-calls.ts";
 
 /** What of an answer is read, in bytes, so that the connection can be used again; nothing of it has a meaning. */
@@ -65,19 +66,16 @@ export async function sendWebhook(env: WorkerEnv, cluster: string, call: Webhook
 	const url = service ? undefined : new URL(given);
 	const problem = url === undefined || allowsPrivateTargets(env) ? undefined : privateHostProblem(url);
 	if (problem !== undefined) return { failure: problem, misconfigured: true };
-	// Not AbortSignal.timeout: its timers outlive what they are for, and the platform bounds how many there are.
-	const deadline = new AbortController();
-	const { signal } = deadline;
-	const timer = setTimeout(() => deadline.abort(new DOMException("the target did not answer in time", "TimeoutError")), timeoutSeconds * MS_PER_SECOND);
+	const { signal, cancel } = deadlineAfter(timeoutSeconds * MS_PER_SECOND);
 	try {
 		const answer = service ? toService(env, cluster, service, call, signal) : toUrl(env, url as URL, target, call, signal);
 		const response = await withDeadline(answer, signal);
 		void drain(response)
 			.catch(() => {})
-			.finally(() => clearTimeout(timer));
+			.finally(cancel);
 		return { status: response.status, retryAfter: response.headers.get("retry-after") };
 	} catch (error) {
-		clearTimeout(timer);
+		cancel();
 		return { failure: error instanceof StatusError ? error.message : reasonOf(error) };
 	}
 }
