@@ -152,14 +152,19 @@ async function attempt(forwarding: Forwarding, endpoint: EdgeEndpoint, body: Rep
 		signal: deadline.start(policy.answerTimeoutMs ?? ANSWER_TIMEOUT_MS),
 		ended: () => {
 			end();
+			over = true;
 			if (answered) done();
 		},
 		onlyOnce: true,
 	};
-	let answered = false;
+	let [answered, over] = [false, false];
 	const answer = requestThroughTunnel(env, cluster, endpoint.node, sent);
 	void answer.then(
-		() => (answered = true),
+		() => {
+			answered = true;
+			// A short answer is over before anybody has it.
+			if (over) done();
+		},
 		() => undefined,
 	);
 	return answer.catch((error: unknown) => {
