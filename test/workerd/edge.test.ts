@@ -111,6 +111,17 @@ describe("the edge", () => {
 		expect(status?.loadBalancer?.ingress).toEqual([{ hostname: "edge.test", ports: [{ port: 80, protocol: "TCP" }] }]);
 	});
 
+	it("counts a connection until its answer is over, also when that is a short one that comes at once", async () => {
+		const { tunnel, url } = await site({ annotations: { "petrel.dev/limit-connections": "1" } });
+		const get = () => fetchEdge(url("/"));
+		const { response } = await ask(tunnel, get, (one) => one.answerWhole("first"));
+		expect(await response.text()).toBe("first");
+		for (const text of ["second", "third"]) {
+			void tunnel.stream().then((one) => one.answerWhole(text));
+			expect(await (await get()).text()).toBe(text);
+		}
+	});
+
 	it("takes another pod when the first was not reached, whatever the method; one that was cut only if nothing is done twice", async () => {
 		const { tunnel, url } = await site({ pods: 2 });
 		const post = () => fetchEdge(url("/"), { method: "POST", body: "once" });

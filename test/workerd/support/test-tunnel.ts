@@ -1,6 +1,7 @@
 /** The agent's end of a tunnel as a test plays it: it takes streams and answers them frame by frame. */
 import {
 	decodeFrame,
+	encodeAnswerFrame,
 	encodeFrame,
 	encodeJsonFrame,
 	encodeWindowFrame,
@@ -22,6 +23,8 @@ export interface TestStream {
 	/** The other side has no use for it any more. */
 	gone: Promise<void>;
 	answer(head: Partial<ResponseHead>, body?: string): void;
+	/** In one frame, as an agent sends what is short. */
+	answerWhole(body: string): void;
 	reset(code: TunnelFault["code"]): void;
 }
 
@@ -85,6 +88,7 @@ export class TestTunnel {
 				if (text !== "") send(encodeFrame(FRAME.DATA, new TextEncoder().encode(text)));
 				send(encodeFrame(FRAME.END));
 			},
+			answerWhole: (text) => send(encodeAnswerFrame({ status: 200, statusText: "", headers: [] }, new TextEncoder().encode(text))),
 			reset: (code) => send(encodeJsonFrame(FRAME.RESET, { code, message: "a secret of the inside" } satisfies TunnelFault)),
 		};
 		const waiting = this.#waiting.shift();
