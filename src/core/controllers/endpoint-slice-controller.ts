@@ -42,10 +42,18 @@ function reconcile(key: string, view: View, ctx: ReconcileContext): ReconcileRes
 	const families: string[] = service.spec?.ipFamilies?.length ? service.spec.ipFamilies : ["IPv4"];
 	const drafts = families.flatMap((family) => {
 		const current = existing.filter((slice) => slice.addressType === family);
-		return fillSlices(family, current, groupByPorts(service, pods, family));
+		return reused(fillSlices(family, current, groupByPorts(service, pods, family)));
 	});
 	const foreign = existing.filter((slice) => !families.includes(slice.addressType));
 	return { actions: [...foreign.map(deletion), ...drafts.flatMap((draft) => write(draft, service, view, ctx))] };
+}
+
+/** A slice that would go serves for one that would come: who watches it sees it change (endpointslice.Reconciler.finalize). */
+function reused(drafts: readonly SliceDraft[]): SliceDraft[] {
+	const going = drafts.filter((draft) => draft.current !== undefined && draft.drop);
+	const kept = drafts.filter((draft) => !going.includes(draft));
+	const taken = kept.map((draft) => (draft.current === undefined ? { ...draft, current: going.shift()?.current } : draft));
+	return [...going, ...taken];
 }
 
 /** Endpoints by the ports they serve: one slice has one list of ports. */
