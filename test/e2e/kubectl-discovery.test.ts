@@ -82,7 +82,7 @@ describe("kubectl and what the server tells of itself", () => {
 		expect(await editing.run("edit", "configmap", "settings", ...here)).toBe("configmap/settings edited\n");
 		expect(await older.run("get", "configmap", "settings", "-o", "jsonpath={.data.a}", ...here)).toBe("after");
 		const differing = await older.try(["diff", "-f", "-", ...here], JSON.stringify(deployment("web", 4)));
-		expect([differing.code, differing.stdout]).toEqual([1, expect.stringMatching(/^-  replicas: 1\n\+  replicas: 4$/m)]);
+		expect([differing.code, differing.stdout]).toEqual([1, expect.stringMatching(/^- {2}replicas: 1\n\+ {2}replicas: 4$/m)]);
 		expect(await older.run("rollout", "history", "deployment/web", ...here)).toContain("REVISION  CHANGE-CAUSE\n1 ");
 		expect(await older.run("rollout", "restart", "deployment/web", ...here)).toBe("deployment.apps/web restarted\n");
 		expect(await older.run("wait", "--for=jsonpath={.spec.replicas}=1", "deployment/web", ...here)).toBe("deployment.apps/web condition met\n");

@@ -9,10 +9,17 @@ import { type WebSocket, WebSocketServer } from "ws";
 import type { NodeList, PodList } from "../../src/core/schema/kubernetes.d.ts";
 import { ApiRequests } from "./support/api-request.ts";
 import { useCluster } from "./support/cluster.ts";
-import { deployment, EXAMPLE_PORT } from "./support/example.ts";
+import { deployment, EXAMPLE_PORT, shellPod } from "./support/example.ts";
 
 const PIECE = randomBytes(64 * 1024);
 const PIECES = 512;
+
+const SINK_PORT = 8092;
+/** An HTTP server that keeps what is posted to /cgi-bin/events. */
+const SINK = `mkdir -p www/cgi-bin
+printf '#!/bin/sh\\ncat > got\\nprintf "Content-Type: text/plain\\\\r\\\\n\\\\r\\\\nkept"\\n' > www/cgi-bin/events
+chmod +x www/cgi-bin/events
+exec httpd -f -p "$POD_IP:${SINK_PORT}" -h www`;
 
 const message = async (socket: WebSocket): Promise<string> => String((await once(socket, "message"))[0]);
 
@@ -112,6 +119,35 @@ describe("a node's tunnel", () => {
 			expect(JSON.parse(text)).toEqual({ method, url: "/a%2Fb/c?d=e&f", body: "content", custom: "kept", uri: `${proxy}/a%2Fb/c` });
 		}
 		expect(await api.send("HEAD", `${proxy}/x`)).toMatchObject({ code: 201, text: "" });
+	});
+
+	it("carries the deliveries of a webhook subscription to a Service's pods", async () => {
+		const sink = shellPod("sink", SINK);
+		Object.assign(sink.spec?.containers[0] ?? {}, { env: [{ name: "POD_IP", valueFrom: { fieldRef: { fieldPath: "status.podIP" } } }] });
+		await kubectl.apply(sink);
+		await kubectl.run("expose", "pod/sink", "--port=80", `--target-port=${SINK_PORT}`);
+		await kubectl.run(
+			"wait",
+			"--for=jsonpath={.endpoints[0].conditions.ready}=true",
+			"endpointslices",
+			"-l",
+			"kubernetes.io/service-name=sink",
+			"--timeout=60s",
+		);
+		await kubectl.apply({
+			apiVersion: "events.petrel.dev/v1",
+			kind: "WebhookSubscription",
+			metadata: { name: "to-service" },
+			spec: {
+				rules: [{ apiGroups: [""], resources: ["configmaps"] }],
+				objectSelector: { matchLabels: { told: "yes" } },
+				target: { service: { name: "sink", path: "/cgi-bin/events" } },
+			},
+		});
+		await kubectl.apply({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "told", labels: { told: "yes" } } });
+		await kubectl.run("wait", "webhooksubscription/to-service", "--for=jsonpath={.status.delivered}=1", "--timeout=60s");
+		const event = JSON.parse(await kubectl.run("exec", "sink", "--", "cat", "www/cgi-bin/got")) as unknown;
+		expect(event).toMatchObject({ type: "dev.petrel.object.created", name: "told", data: { object: { kind: "ConfigMap" } } });
 	});
 
 	it("keeps redirects and the links of pages within the proxy", async () => {

@@ -37,13 +37,19 @@ export async function callService(env: WorkerEnv, cluster: string, call: Service
 	const node = endpoint.node || (await clusterObject(env, cluster).connectedNode());
 	if (!node) throw unavailable(`no node is connected that leads to service ${JSON.stringify(call.name)}`);
 	const serverName = `${call.name}.${call.namespace}.svc`;
-	const headers = call.headers ?? [];
-	const hasHost = headers.some(([name]) => name.toLowerCase() === "host");
+	const given = call.headers ?? [];
+	const has = (wanted: string): boolean => given.some(([name]) => name.toLowerCase() === wanted);
+	const headers: Header[] = [
+		...given,
+		...(has("host") ? [] : [["Host", `${serverName}:${call.port}`] as Header]),
+		// Not every receiver takes chunks.
+		...(call.body instanceof Uint8Array && !has("content-length") ? [["Content-Length", String(call.body.length)] as Header] : []),
+	];
 	return requestThroughTunnel(env, cluster, node, {
 		target: endpoint.target,
 		method: call.method,
 		path: call.path,
-		headers: hasHost ? headers : [...headers, ["Host", `${serverName}:${call.port}`]],
+		headers,
 		...(call.tls ? { tls: { serverName, ...call.tls } } : {}),
 		...(call.webSocket ? { webSocket: call.webSocket } : {}),
 		priority: call.priority ?? "interactive",
