@@ -11,3 +11,12 @@ export function deadlineAfter(timeoutMs: number): Deadline {
 	const timer = setTimeout(() => controller.abort(new DOMException("the time is up", "TimeoutError")), timeoutMs);
 	return { signal: controller.signal, cancel: () => clearTimeout(timer) };
 }
+
+/** Rejects when the signal fires, whatever becomes of the work. */
+export function withDeadline<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+	return new Promise((resolve, reject) => {
+		if (signal.aborted) reject(signal.reason);
+		signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+		work.then(resolve, reject);
+	});
+}

@@ -6,7 +6,7 @@ import type { CallOutcome, CallTarget, OutsideCall } from "../../core/admission/
 import type { WorkerEnv } from "../../core/protocol/tokens.ts";
 import { inParallel } from "../parallel.ts";
 import { type Channel, channelTo } from "./channel.ts";
-import { deadlineAfter } from "./deadline.ts";
+import { deadlineAfter, withDeadline } from "./deadline.ts";
 
 /** Calls under way at the same time for one write. */
 const CALLS_AT_ONCE_MAX = 32;
@@ -62,15 +62,6 @@ async function makeCall(channel: Channel, { key, uid, target, timeoutSeconds, bo
 	} finally {
 		cancel();
 	}
-}
-
-/** Rejects when the signal fires, whatever becomes of the work. */
-export function withDeadline<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-	return new Promise((resolve, reject) => {
-		if (signal.aborted) reject(signal.reason);
-		signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-		work.then(resolve, reject);
-	});
 }
 
 /** Makes them all, in parallel. Never rejects: a call that fails has its failure as its outcome. */

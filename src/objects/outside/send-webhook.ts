@@ -10,8 +10,8 @@ import { privateHostProblem } from "../../core/webhooks/target-address.ts";
 import { callService } from "../tunnel/service-call.ts";
 import type { WebhookCall } from "../webhooks/webhook-ports.ts";
 import { overOwnTls } from "./channel.ts";
-import { deadlineAfter } from "./deadline.ts";
-import { reasonOf, withDeadline } from "./make-calls.ts";
+import { deadlineAfter, withDeadline } from "./deadline.ts";
+import { reasonOf } from "./make-calls.ts";
 
 /** What of an answer is read, in bytes, so that the connection can be used again; nothing of it has a meaning. */
 const ANSWER_READ_MAX = 64 * 1024;

@@ -3,7 +3,7 @@
  * senders/. Pure: the secret and the clock come in.
  */
 import type { Json, JsonObject } from "../../meta/object.ts";
-import { constantTimeEqual } from "./constant-time.ts";
+import { constantTimeEqual } from "../../codec/constant-time.ts";
 import type { HmacOptions } from "./receiver.ts";
 
 /** By WebCrypto's names. */

@@ -3,6 +3,7 @@
  * platform's own fetch, which trusts public authorities alone, cannot do. Ciphers and signatures are the platform's.
  */
 import { constants, type KeyObject, verify, X509Certificate } from "node:crypto";
+import { constantTimeEqual } from "../../../core/codec/constant-time.ts";
 import { trustedCertificates, verifyChain } from "./certificate-chain.ts";
 import { CIPHER_SUITES, type CipherSuite, KeySchedule, type TrafficKeys } from "./key-schedule.ts";
 import { ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, RecordLayer } from "./record-layer.ts";
@@ -206,9 +207,6 @@ function checkProof(body: Uint8Array, key: KeyObject, digest: Uint8Array): void 
 		throw new Error("tls: invalid signature by the server certificate");
 }
 
-const isEqual = (a: Uint8Array, b: Uint8Array): boolean =>
-	a.length === b.length && a.reduce((difference, byte, at) => difference | (byte ^ (b[at] as number)), 0) === 0;
-
 class Handshake {
 	readonly #records: RecordLayer;
 	readonly #messages: Messages;
@@ -260,7 +258,7 @@ class Handshake {
 		const proven = schedule.digest(this.#transcript);
 		checkProof(await this.#expect(CERTIFICATE_VERIFY), leaf.publicKey, proven);
 		const finished = schedule.finished(peer, this.#transcript);
-		if (!isEqual(await this.#expect(FINISHED), finished)) throw new Error("tls: invalid server finished hash");
+		if (!constantTimeEqual(await this.#expect(FINISHED), finished)) throw new Error("tls: invalid server finished hash");
 		return request;
 	}
 

@@ -17,7 +17,7 @@ import {
 	standardWebhook,
 } from "../../../../../test/support/webhook-senders.ts";
 import type { Json } from "../../../meta/object.ts";
-import { constantTimeEqual } from "../constant-time.ts";
+import { constantTimeEqual } from "../../../codec/constant-time.ts";
 import type { SenderType } from "../receiver.ts";
 import { bytesOf, type Incoming, SenderRefused, type VerifyContext } from "../sender.ts";
 import { SENDERS } from "./senders.ts";
