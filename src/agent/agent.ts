@@ -9,6 +9,7 @@ import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import type { AgentCommand, JoinResponse, NetworkRow } from "../core/protocol/agent-protocol.ts";
 import { AgentError } from "./agent-error.ts";
+import type { Agent, AgentOptions, NodeNetwork } from "./agent-options.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { Backoff, type BackoffDurations, CONTAINER_BACKOFF_INITIAL_MS } from "./container-backoff.ts";
 import { ControlPlaneClient } from "./control-plane-client.ts";
@@ -30,7 +31,7 @@ import { NODE_STATUS_REPORT_MS, NodeReport } from "./node-report.ts";
 import { shutDownPods } from "./node-shutdown.ts";
 import type { PodContext } from "./pod-context.ts";
 import { latestSandbox } from "./pod-lifecycle.ts";
-import { ClusterServices, type ClusterServicesPlace } from "./network/cluster-services.ts";
+import { ClusterServices } from "./network/cluster-services.ts";
 import { NetworkChanges } from "./network/network-changes.ts";
 import { podRef } from "./pod-names.ts";
 import { PodSupervisor } from "./pod-supervisor.ts";
@@ -55,58 +56,6 @@ const PARALLEL_STARTS_PER_CORE = 4;
 export const MAX_PARALLEL_STARTS = 8;
 /** How long a starting agent waits for the control plane before it runs the pods that it remembers; a refused connection is no wait. */
 export const SAVED_PODS_WAIT_MS = 5_000;
-
-/** Keeps part of the node's network in step with the network table. */
-export interface NodeNetwork {
-	start(): Promise<void>;
-	/** Rows that changed, all of them at first; the same again after a failure. Calls do not overlap. */
-	apply(rows: readonly NetworkRow[]): Promise<void> | void;
-	/** Pods that go on keep their rules and routes, unless `removeAll`: then nothing is left of them. */
-	stop(options: { removeAll: boolean }): Promise<void>;
-}
-
-/** A driver with a pod network of its own is told its range once it runs. */
-export type NodeRuntime = ContainerRuntime & { setPodCidr?(podCidr: string): Promise<void> };
-
-export interface AgentOptions {
-	/** The cluster's API root; may have a path. */
-	server: string;
-	/** Needed only until the node has joined. */
-	token?: string;
-	/** PEM file of the cluster's CA; none trusts the system's authorities. */
-	caFile?: string;
-	nodeName: string;
-	dataDir: string;
-	/** Made once the cluster's settings (pod CIDR, DNS) are known, if it is a function. */
-	runtime: NodeRuntime | ((cluster: JoinResponse) => NodeRuntime | Promise<NodeRuntime>);
-	network?: NodeNetwork | ((cluster: JoinResponse, runtime: ContainerRuntime) => NodeNetwork | undefined | Promise<NodeNetwork | undefined>);
-	/** Where the API and DNS are served to pods; nowhere without it. */
-	clusterServices?: ClusterServicesPlace;
-	labels?: Record<string, string>;
-	/** Kubelet's settings; its defaults without. */
-	configuration?: KubeletConfiguration;
-	/** Where TLS for the edge is ended; nowhere without it. */
-	edge?: { address: string; port: number };
-	/** Instead of the first address of the machine. */
-	nodeIP?: string;
-	log?: Logger;
-	clock?: Clock;
-	/** Shorter in tests. */
-	restartBackoff?: BackoffDurations;
-	joinPatienceMs?: number;
-}
-
-export interface Agent {
-	readonly nodeName: string;
-	readonly cluster: JoinResponse;
-	readonly runtime: ContainerRuntime;
-	/** Whether the last poll was answered. */
-	readonly connected: boolean;
-	/** The machine goes down: pods end first, as the settings say, and no other is taken. */
-	shutDown(): Promise<void>;
-	/** Pods keep running, unless `removeAll`: then nothing of the agent is left on the machine but its data directory. */
-	stop(options?: { removeAll?: boolean }): Promise<void>;
-}
 
 /** Resolves when the node has joined (or had before) and its runtime is up; rejects with AgentError. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
@@ -495,3 +444,4 @@ function restartBackoff({ crashLoopBackOff }: KubeletConfiguration): BackoffDura
 }
 
 export { AgentError, forgetMembership };
+export type { Agent, AgentOptions, NodeNetwork } from "./agent-options.ts";
