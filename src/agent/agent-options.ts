@@ -34,6 +34,8 @@ export interface AgentOptions {
 	/** Where the API and DNS are served to pods; nowhere without it. */
 	clusterServices?: ClusterServicesPlace;
 	labels?: Record<string, string>;
+	/** Where drivers' sockets and volumes are; `required` accepts no other directory. In the data directory without it. */
+	kubeletRoot?: { directory: string; required: boolean };
 	/** Kubelet's settings; its defaults without. */
 	configuration?: KubeletConfiguration;
 	/** Where TLS for the edge is ended; nowhere without it. */

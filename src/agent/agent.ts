@@ -20,6 +20,8 @@ import { observeMachine } from "./eviction/observe.ts";
 import { ApiEventRecorder } from "./event-recorder.ts";
 import { forgetMembership, joinCluster, type JoinOptions, loadInstanceId, loadMembership, type Membership, readCaFile } from "./identity.ts";
 import { Housekeeping } from "./housekeeping.ts";
+import { releaseKubeletRoot, takeKubeletRoot } from "./kubelet-root.ts";
+import { PLUGINS_REGISTRY, PluginWatcher } from "./plugins/plugin-watcher.ts";
 import { ImagePuller } from "./image-puller.ts";
 import { KubeletApi } from "./kubelet-api.ts";
 import { DEFAULT_KUBELET_CONFIGURATION, durationMs, type KubeletConfiguration } from "./kubelet-configuration.ts";
@@ -78,7 +80,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 		};
 		const membership = (await loadMembership(joinOptions)) ?? (await joinCluster(joinOptions, instanceId));
 		const runtime = await startRuntime(options, membership);
-		const node = new NodeAgent({ options, log, clock, instanceId, joinOptions, membership, runtime, unlock });
+		const kubeletRoot = await takeKubeletRoot({ dataDirectory: options.dataDir, wanted: options.kubeletRoot, log });
+		const node = new NodeAgent({ options, log, clock, instanceId, joinOptions, membership, runtime, kubeletRoot, unlock });
 		await node.start();
 		return node;
 	} catch (error) {
@@ -107,6 +110,8 @@ interface NodeAgentParts {
 	joinOptions: JoinOptions;
 	membership: Membership;
 	runtime: ContainerRuntime;
+	/** Where drivers and plugins find what kubelet has for them. */
+	kubeletRoot: string;
 	unlock(): Promise<void>;
 }
 
@@ -123,6 +128,7 @@ class NodeAgent implements Agent {
 	readonly #tunnels: TunnelServer;
 	readonly #clusterServices: ClusterServices | undefined;
 	readonly #housekeeping: Housekeeping;
+	readonly #plugins: PluginWatcher;
 	#network: NodeNetwork | undefined;
 	readonly #networkChanges: NetworkChanges;
 	readonly #meter: UsageMeter;
@@ -174,6 +180,7 @@ class NodeAgent implements Agent {
 		this.#nodeReport = this.#newNodeReport();
 		this.#static = this.#newStaticPods();
 		this.#housekeeping = this.#newHousekeeping(events);
+		this.#plugins = new PluginWatcher({ directory: join(parts.kubeletRoot, PLUGINS_REGISTRY), handlers: {}, clock, log });
 		this.#supervisor = new PodSupervisor(this.#podContext(events));
 		this.#meter = new UsageMeter({ runtime, clock, pods: () => this.#state.pods.map(podRef), runtimeUid: (uid) => this.#static.runtimeUid(uid) });
 		this.#sessions = new SessionServer({
@@ -290,6 +297,7 @@ class NodeAgent implements Agent {
 		this.#housekeeping.start();
 		await this.#nodeReport.look();
 		await this.#static.look();
+		await this.#plugins.start();
 		this.#cancelSavedTimer = clock.after(SAVED_PODS_WAIT_MS, () => this.#runSavedPods());
 		this.#poll.start();
 		await this.#edge?.start();
@@ -323,6 +331,7 @@ class NodeAgent implements Agent {
 		this.#cancelSavedTimer();
 		this.#credential.stop();
 		await step("the housekeeping", () => this.#housekeeping.stop());
+		await step("the plugins", () => this.#plugins.stop());
 		await step("the poll", () => this.#poll.stop());
 		await step("the sessions", () => this.#sessions.stop());
 		await step("the edge's listener", () => this.#edge?.stop());
@@ -335,6 +344,7 @@ class NodeAgent implements Agent {
 		await step("the network", () => this.#network?.stop({ removeAll }));
 		await step("the runtime", () => runtime.stop({ removeAll }));
 		await step("the state", () => this.#state.save());
+		if (removeAll) await step("the kubelet's root", () => releaseKubeletRoot(this.#parts.options.dataDir));
 		this.#client.close();
 		await unlock();
 	}

@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { type Agent, type AgentOptions, type NodeNetwork, startAgent } from "./agent.ts";
 import { AgentError } from "./agent-error.ts";
 import { isMissing } from "./atomic-file.ts";
+import { KUBELET_ROOT } from "./kubelet-root.ts";
 import { createLogger, errorText, type Logger } from "./log.ts";
 import { NetworkPolicies } from "./network/network-policies.ts";
 import { NftProxy } from "./network/nft-proxy.ts";
@@ -14,7 +15,9 @@ import { UserspaceProxy } from "./network/userspace-proxy.ts";
 import { createRuntime, detectRuntime, type RuntimeKind } from "./runtime/detect.ts";
 import type { ContainerRuntime } from "./runtime/runtime.ts";
 
-export interface NodeOptions extends Omit<AgentOptions, "runtime" | "network"> {
+export interface NodeOptions extends Omit<AgentOptions, "runtime" | "network" | "kubeletRoot"> {
+	/** Kubelet's root directory; without it /var/lib/kubelet for containers, if that is free, else the data directory. */
+	rootDir?: string;
 	/** Which runtime to use; without it containerd where it can run. */
 	runtimeKind?: RuntimeKind;
 	/** Image files (*.tar) imported at the start. */
@@ -33,6 +36,7 @@ export async function runNode(options: NodeOptions): Promise<Agent> {
 		...options,
 		dataDir,
 		log,
+		...kubeletRootOf(kind, options.rootDir),
 		clusterServices: kind === "containerd" ? "cluster-addresses" : "loopback",
 		runtime: () => createRuntime(kind, { dataDir, podPidsLimit: options.configuration?.podPidsLimit }),
 		network: async (cluster, runtime) => {
@@ -47,6 +51,11 @@ export async function runNode(options: NodeOptions): Promise<Agent> {
 			return serviceProxy(kind, dataDir, nodeName, log);
 		},
 	});
+}
+
+function kubeletRootOf(kind: RuntimeKind, rootDir: string | undefined): Pick<AgentOptions, "kubeletRoot"> {
+	if (rootDir !== undefined) return { kubeletRoot: { directory: resolve(rootDir), required: true } };
+	return kind === "containerd" ? { kubeletRoot: { directory: KUBELET_ROOT, required: false } } : {};
 }
 
 const instanceOf = (dataDir: string): string => createHash("sha256").update(dataDir).digest("hex").slice(0, 8);

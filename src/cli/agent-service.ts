@@ -65,6 +65,7 @@ function serviceArguments(options: AgentOptions): string[] {
 		["--ca-file", options.caFile && resolve(options.caFile)],
 		["--images", options.images && resolve(options.images)],
 		["--config", options.config && resolve(options.config)],
+		["--root-dir", options.rootDir && resolve(options.rootDir)],
 		["--node-labels", options.nodeLabels],
 		["--node-ip", options.nodeIp],
 		["--edge-listen", options.edgeListen],

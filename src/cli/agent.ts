@@ -13,6 +13,10 @@ const withNodeOptions = (command: Command): Command =>
 		.option("--ca-file <file>", "the CA of the cluster's certificate (default: the system's)")
 		.option("--images <dir>", "import the image files (*.tar) of this directory at the start")
 		.option("--config <file>", "kubelet's settings: a KubeletConfiguration (kubelet.config.k8s.io/v1beta1) in YAML or JSON")
+		.option(
+			"--root-dir <dir>",
+			"kubelet's root, for drivers' and plugins' sockets (default: /var/lib/kubelet with containerd, if it is free; else the data directory)",
+		)
 		.option("--node-labels <labels>", "labels of the node: key=value,key=value")
 		.option("--edge-listen <address:port>", "end TLS for the edge here; the control plane must name this node in PETREL_EDGE's tlsNodes")
 		.option("--node-ip <address>", "the node's address (default: the machine's first)");

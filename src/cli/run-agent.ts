@@ -24,6 +24,7 @@ export interface AgentOptions {
 	caFile?: string;
 	images?: string;
 	config?: string;
+	rootDir?: string;
 	nodeLabels?: string;
 	nodeIp?: string;
 	edgeListen?: string;
@@ -49,6 +50,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 			runtimeKind,
 			imagesDir: options.images,
 			...(options.config === undefined ? {} : { configuration: await readKubeletConfiguration(options.config) }),
+			...(options.rootDir === undefined ? {} : { rootDir: options.rootDir }),
 			...(options.nodeLabels === undefined ? {} : { labels: parseNodeLabels(options.nodeLabels) }),
 			...(options.edgeListen === undefined ? {} : { edge: parseEdgeListen(options.edgeListen) }),
 			...(options.nodeIp === undefined ? {} : { nodeIP: parseNodeAddress(options.nodeIp) }),
