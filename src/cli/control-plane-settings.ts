@@ -12,6 +12,8 @@ export interface ControlPlaneSettings {
 	auditPolicy?: string;
 	/** An AdmissionConfiguration; kube-apiserver's defaults without it. */
 	admission?: string;
+	/** A KubeSchedulerConfiguration; kube-scheduler's defaults without it. */
+	scheduler?: string;
 	/** Where senders of webhooks reach the API, for the URLs of WebhookReceivers. */
 	publicUrl?: string;
 	/** There is no edge without it. */

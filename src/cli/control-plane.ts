@@ -41,6 +41,7 @@ export async function writeControlPlane(data: DataDirectory, port: number, liste
 	data.write("authentication.json", settings.authentication ?? "");
 	data.write("audit-policy.json", settings.auditPolicy ?? "");
 	data.write("admission.json", settings.admission ?? "");
+	data.write("scheduler.json", settings.scheduler ?? "");
 	copyFileSync(await ensureWorkerBundle(), data.file("worker.js"));
 	const { edge } = settings;
 	data.write("edge.json", edge === undefined ? "" : JSON.stringify(edgeSettingsFor(listen, edge)));
@@ -57,6 +58,7 @@ export async function writeControlPlane(data: DataDirectory, port: number, liste
 		ca: "ca.crt",
 		caKey: "ca.key",
 		admission: "admission.json",
+		scheduler: "scheduler.json",
 		edge: "edge.json",
 		publicUrl: settings.publicUrl ?? "",
 		allowsPrivateWebhookTargets: settings.allowsPrivateWebhookTargets === true,

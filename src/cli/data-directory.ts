@@ -42,6 +42,7 @@ const OWN_ENTRIES: ReadonlySet<string> = new Set([
 	...NEEDED_FILES,
 	"encryption-keys.json",
 	"admission.json",
+	"scheduler.json",
 	"edge.json",
 	"authentication.json",
 	"audit-policy.json",

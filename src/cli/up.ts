@@ -12,6 +12,7 @@ import { mergeKubeconfig } from "./kubeconfig-file.ts";
 import { parsePort } from "./ports.ts";
 import { Progress, seconds } from "./progress.ts";
 import { readAdmissionFile } from "./admission-file.ts";
+import { readSchedulerFile } from "./scheduler-file.ts";
 import { parseRuntime } from "./runtime-choice.ts";
 import { interruption } from "./signals.ts";
 
@@ -27,6 +28,7 @@ interface UpOptions {
 	runtime?: string;
 	nodeName?: string;
 	admissionControlConfigFile?: string;
+	schedulerConfig?: string;
 	authenticationConfig?: string;
 	auditPolicy?: string;
 	publicUrl?: string;
@@ -51,6 +53,7 @@ export function upCommand(program: Command): void {
 		.option("--runtime <name>", "containerd, or process (no isolation); default: containerd where it can run")
 		.option("--node-name <name>", "name of this machine's node (default: the host name)")
 		.option("--admission-control-config-file <file>", "an AdmissionConfiguration: PodSecurity's defaults and exemptions, ResourceQuota's limited resources")
+		.option("--scheduler-config <file>", "a KubeSchedulerConfiguration: profiles, their plugins and arguments")
 		.option("--authentication-config <file>", "AuthenticationConfiguration (apiserver.config.k8s.io): issuers whose tokens the cluster takes")
 		.option("--audit-policy <file>", "audit Policy (audit.k8s.io/v1), or `default`: tell of requests in the control plane's log")
 		.option("--public-url <url>", "where senders of webhooks reach the API, for the URLs of WebhookReceivers")
@@ -71,7 +74,8 @@ async function up(options: UpOptions): Promise<void> {
 	const httpsPort = options.httpsPort === undefined ? undefined : parsePort(options.httpsPort);
 	const runtime = parseRuntime(options.runtime);
 	const admission = options.admissionControlConfigFile === undefined ? "" : readAdmissionFile(options.admissionControlConfigFile);
-	const settings = { ...readSettings(options), admission, allowsPrivateWebhookTargets: options.allowPrivateWebhookTargets === true };
+	const scheduler = options.schedulerConfig === undefined ? "" : readSchedulerFile(options.schedulerConfig);
+	const settings = { ...readSettings(options), admission, scheduler, allowsPrivateWebhookTargets: options.allowPrivateWebhookTargets === true };
 	if (options.detach && !options.supervise) return detach(data);
 	const tell = options.supervise ? tellParent : (): void => {};
 	const progress = options.supervise ? new Progress((line) => tell({ type: "line", line }), false) : new Progress();

@@ -32,6 +32,7 @@ export interface WorkerdFiles {
 	ca: string;
 	caKey: string;
 	admission: string;
+	scheduler: string;
 	edge: string;
 	/** "" where the API is reached as it is asked for. */
 	publicUrl: string;
@@ -84,6 +85,7 @@ const worker :Workerd.Worker = (
     (name = "PETREL_CA", text = embed ${text(files.ca)}),
     (name = "PETREL_CA_KEY", text = embed ${text(files.caKey)}),
     (name = "PETREL_ADMISSION", text = embed ${text(files.admission)}),
+    (name = "PETREL_SCHEDULER", text = embed ${text(files.scheduler)}),
     (name = "PETREL_EDGE", text = embed ${text(files.edge)}),
     (name = "PETREL_PUBLIC_URL", text = ${text(files.publicUrl)}),
     (name = "PETREL_WEBHOOK_PRIVATE_TARGETS", text = ${text(files.allowsPrivateWebhookTargets ? "allow" : "")}),

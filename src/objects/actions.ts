@@ -1,4 +1,6 @@
 /** Carries out what controllers decide, as the controller's own user, through the same write path as any client. */
+import type { Pod } from "../core/schema/kubernetes.d.ts";
+import { DEFAULT_SCHEDULER } from "../core/scheduler/configuration/scheduler-configuration.ts";
 import { gatherCalls } from "../core/admission/outside-call.ts";
 import type { Action } from "../core/controllers/controller.ts";
 import type { UserInfo } from "../core/api/request.ts";
@@ -131,7 +133,8 @@ export class Actor {
 	}
 
 	#event(controller: string, { about, eventType, reason, message }: Extract<Action, { type: "event" }>): void {
-		const source = controller === "scheduler" ? "default-scheduler" : `${controller}-controller`;
+		// The scheduler tells of a pod by the name that the pod asked for it.
+		const source = controller === "scheduler" ? ((about as Pod).spec?.schedulerName ?? DEFAULT_SCHEDULER) : `${controller}-controller`;
 		// Events of what has no namespace are in "default".
 		if (this.#server.namespace === "")
 			return this.#outbox.post({

@@ -18,6 +18,7 @@ import type { Placement } from "../core/scheduler/scheduling-pod.ts";
 import type { CertificateAuthority } from "../core/certificates/certificate.ts";
 import type { AdmissionRequest } from "../core/admission/admission.ts";
 import type { ResourceAttributes } from "../core/authz/attributes.ts";
+import type { SchedulerConfiguration } from "../core/scheduler/configuration/scheduler-configuration.ts";
 import type { AdmissionConfiguration } from "../core/admission/configuration.ts";
 import type { LevelVersion } from "../core/admission/pod-security/policy.ts";
 import type { Namespace, Node, PriorityClass, Taint } from "../core/schema/kubernetes.d.ts";
@@ -56,6 +57,7 @@ export interface ClusterPorts extends CorePorts, ClusterWebhookPorts {
 	/** What signs certificates with the CA's key; absent where there is none. */
 	authority?: CertificateAuthority | undefined;
 	admission: AdmissionConfiguration;
+	scheduler: SchedulerConfiguration;
 	/** Asks a Namespace object which of its pods a new enforce level would not let in. */
 	existingPodWarnings(namespace: string, enforce: LevelVersion): Promise<string[]>;
 }
@@ -100,7 +102,7 @@ export class ClusterCore {
 		this.#liveness = new NodeLiveness(ports.sql);
 		this.#watchers = new NodeWatchers(ports.sql, () => this.core.server.store.clock.next(ports.nowMs()));
 		const store = (): Store => this.core.server.store;
-		this.scheduler = new StoredScheduler(ports, storedVolumeObjects(store, this.#namespaced.byResource[CAPACITIES]));
+		this.scheduler = new StoredScheduler(ports, storedVolumeObjects(store, this.#namespaced.byResource[CAPACITIES]), ports.scheduler);
 		const authorizer = clusterAuthorizer(store, (node, namespace) => this.#placedClaims(node, namespace));
 		const controllers = clusterControllers({
 			registry: this.#definitions.registry,
@@ -139,7 +141,10 @@ export class ClusterCore {
 		this.#installDefinitions();
 		ports.sql.transaction(() => this.#announce());
 		bootstrapCluster(this.core, ports.sql);
-		this.core.turn(() => this.#addresses.ensureNetwork());
+		this.core.turn(() => {
+			this.#addresses.ensureNetwork();
+			this.#addresses.ensureOwnAddresses();
+		});
 		for (const { metadata } of this.core.server.store.list(NAMESPACES)) this.scheduler.ledger.setNamespace(metadata.name ?? "", metadata.labels ?? {});
 		this.scheduler.load(this.core.server.store.list<Node>(NODES));
 	}
@@ -365,13 +370,15 @@ export class ClusterCore {
 
 	#configFor(namespace: string): ClusterConfig {
 		const { store } = this.core.server;
+		const object = store.get(NAMESPACES, namespace) ?? null;
 		return {
 			version: store.clock.cut(),
 			objects: Object.fromEntries(this.#replicated.list().map((resource) => [resource, store.list(resource)])),
 			definitionsVersion: this.#definitionLedger.version(),
-			namespace: store.get(NAMESPACES, namespace) ?? null,
+			namespace: object,
 			rootCa: `${this.#ports.frontDoorCa}${this.ca.state?.certificate ?? ""}`,
-			leaseMs: CONFIG_LEASE_MS,
+			// Whoever asks for a namespace that is not there is not told when it comes, and so asks again.
+			leaseMs: object === null ? 0 : CONFIG_LEASE_MS,
 		};
 	}
 

@@ -13,6 +13,7 @@ import { certificateAuthority } from "./certificate-authority.ts";
 import { ClusterCore, type ClusterPorts } from "./cluster-core.ts";
 import { ClusterMembers } from "./cluster-members.ts";
 import { namespaceObject } from "./addresses.ts";
+import { schedulerConfiguration } from "./scheduler-configuration.ts";
 import { admissionConfiguration } from "./admission-configuration.ts";
 import type { LevelVersion } from "../core/admission/pod-security/policy.ts";
 import { createClusterCa, signApiServing } from "./cluster-ca.ts";
@@ -236,6 +237,7 @@ function clusterPorts(ctx: DurableObjectState, env: WorkerEnv): ClusterPorts {
 		frontDoorCa: env.PETREL_CA,
 		authority: certificateAuthority(env.PETREL_CA, env.PETREL_CA_KEY),
 		admission: admissionConfiguration(env),
+		scheduler: schedulerConfiguration(env),
 		existingPodWarnings: (namespace, enforce) => (namespaceObject(env, cluster, namespace) as unknown as NamespaceInternals).existingPodWarnings(enforce),
 	};
 }

@@ -63,6 +63,8 @@ import type { WebhookPorts } from "./webhooks/webhook-ports.ts";
 
 export interface NamespacePorts extends CorePorts, WebhookPorts {
 	admission: AdmissionConfiguration;
+	/** Names of the scheduler's profiles. */
+	schedulerNames: ReadonlySet<string>;
 	edge: EdgeSettings;
 	/** Asks the Cluster object for the configuration replica; null when the version at hand is still the present one. */
 	fetchConfig(haveVersion: number): Promise<ClusterConfig | null>;
@@ -124,6 +126,7 @@ export class NamespaceCore {
 			terminatingDefinitions: () => this.#definitions.terminating,
 			namespaceActive: () => this.#phase() === "Active",
 			namespaceTerminating: () => this.#phase() === "Terminating",
+			schedulerNames: ports.schedulerNames,
 			namespaceUid: () => this.#namespaceObject()?.metadata.uid ?? "",
 			rootCa: () => this.#config?.rootCa ?? "",
 			signAccountToken: (secret, account) => ports.signAccountToken(secret, account),
@@ -230,13 +233,23 @@ export class NamespaceCore {
 		await this.ready();
 		this.core.server.store.clock.observe(clock);
 		// What is told of a definition must be known of it, kinds and all.
-		if (messages.some(({ type }) => type === "deleteInstances")) {
+		if (messages.some((message) => this.#outdatesConfig(message))) {
+			// One that was asked for before may be on its way.
+			await this.#fetching;
 			this.#configUntilMs = 0;
 			await this.ready();
 		}
 		for (const message of messages) this.#take(message);
 		await this.ready();
 		this.core.arm();
+	}
+
+	/** Whether a message speaks of what the replica at hand does not know. */
+	#outdatesConfig(message: MessageBody): boolean {
+		if (message.type === "deleteInstances") return true;
+		if (message.type !== "namespaceActive" && message.type !== "namespaceTerminating") return false;
+		const wanted = message.type === "namespaceActive" ? "Active" : "Terminating";
+		return this.#namespaceObject()?.metadata.uid !== message.uid || this.#phase() !== wanted;
 	}
 
 	/** What deliveries of this namespace to a subscription of the cluster are given up. */

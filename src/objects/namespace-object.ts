@@ -15,6 +15,7 @@ import type { Secret, WebhookDeadLetter } from "../core/schema/kubernetes.d.ts";
 import { signLegacyAccountToken } from "./account-token.ts";
 import type { MetricQuery } from "../core/controllers/autoscaling/metric-samples.ts";
 import { clusterObject, nodeObject } from "./addresses.ts";
+import { schedulerConfiguration, schedulerNames } from "./scheduler-configuration.ts";
 import { admissionConfiguration } from "./admission-configuration.ts";
 import type { LevelVersion } from "../core/admission/pod-security/policy.ts";
 import { answer, describe, errorAnswer, refusalOf, requestOf, statusOf } from "./answers.ts";
@@ -78,6 +79,7 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 			...durablePorts(ctx, env, cluster),
 			...durableWebhookPorts(ctx, env, cluster),
 			admission: admissionConfiguration(env),
+			schedulerNames: schedulerNames(schedulerConfiguration(env)),
 			edge: edgeSettings(env.PETREL_EDGE),
 			signAccountToken: (secret: string, account: { name: string; uid: string }) =>
 				signLegacyAccountToken(env.PETREL_SIGNING_KEY, cluster, namespace, secret, account),

@@ -3,6 +3,7 @@
  * (its node is ""), written in the transaction of the decision.
  */
 import { podRefOf, type Placement, schedulingPodOf } from "../core/scheduler/scheduling-pod.ts";
+import type { SchedulerConfiguration } from "../core/scheduler/configuration/scheduler-configuration.ts";
 import type { SchedulingContext } from "../core/scheduler/schedule.ts";
 import { type Decisions, Scheduler } from "../core/scheduler/scheduler.ts";
 import type { Asked, QueuedPod } from "../core/scheduler/scheduling-queue.ts";
@@ -26,9 +27,9 @@ export class StoredScheduler {
 	/** Pods that were released not long ago: what still comes of them was sent before. */
 	readonly #released = new Set<string>();
 
-	constructor(ports: CorePorts, objects: VolumeObjects) {
+	constructor(ports: CorePorts, objects: VolumeObjects, configuration: SchedulerConfiguration) {
 		this.#ports = ports;
-		this.#scheduler = new Scheduler(objects);
+		this.#scheduler = new Scheduler(objects, configuration);
 	}
 
 	get ledger(): Ledger {

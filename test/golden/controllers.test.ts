@@ -62,6 +62,7 @@ function controllersFor({ object, phase = "Active", lastSeen = {}, connected = [
 		namespaceActive: () => phase === "Active",
 		namespaceTerminating: () => phase === "Terminating",
 		namespaceUid: () => "uid-ns",
+		schedulerNames: new Set(["default-scheduler"]),
 		signAccountToken: () => "",
 		receiverToken: () => "",
 		publicUrl: undefined,

@@ -58,6 +58,7 @@ it("is emptied with all its workloads, which do not come back", () => {
 		registry: builtinKinds,
 		namespaceActive: () => phase === "Active",
 		namespaceTerminating: () => phase === "Terminating",
+		schedulerNames: new Set<string>(),
 		namespaceUid: () => "uid-ns",
 		rootCa: () => "PEM",
 		signAccountToken: () => "",

@@ -9,31 +9,33 @@ import { semanticEqual } from "../meta/equality.ts";
 import type { Action, Controller, ObjectChange, ReconcileContext, View } from "./controller.ts";
 import { isBeingDeleted } from "./identity.ts";
 import { podKey, podOfKey } from "./pod-change.ts";
-import { DEFAULT_SCHEDULER, PLACE_BATCH_MAX } from "./pod-scheduling-controller.ts";
+import { isOurs, PLACE_BATCH_MAX, type SchedulingDeps } from "./pod-scheduling-controller.ts";
 import { isFinished, podCondition } from "./pod-state.ts";
 
-export const podLedgerController: Controller = {
-	name: "pod-ledger",
-	watches: [{ resource: "pods", keys: keysOf }],
-	reconcile: (key, view, ctx) => ({ actions: reconcileAll([key], view, ctx) }),
-	reconcileAll,
-};
+export function podLedgerController(deps: SchedulingDeps): Controller {
+	return {
+		name: "pod-ledger",
+		watches: [{ resource: "pods", keys: (change) => keysOf(change, deps) }],
+		reconcile: (key, view, ctx) => ({ actions: reconcileAll([key], view, ctx) }),
+		reconcileAll,
+	};
+}
 
-function keysOf({ old, object }: ObjectChange): string[] {
+function keysOf({ old, object }: ObjectChange, deps: SchedulingDeps): string[] {
 	const [before, now] = [old as Pod | undefined, object as Pod | undefined];
 	if (now === undefined) return before ? [podKey(before)] : [];
 	if (isFinished(now)) return before && isFinished(before) ? [] : [podKey(now)];
 	if (!now.spec?.nodeName) return isBeingDeleted(now) && before && !isBeingDeleted(before) ? [podKey(now)] : [];
-	const tells = before?.spec?.nodeName ? countsDifferently(before, now) : boundByOther(before, now);
+	const tells = before?.spec?.nodeName ? countsDifferently(before, now) : boundByOther(before, now, deps);
 	return tells ? [podKey(now)] : [];
 }
 
 /**
- * Born with a node, another scheduler's, or waiting in vain until someone bound it. What binds the default scheduler's pods
+ * Born with a node, another scheduler's, or waiting in vain until someone bound it. What binds this scheduler's pods
  * while it decides about them is found when its answer comes.
  */
-function boundByOther(before: Pod | undefined, now: Pod): boolean {
-	if (before === undefined || (now.spec?.schedulerName || DEFAULT_SCHEDULER) !== DEFAULT_SCHEDULER) return true;
+function boundByOther(before: Pod | undefined, now: Pod, deps: SchedulingDeps): boolean {
+	if (before === undefined || !isOurs(now, deps)) return true;
 	return podCondition(before, "PodScheduled")?.status === "False";
 }
 

@@ -9,7 +9,8 @@ import { applyEviction, applyNodeGone, applyNodeLost } from "./pod-node-loss.ts"
 import { PLACE_BATCH_MAX, podSchedulingController } from "./pod-scheduling-controller.ts";
 import { applyPodStatuses, applyPodStopped } from "./pod-status-reports.ts";
 
-const world = (): MemoryWorld => new MemoryWorld([podSchedulingController, podAssignmentController, podLedgerController]);
+const deps = { schedulerNames: new Set(["default-scheduler"]) };
+const world = (): MemoryWorld => new MemoryWorld([podSchedulingController(deps), podAssignmentController, podLedgerController(deps)]);
 const newPod = (name: string, spec: Partial<Pod["spec"]> = {}): Pod => ({
 	apiVersion: "v1",
 	kind: "Pod",

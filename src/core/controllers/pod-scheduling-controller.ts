@@ -2,6 +2,7 @@
 import type { MessageBody } from "../protocol/messages.ts";
 import type { PersistentVolumeClaim, Pod } from "../schema/kubernetes.d.ts";
 import type { Asked } from "../scheduler/scheduling-queue.ts";
+import { DEFAULT_SCHEDULER } from "../scheduler/configuration/scheduler-configuration.ts";
 import { trimmedPod } from "../scheduler/trimmed-pod.ts";
 import { claimNames, trimmedClaim } from "../scheduler/volume-objects.ts";
 import type { Action, Controller, ObjectChange, ReconcileContext, View } from "./controller.ts";
@@ -11,41 +12,52 @@ import { isFinished } from "./pod-state.ts";
 
 const PODS = "pods";
 const CLAIMS = "persistentvolumeclaims";
-export const DEFAULT_SCHEDULER = "default-scheduler";
 /** Pods in one message. */
 export const PLACE_BATCH_MAX = 100;
 
-export const podSchedulingController: Controller = {
-	name: "pod-scheduling",
-	watches: [
-		{ resource: PODS, keys: keysOf },
-		{ resource: CLAIMS, keys: keysOfClaim },
-	],
-	reconcile: (key, view, ctx) => ({ actions: reconcileAll([key], view, ctx) }),
-	reconcileAll,
-};
+export interface SchedulingDeps {
+	/** Of the scheduler's profiles: pods of other names are other schedulers'. */
+	schedulerNames: ReadonlySet<string>;
+}
 
-export function needsNode(pod: Pod): boolean {
-	const { nodeName, schedulerName, schedulingGates = [] } = pod.spec ?? {};
-	return !nodeName && !isBeingDeleted(pod) && !isFinished(pod) && schedulingGates.length === 0 && (schedulerName || DEFAULT_SCHEDULER) === DEFAULT_SCHEDULER;
+export const POD_SCHEDULING = "pod-scheduling";
+
+export function podSchedulingController(deps: SchedulingDeps): Controller {
+	const all = (keys: readonly string[], view: View, ctx: ReconcileContext): Action[] => reconcileAll(keys, view, ctx, deps);
+	return {
+		name: POD_SCHEDULING,
+		watches: [
+			{ resource: PODS, keys: (change) => keysOf(change, deps) },
+			{ resource: CLAIMS, keys: (change, view) => keysOfClaim(change, view, deps) },
+		],
+		reconcile: (key, view, ctx) => ({ actions: all([key], view, ctx) }),
+		reconcileAll: all,
+	};
+}
+
+export const isOurs = ({ spec }: Pod, { schedulerNames }: SchedulingDeps): boolean => schedulerNames.has(spec?.schedulerName || DEFAULT_SCHEDULER);
+
+function needsNode(pod: Pod, deps: SchedulingDeps): boolean {
+	const { nodeName, schedulingGates = [] } = pod.spec ?? {};
+	return !nodeName && !isBeingDeleted(pod) && !isFinished(pod) && schedulingGates.length === 0 && isOurs(pod, deps);
 }
 
 /** New pods, and those that changed in a way that may let them be placed; the note of a failed attempt is none. */
-function keysOf({ old, object }: ObjectChange): string[] {
+function keysOf({ old, object }: ObjectChange, deps: SchedulingDeps): string[] {
 	const [before, now] = [old as Pod | undefined, object as Pod | undefined];
-	if (now === undefined || !needsNode(now)) return [];
-	const sameAsk = before !== undefined && needsNode(before) && semanticEqual(trimmedPod(before), trimmedPod(now));
+	if (now === undefined || !needsNode(now, deps)) return [];
+	const sameAsk = before !== undefined && needsNode(before, deps) && semanticEqual(trimmedPod(before), trimmedPod(now));
 	return sameAsk ? [] : [nameOf(now)];
 }
 
 /** The pods that wait for the claim. */
-function keysOfClaim({ old, object }: ObjectChange, view: View): string[] {
+function keysOfClaim({ old, object }: ObjectChange, view: View, deps: SchedulingDeps): string[] {
 	const [before, now] = [old as PersistentVolumeClaim | undefined, object as PersistentVolumeClaim | undefined];
 	if (semanticEqual(before && trimmedClaim(before), now && trimmedClaim(now))) return [];
 	const name = nameOf((now ?? before) as PersistentVolumeClaim);
 	return view
 		.list<Pod>(PODS)
-		.filter((pod) => needsNode(pod) && claimNames(pod).some((claim) => claim.name === name))
+		.filter((pod) => needsNode(pod, deps) && claimNames(pod).some((claim) => claim.name === name))
 		.map(nameOf);
 }
 
@@ -55,8 +67,8 @@ function asked(pod: Pod, view: View): Asked {
 	return { pod: trimmedPod(pod), ...(claims.length > 0 ? { volumeClaims: claims.map(trimmedClaim) } : {}) };
 }
 
-function reconcileAll(keys: readonly string[], view: View, ctx: ReconcileContext): Action[] {
-	const pods = keys.map((name) => view.get<Pod>(PODS, name)).filter((pod) => pod !== undefined && needsNode(pod)) as Pod[];
+function reconcileAll(keys: readonly string[], view: View, ctx: ReconcileContext, deps: SchedulingDeps): Action[] {
+	const pods = keys.map((name) => view.get<Pod>(PODS, name)).filter((pod) => pod !== undefined && needsNode(pod, deps)) as Pod[];
 	const actions: Action[] = [];
 	for (let i = 0; i < pods.length; i += PLACE_BATCH_MAX) {
 		const body: MessageBody = { type: "place", namespace: ctx.namespace, asked: pods.slice(i, i + PLACE_BATCH_MAX).map((pod) => asked(pod, view)) };

@@ -35,12 +35,13 @@ import { namespaceDrainController } from "./namespace-drain-controller.ts";
 import { nodeIpamController } from "./node-ipam-controller.ts";
 import { type NodeLiveness, nodeLifecycleController } from "./node-lifecycle-controller.ts";
 import { type BinderDeps, persistentVolumeController } from "./persistentvolume-controller.ts";
+import { podGarbageCollectorController } from "./pod-garbage-collector-controller.ts";
 import { podAssignmentController } from "./pod-assignment-controller.ts";
 import { nodeLeaseController } from "./node-lease-controller.ts";
 import { podLedgerController } from "./pod-ledger-controller.ts";
 import { type PodTableDeps, podTableController } from "./pod-table-controller.ts";
 import { policyTableController } from "./policy-table-controller.ts";
-import { podSchedulingController } from "./pod-scheduling-controller.ts";
+import { podSchedulingController, type SchedulingDeps } from "./pod-scheduling-controller.ts";
 import { pvProtectionController } from "./pv-protection-controller.ts";
 import { pvcProtectionController } from "./pvc-protection-controller.ts";
 import { resourceQuotaController } from "./resource-quota-controller.ts";
@@ -74,7 +75,8 @@ export interface NamespaceDeps
 		IngressDeps,
 		GatewayDeps,
 		HttpRouteDeps,
-		WebhookReceiverDeps {
+		WebhookReceiverDeps,
+		SchedulingDeps {
 	registry: KindRegistry;
 	namespaceActive(): boolean;
 	namespaceTerminating(): boolean;
@@ -110,9 +112,10 @@ export function namespaceControllers(deps: NamespaceDeps): Controller[] {
 		ephemeralVolumeController,
 		// What the Cluster object decides about a pod's claims it must have heard of before the pod.
 		clusterReplicaController,
-		podSchedulingController,
+		podSchedulingController(deps),
 		podAssignmentController,
-		podLedgerController,
+		podGarbageCollectorController(),
+		podLedgerController(deps),
 		budgetReplicaController,
 		garbageCollector(deps),
 		serviceAccountController(deps),

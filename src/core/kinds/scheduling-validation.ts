@@ -2,7 +2,16 @@
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required } from "../errors/field-error.ts";
 import { dns1123Label, dns1123Subdomain, labelValue, qualifiedName } from "../meta/name-rules.ts";
 import { validateLabelName, validateLabels } from "../meta/object-meta-validation.ts";
-import type { NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodAffinity, PodAffinityTerm, PodSpec, Toleration } from "../schema/kubernetes.d.ts";
+import type {
+	NodeAffinity,
+	NodeSelector,
+	NodeSelectorRequirement,
+	NodeSelectorTerm,
+	PodAffinity,
+	PodAffinityTerm,
+	PodSpec,
+	Toleration,
+} from "../schema/kubernetes.d.ts";
 import { validateLabelSelector } from "./label-selector-validation.ts";
 import { validateTaintEffect } from "./taint-validation.ts";
 
@@ -75,8 +84,7 @@ export function validateNodeSelector(selector: NodeSelector, path: string): Fiel
 	return terms.flatMap((term, i) => validateNodeTerm(term, `${at}[${i}]`));
 }
 
-function validateNodeAffinity(spec: PodSpec, path: string): FieldError[] {
-	const affinity = spec.affinity?.nodeAffinity;
+export function validateNodeAffinity(affinity: NodeAffinity | undefined, path: string): FieldError[] {
 	const errors: FieldError[] = [];
 	const needed = affinity?.requiredDuringSchedulingIgnoredDuringExecution;
 	if (needed) errors.push(...validateNodeSelector(needed, `${path}.requiredDuringSchedulingIgnoredDuringExecution`));
@@ -154,7 +162,7 @@ function validateGates(spec: PodSpec, path: string): FieldError[] {
 export function validateScheduling(spec: PodSpec, path: string): FieldError[] {
 	return [
 		...validateLabels(spec.nodeSelector, `${path}.nodeSelector`),
-		...validateNodeAffinity(spec, `${path}.affinity.nodeAffinity`),
+		...validateNodeAffinity(spec.affinity?.nodeAffinity, `${path}.affinity.nodeAffinity`),
 		...validatePodAffinity(spec.affinity?.podAffinity, `${path}.affinity.podAffinity`),
 		...validatePodAffinity(spec.affinity?.podAntiAffinity, `${path}.affinity.podAntiAffinity`),
 		...validateTolerations(spec.tolerations ?? [], `${path}.tolerations`),

@@ -1,5 +1,4 @@
 /** Judges nodes for one pod by all filters; pods that are nominated to a node count there. */
-import { FILTERS } from "./filter-plugins.ts";
 import type { Ledger } from "./ledger.ts";
 import type { NodeState } from "./node-state.ts";
 import type { Candidate, FilterPlugin, NodeCheck, Rejection } from "./plugin.ts";
@@ -28,7 +27,7 @@ export class NodeChecks {
 		this.#candidate = candidate;
 		this.#ledger = ledger;
 		const checks: Check[] = [];
-		for (const plugin of FILTERS) {
+		for (const plugin of candidate.profile.filters) {
 			const check = plugin.filter(candidate, ledger);
 			if (check === undefined) continue;
 			if (typeof check === "function") checks.push({ plugin, check });

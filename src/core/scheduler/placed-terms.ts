@@ -6,15 +6,12 @@ import { NodeCounts, type PodQuery } from "./pod-counter.ts";
 import { termQuery } from "./pod-query.ts";
 import type { Placement } from "./scheduling-pod.ts";
 
-/** What a placed pod's required affinity to another is worth (hardPodAffinityWeight). */
-const REQUIRED_AFFINITY_WEIGHT = 1;
-
 export interface TermGroup {
 	topologyKey: string;
 	/** The pods that it speaks of. */
 	query: PodQuery;
-	/** Negative for those to keep away from; undefined where that is required. */
-	weight: number | undefined;
+	/** Negative for those to keep away from; what is required has none. */
+	weight: number | "near" | "away";
 	/** Pods with such a term. */
 	counts: NodeCounts;
 }
@@ -35,8 +32,8 @@ export class PlacedTerms {
 
 	count(placement: Placement, node: NodeState | undefined, by: 1 | -1): void {
 		const { podAffinity, podAntiAffinity } = placement.pod;
-		for (const term of podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []) this.#count(term, undefined, placement, node, by);
-		for (const term of podAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []) this.#count(term, REQUIRED_AFFINITY_WEIGHT, placement, node, by);
+		for (const term of podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []) this.#count(term, "away", placement, node, by);
+		for (const term of podAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []) this.#count(term, "near", placement, node, by);
 		for (const { weight, podAffinityTerm } of podAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [])
 			this.#count(podAffinityTerm, weight, placement, node, by);
 		for (const { weight, podAffinityTerm } of podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [])
@@ -47,7 +44,7 @@ export class PlacedTerms {
 		for (const { counts } of this.#groups.values()) counts.forgetTopologies();
 	}
 
-	#count(term: PodAffinityTerm, weight: number | undefined, { ref, node: name, pod }: Placement, node: NodeState | undefined, by: 1 | -1): void {
+	#count(term: PodAffinityTerm, weight: TermGroup["weight"], { ref, node: name, pod }: Placement, node: NodeState | undefined, by: 1 | -1): void {
 		const query = termQuery(term, ref.namespace, pod.labels, this.#ledger);
 		const key = `${weight} ${term.topologyKey} ${query.key}`;
 		const group = this.#groups.get(key) ?? { topologyKey: term.topologyKey, query, weight, counts: new NodeCounts(this.#states) };

@@ -3,6 +3,7 @@ import type { PodRef } from "../protocol/messages.ts";
 import type { PersistentVolumeClaim, Pod, ResourceV1ResourceClaim as ResourceClaim } from "../schema/kubernetes.d.ts";
 import type { Ledger } from "./ledger.ts";
 import type { NodeState } from "./node-state.ts";
+import type { Profile } from "./profile.ts";
 import type { Placement, SchedulingPod } from "./scheduling-pod.ts";
 
 export interface Candidate {
@@ -14,6 +15,8 @@ export interface Candidate {
 	volumeClaims: readonly PersistentVolumeClaim[];
 	/** The ResourceClaims that it names, as far as they exist. */
 	resourceClaims: readonly ResourceClaim[];
+	/** How pods of its schedulerName are placed. */
+	profile: Profile;
 }
 
 /** Why a node will not do. */

@@ -4,12 +4,10 @@ import type { Ledger } from "./ledger.ts";
 import type { Judgement, NodeChecks } from "./node-checks.ts";
 import type { NodeState } from "./node-state.ts";
 import type { Candidate } from "./plugin.ts";
+import type { PreemptionArgs } from "./profile.ts";
 import type { Placement } from "./scheduling-pod.ts";
 import { availability } from "./unschedulable-message.ts";
 
-/** At least so many nodes that would do, and this share of all, are compared (minCandidateNodesAbsolute, -Percentage). */
-const CANDIDATES_MIN = 100;
-const CANDIDATES_PERCENT = 10;
 const NO_VICTIMS = "No preemption victims found for incoming pod";
 const NOT_HELPFUL = "Preemption is not helpful for scheduling";
 /** Makes the sum of negative priorities grow with their number as well (MaxInt32 + 1). */
@@ -23,6 +21,7 @@ export interface Victims {
 }
 
 export interface PreemptionQuestion {
+	args: PreemptionArgs;
 	candidate: Candidate;
 	/** The node that others were to make way on already; "" when there is none. */
 	nominatedNode: string;
@@ -37,10 +36,11 @@ export interface PreemptionQuestion {
 export function preempt(question: PreemptionQuestion): Victims | string {
 	const ineligible = whyIneligible(question);
 	if (ineligible !== undefined) return ineligible;
-	const { ledger, rejections, random } = question;
+	const { args, ledger, rejections, random } = question;
 	const nodes = ledger.nodes();
 	const possible = nodes.filter((node) => rejections.get(node)?.rejection.resolvable);
-	const wanted = Math.min(possible.length, Math.max(Math.trunc((possible.length * CANDIDATES_PERCENT) / 100), CANDIDATES_MIN));
+	const share = Math.trunc((possible.length * args.minCandidateNodesPercentage) / 100);
+	const wanted = Math.min(possible.length, Math.max(share, args.minCandidateNodesAbsolute));
 	const offset = possible.length === 0 ? 0 : Math.floor(random() * possible.length);
 	const found: Victims[] = [];
 	const reasons = nodes.slice(possible.length).map(() => NOT_HELPFUL);

@@ -47,7 +47,7 @@ export function placePod(question: PodToPlace): Placement | Failure {
 	const rejections = new Map<NodeState, Judgement>();
 	if (checks.refusal === undefined) {
 		const nominated = nominatedNode === "" ? undefined : ledger.node(nominatedNode);
-		const feasible = nominated !== undefined && checks.judge(nominated) === undefined ? [nominated] : feasibleNodes(checks, ledger, rejections);
+		const feasible = nominated !== undefined && checks.judge(nominated) === undefined ? [nominated] : feasibleNodes(checks, question, rejections);
 		if (feasible.length > 0) {
 			const node = bestNode(candidate, ledger, feasible, ctx);
 			return { ref: candidate.ref, node: node.name, pod: candidate.scheduling, sinceMs: ctx.nowMs };
@@ -60,16 +60,17 @@ function failureOf({ candidate, ledger, budgets, ctx, nominatedNode }: PodToPlac
 	const reasons = [...rejections.values()].flatMap(({ rejection }) => rejection.reasons);
 	const message = unschedulableMessage(ledger.nodes().length, reasons, checks.refusal?.message);
 	const rejectedBy = checks.refusal ? [checks.refusal.plugin] : [...new Set([...rejections.values()].map(({ plugin }) => plugin))];
-	const victims = preempt({ candidate, nominatedNode, checks, rejections, ledger, budgets, random: ctx.random });
+	if (candidate.profile.preemption === undefined) return { message, rejectedBy, nominatedNode };
+	const victims = preempt({ args: candidate.profile.preemption, candidate, nominatedNode, checks, rejections, ledger, budgets, random: ctx.random });
 	if (typeof victims !== "string") return { message, rejectedBy, victims, nominatedNode: victims.node.name };
 	// Who is not asked for victims because some are on their way keeps what they make room for.
 	const keeps = victims.startsWith("preemption: not eligible");
 	return { message: withPreemption(message, victims), rejectedBy, nominatedNode: keeps ? nominatedNode : "" };
 }
 
-function feasibleNodes(checks: NodeChecks, ledger: Ledger, rejections: Map<NodeState, Judgement>): NodeState[] {
+function feasibleNodes(checks: NodeChecks, { ledger, candidate: { profile } }: PodToPlace, rejections: Map<NodeState, Judgement>): NodeState[] {
 	const nodes = ledger.nodes();
-	const wanted = feasibleNodesWanted(nodes.length);
+	const wanted = feasibleNodesWanted(nodes.length, profile.percentageOfNodesToScore);
 	const feasible: NodeState[] = [];
 	let seen = 0;
 	while (seen < nodes.length && feasible.length < wanted) {
@@ -84,8 +85,8 @@ function feasibleNodes(checks: NodeChecks, ledger: Ledger, rejections: Map<NodeS
 }
 
 /** How many nodes that will do are enough to choose from (numFeasibleNodesToFind). */
-export function feasibleNodesWanted(nodes: number): number {
+export function feasibleNodesWanted(nodes: number, percentage = 0): number {
 	if (nodes < FEASIBLE_NODES_MIN) return nodes;
-	const percent = Math.max(SHARE_MIN_PERCENT, SHARE_PERCENT - Math.trunc(nodes / NODES_PER_PERCENT));
+	const percent = percentage > 0 ? percentage : Math.max(SHARE_MIN_PERCENT, SHARE_PERCENT - Math.trunc(nodes / NODES_PER_PERCENT));
 	return Math.max(FEASIBLE_NODES_MIN, Math.trunc((nodes * percent) / 100));
 }

@@ -3,12 +3,13 @@
  * priority are told to make way for it, or it waits for something to happen that may help it.
  */
 import type { PodRef } from "../protocol/messages.ts";
-import type { Node, PodDisruptionBudget } from "../schema/kubernetes.d.ts";
+import type { Node, Pod, PodDisruptionBudget } from "../schema/kubernetes.d.ts";
 import { semanticEqual } from "../meta/equality.ts";
 import { DisruptionBudgets } from "./disruption-budgets.ts";
-import { FILTERS } from "./filter-plugins.ts";
+import { DEFAULT_SCHEDULER, DEFAULT_SCHEDULER_CONFIGURATION } from "./configuration/scheduler-configuration.ts";
 import { Ledger } from "./ledger.ts";
 import type { Happening, NodeAspect } from "./plugin.ts";
+import type { Profile } from "./profile.ts";
 import { claimsToBind } from "./volumes-to-bind.ts";
 import type { VolumeObjects } from "./volume-objects.ts";
 import { type Failure, placePod, type SchedulingContext } from "./schedule.ts";
@@ -56,18 +57,29 @@ const bare = ({ pod: { metadata, spec }, volumeClaims, resourceClaims }: Asked):
 
 export class Scheduler {
 	readonly ledger: Ledger;
-	readonly queue = new SchedulingQueue();
+	readonly queue: SchedulingQueue;
+	readonly #profiles: ReadonlyMap<string, Profile>;
 	readonly #budgets = new DisruptionBudgets();
 	/** Failures that hold for every pod alike as long as the ledger stays as it is. */
 	readonly #failures = new Map<string, { version: number; failure: Failure }>();
 
-	constructor(objects?: VolumeObjects) {
+	constructor(objects?: VolumeObjects, configuration = DEFAULT_SCHEDULER_CONFIGURATION) {
 		this.ledger = new Ledger(objects);
+		this.queue = new SchedulingQueue(configuration);
+		this.#profiles = new Map(configuration.profiles.map((profile) => [profile.schedulerName, profile]));
+	}
+
+	/** Undefined for pods of another scheduler. */
+	#profileOf({ spec }: Pod): Profile | undefined {
+		return this.#profiles.get(spec?.schedulerName || DEFAULT_SCHEDULER);
 	}
 
 	/** Takes up a pod from storage, waiting as it was. */
 	restore(stored: QueuedPod, nowMs: number): void {
-		const entry = new Entry(stored);
+		const profile = this.#profileOf(stored.asked.pod);
+		// It was ours by an earlier configuration.
+		if (profile === undefined) return;
+		const entry = new Entry(stored, profile);
 		if (stored.rejectedBy.length > 0) this.queue.rest(entry, nowMs);
 		else this.queue.activate(entry);
 		this.#nominate(entry, stored.nominatedNode);
@@ -76,13 +88,14 @@ export class Scheduler {
 	/** Asks for a node. False when nothing is new about the pod, or it has one. */
 	ask(asked: Asked): boolean {
 		const uid = asked.pod.metadata.uid ?? "";
-		if (this.ledger.get(uid) !== undefined) return false;
+		const profile = this.#profileOf(asked.pod);
+		if (profile === undefined || this.ledger.get(uid) !== undefined) return false;
 		const known = this.queue.get(uid);
 		const nominatedNode = asked.pod.status?.nominatedNodeName ?? "";
 		// What was nominated here comes back as the pod's status: that is no news.
 		if (known !== undefined && nominatedNode === known.nominatedNode && semanticEqual(bare(known.asked), bare(asked))) return false;
 		if (known !== undefined) this.withdraw(uid);
-		const entry = new Entry({ asked, attempts: known?.attempts ?? 0, rejectedBy: [], nominatedNode: "" });
+		const entry = new Entry({ asked, attempts: known?.attempts ?? 0, rejectedBy: [], nominatedNode: "" }, profile);
 		this.queue.activate(entry);
 		this.#nominate(entry, nominatedNode);
 		return true;
@@ -138,7 +151,9 @@ export class Scheduler {
 	happened(happening: Happening, nowMs: number): void {
 		if (!this.queue.hasUnschedulable) return;
 		for (const entry of [...this.queue.unschedulable()]) {
-			const helps = FILTERS.some(({ name, helps }) => entry.rejectedBy.includes(name) && helps(happening, entry.candidate, this.ledger));
+			const helps = entry.candidate.profile.filters.some(
+				({ name, helps }) => entry.rejectedBy.includes(name) && helps(happening, entry.candidate, this.ledger),
+			);
 			// Without any node there was no plugin to turn one down.
 			if (helps || (entry.rejectedBy.length === 0 && happening.type === "nodeAdded")) this.queue.wake(entry, nowMs);
 		}

@@ -4,14 +4,18 @@
  */
 import type { PodRef } from "../protocol/messages.ts";
 import type { PersistentVolumeClaim, Pod, ResourceV1ResourceClaim as ResourceClaim } from "../schema/kubernetes.d.ts";
+import type { SchedulerConfiguration } from "./configuration/scheduler-configuration.ts";
 import type { Candidate } from "./plugin.ts";
+import type { Profile } from "./profile.ts";
 import { podRefOf, schedulingPodOf } from "./scheduling-pod.ts";
 
-/** Pause after a failed attempt, doubled by each further one (podInitialBackoffSeconds, podMaxBackoffSeconds). */
-export const BACKOFF_BASE_MS = 1_000;
-export const BACKOFF_MAX_MS = 10_000;
 /** A pod that nothing has happened for is tried again nonetheless (podMaxInUnschedulablePodsDuration). */
 export const UNSCHEDULABLE_MAX_MS = 5 * 60_000;
+
+const SECOND_MS = 1_000;
+
+/** How long a pod pauses after an attempt that failed. */
+export type PauseLimits = Pick<SchedulerConfiguration, "podInitialBackoffSeconds" | "podMaxBackoffSeconds">;
 
 /** A pod as a Namespace object asks for it, with the claims that it names. */
 export interface Asked {
@@ -51,11 +55,11 @@ export class Entry implements QueuedPod {
 	/** When the last attempt was. */
 	triedMs = 0;
 
-	constructor({ asked, attempts, rejectedBy, nominatedNode }: QueuedPod) {
+	constructor({ asked, attempts, rejectedBy, nominatedNode }: QueuedPod, profile: Profile) {
 		const { pod, volumeClaims = [], resourceClaims = [] } = asked;
 		this.ref = podRefOf(pod);
 		this.asked = asked;
-		this.candidate = { ref: this.ref, pod, scheduling: schedulingPodOf(pod), volumeClaims, resourceClaims };
+		this.candidate = { ref: this.ref, pod, scheduling: schedulingPodOf(pod), volumeClaims, resourceClaims, profile };
 		const { name: _name, uid: _uid, creationTimestamp: _created, ...metadata } = pod.metadata;
 		this.signature = volumeClaims.length + resourceClaims.length > 0 ? this.ref.uid : JSON.stringify([metadata, pod.spec]);
 		this.attempts = attempts;
@@ -81,7 +85,12 @@ export class SchedulingQueue {
 	#sorted = true;
 	readonly #pausing = new Set<Entry>();
 	readonly #unschedulable = new Set<Entry>();
+	readonly #pauses: PauseLimits;
 	#turns = 0;
+
+	constructor(pauses: PauseLimits) {
+		this.#pauses = pauses;
+	}
 
 	get size(): number {
 		return this.#entries.size;
@@ -115,7 +124,7 @@ export class SchedulingQueue {
 
 	/** Something has happened that may help it. */
 	wake(entry: Entry, nowMs: number): void {
-		const dueMs = entry.triedMs + pauseMs(entry.attempts);
+		const dueMs = entry.triedMs + this.#pauseMs(entry.attempts);
 		if (dueMs <= nowMs) return this.activate(entry);
 		this.#pause(entry, dueMs);
 	}
@@ -125,7 +134,7 @@ export class SchedulingQueue {
 		entry.attempts++;
 		entry.triedMs = nowMs;
 		entry.faulty = faulty;
-		if (faulty) return this.#pause(entry, nowMs + pauseMs(entry.attempts));
+		if (faulty) return this.#pause(entry, nowMs + this.#pauseMs(entry.attempts));
 		this.rest(entry, nowMs);
 	}
 
@@ -189,6 +198,11 @@ export class SchedulingQueue {
 		for (const stage of [this.#pausing, this.#unschedulable]) for (const entry of stage) if (entry.dueMs <= nowMs) this.activate(entry);
 	}
 
+	#pauseMs(attempts: number): number {
+		const { podInitialBackoffSeconds: initial, podMaxBackoffSeconds: max } = this.#pauses;
+		return Math.min(initial * 2 ** Math.max(0, attempts - 1), max) * SECOND_MS;
+	}
+
 	#leaveStage(entry: Entry): void {
 		this.#pausing.delete(entry);
 		this.#unschedulable.delete(entry);
@@ -197,5 +211,3 @@ export class SchedulingQueue {
 		if (at >= 0) this.#active.splice(at, 1);
 	}
 }
-
-const pauseMs = (attempts: number): number => Math.min(BACKOFF_BASE_MS * 2 ** Math.max(0, attempts - 1), BACKOFF_MAX_MS);

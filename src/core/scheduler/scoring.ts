@@ -1,32 +1,13 @@
 /** Chooses the best of the nodes that will do; chance decides among equals. */
 import type { Ledger } from "./ledger.ts";
 import type { NodeState } from "./node-state.ts";
-import type { Candidate, Scorer } from "./plugin.ts";
-import { balancedAllocation } from "./scores/balanced-allocation.ts";
-import { imageLocality } from "./scores/image-locality.ts";
-import { interPodAffinityScore } from "./scores/inter-pod-affinity.ts";
-import { leastAllocated } from "./scores/least-allocated.ts";
-import { nodeAffinityScore } from "./scores/node-affinity.ts";
-import { podTopologySpreadScore } from "./scores/pod-topology-spread.ts";
-import { taintTolerationScore } from "./scores/taint-toleration.ts";
-
-/** The weights of kube-scheduler's default profile. */
-const SCORERS: readonly { scorer: Scorer; weight: number }[] = [
-	{ scorer: taintTolerationScore, weight: 3 },
-	{ scorer: nodeAffinityScore, weight: 2 },
-	{ scorer: podTopologySpreadScore, weight: 2 },
-	{ scorer: interPodAffinityScore, weight: 2 },
-	{ scorer: leastAllocated, weight: 1 },
-	{ scorer: balancedAllocation, weight: 1 },
-	{ scorer: imageLocality, weight: 1 },
-];
-
+import type { Candidate } from "./plugin.ts";
 /** `feasible` is not empty. */
 export function bestNode(candidate: Candidate, ledger: Ledger, feasible: readonly NodeState[], ctx: { random(): number }): NodeState {
 	const first = feasible[0] as NodeState;
 	if (feasible.length === 1) return first;
 	const totals = new Float64Array(feasible.length);
-	for (const { scorer, weight } of SCORERS) {
+	for (const { scorer, weight } of candidate.profile.scorers) {
 		const plugin = scorer(candidate, ledger, feasible);
 		if (plugin === undefined) continue;
 		const scores = feasible.map((node) => plugin.score(node));

@@ -45,6 +45,29 @@ export function spreadsOf({ pod, ref }: Candidate, ledger: Ledger, when: "DoNotS
 	});
 }
 
+/** A profile's constraints, among the pods of the candidate's controller; a pod without one is not spread. */
+export function defaultSpreadsOf(
+	{ pod, ref, scheduling: { ownerUid } }: Candidate,
+	ledger: Ledger,
+	constraints: readonly TopologySpreadConstraint[],
+): Spread[] {
+	if (ownerUid === undefined) return [];
+	const query: PodQuery = {
+		key: `pods of ${ownerUid} in ${ref.namespace}`,
+		matches: (placement) => placement.pod.ownerUid === ownerUid && placement.ref.namespace === ref.namespace,
+	};
+	return constraints.map((constraint) => ({
+		key: constraint.topologyKey,
+		maxSkew: constraint.maxSkew,
+		minDomains: constraint.minDomains ?? 1,
+		selfMatches: true,
+		query,
+		counter: ledger.counter(query),
+		eligible: inclusion(constraint, pod),
+		eligibleKey: inclusionKey(constraint, pod),
+	}));
+}
+
 function inclusionKey({ nodeAffinityPolicy, nodeTaintsPolicy }: TopologySpreadConstraint, { spec }: Pod): string {
 	const selected = nodeAffinityPolicy === "Ignore" ? [] : [spec?.nodeSelector, spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution];
 	return canonicalJson([...selected, nodeTaintsPolicy === "Honor" ? (spec?.tolerations ?? []) : null]);

@@ -80,7 +80,7 @@ function whereWelcome(candidate: Candidate, ledger: Ledger): NodeCheck | undefin
 	const closed: { key: string; counts: ReadonlyMap<string, number> }[] = [];
 	const self = asPlacement(candidate);
 	for (const { topologyKey, query, weight, counts } of ledger.placedTerms())
-		if (weight === undefined && query.matches(self)) closed.push({ key: topologyKey, counts: counts.by(topologyKey) });
+		if (weight === "away" && query.matches(self)) closed.push({ key: topologyKey, counts: counts.by(topologyKey) });
 	if (closed.length === 0) return undefined;
 	return (node) => (closed.some(({ key, counts }) => counts.has(node.labels[key] ?? "")) ? UNWELCOME : undefined);
 }

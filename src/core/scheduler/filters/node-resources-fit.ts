@@ -1,21 +1,35 @@
 /** A node must have left what the pod asks for. */
+import type { NodeResourcesFitArgs } from "../configuration/plugin-args.ts";
 import type { NodeState } from "../node-state.ts";
-import { type Candidate, type FilterPlugin, nodeOf, type Rejection } from "../plugin.ts";
-import { fitsInto, sharesResource } from "../resources.ts";
+import { type FilterPlugin, nodeOf, type Rejection } from "../plugin.ts";
+import { fitsInto, type Resources, sharesResource } from "../resources.ts";
 
-export const nodeResourcesFit: FilterPlugin = {
-	name: "NodeResourcesFit",
-	filter: (candidate) => (node) => insufficient(candidate, node),
-	helps(happening, { scheduling: { requests } }) {
-		// Each pod takes one of the pods that a node allows, whatever it requests.
-		if (happening.type === "podRemoved") return true;
-		if (happening.type === "podUpdated") return sharesResource(happening.old.pod.requests, requests);
-		const node = nodeOf(happening, "allocatable");
-		return node !== undefined && node.podsMax > 0 && fitsInto(requests, node.allocatable);
-	},
-};
+export function nodeResourcesFitWith({ ignoredResources, ignoredResourceGroups }: NodeResourcesFitArgs): FilterPlugin {
+	const isIgnored = (name: string): boolean => ignoredResources.includes(name) || ignoredResourceGroups.includes(name.split("/")[0] ?? "");
+	/** Only extended resources can be left to others. */
+	const counted = (requests: Resources): Resources => ({
+		...requests,
+		other: Object.fromEntries(Object.entries(requests.other).filter(([name]) => !name.includes("/") || !isIgnored(name))),
+	});
+	const asked = ignoredResources.length + ignoredResourceGroups.length === 0 ? (requests: Resources) => requests : counted;
+	return {
+		name: "NodeResourcesFit",
+		filter(candidate) {
+			const requests = asked(candidate.scheduling.requests);
+			return (node) => insufficient(requests, node);
+		},
+		helps(happening, { scheduling }) {
+			// Each pod takes one of the pods that a node allows, whatever it requests.
+			if (happening.type === "podRemoved") return true;
+			const requests = asked(scheduling.requests);
+			if (happening.type === "podUpdated") return sharesResource(happening.old.pod.requests, requests);
+			const node = nodeOf(happening, "allocatable");
+			return node !== undefined && node.podsMax > 0 && fitsInto(requests, node.allocatable);
+		},
+	};
+}
 
-function insufficient({ scheduling: { requests } }: Candidate, node: NodeState): Rejection | undefined {
+function insufficient(requests: Resources, node: NodeState): Rejection | undefined {
 	let reasons: string[] | undefined;
 	let resolvable = true;
 	const lack = (reason: string, wanted: number, total: number): void => {

@@ -1,36 +1,44 @@
 /** Constraints that forbid: a pod may not make its domain too much fuller than the emptiest one. */
+import type { PodTopologySpreadArgs } from "../configuration/plugin-args.ts";
 import type { Ledger } from "../ledger.ts";
 import type { NodeState } from "../node-state.ts";
-import { type FilterPlugin, nodeOf, type Rejection } from "../plugin.ts";
+import { type Candidate, type FilterPlugin, nodeOf, type Rejection } from "../plugin.ts";
 import type { Placement } from "../scheduling-pod.ts";
-import { domainCounts, domains, type Spread, spreadsOf } from "../spread-constraints.ts";
+import { defaultSpreadsOf, domainCounts, domains, type Spread, spreadsOf } from "../spread-constraints.ts";
 
 const TOO_FULL: Rejection = { reasons: ["node(s) didn't match pod topology spread constraints"], resolvable: true };
 const NO_LABEL: Rejection = { reasons: ["node(s) didn't match pod topology spread constraints (missing required label)"], resolvable: false };
 
-export const podTopologySpread: FilterPlugin = {
-	name: "PodTopologySpread",
-	countsPods: true,
-	filter(candidate, ledger) {
-		const spreads = spreadsOf(candidate, ledger, "DoNotSchedule");
-		if (spreads.length === 0) return undefined;
-		const keys = spreads.map((spread) => spread.key);
-		const limits = spreads.map((spread) => limitOf(spread, keys, ledger));
-		return (node) => {
-			for (const limit of limits) {
-				const rejection = check(limit, node);
-				if (rejection) return rejection;
-			}
-			return undefined;
-		};
-	},
-	helps(happening, candidate, ledger) {
-		const counts = (placement: Placement): boolean => spreadsOf(candidate, ledger, "DoNotSchedule").some(({ query }) => query.matches(placement));
-		if (happening.type === "podUpdated") return counts(happening.placement) !== counts(happening.old);
-		if (happening.type === "podAdded" || happening.type === "podRemoved") return counts(happening.placement);
-		return happening.type === "nodeDeleted" || nodeOf(happening, "labels", "taints") !== undefined;
-	},
-};
+export function podTopologySpreadWith({ defaultConstraints }: PodTopologySpreadArgs): FilterPlugin {
+	const defaults = defaultConstraints.filter(({ whenUnsatisfiable }) => whenUnsatisfiable === "DoNotSchedule");
+	const spreadsFor = (candidate: Candidate, ledger: Ledger): Spread[] => {
+		const own = (candidate.pod.spec?.topologySpreadConstraints ?? []).length > 0;
+		return own || defaults.length === 0 ? spreadsOf(candidate, ledger, "DoNotSchedule") : defaultSpreadsOf(candidate, ledger, defaults);
+	};
+	return {
+		name: "PodTopologySpread",
+		countsPods: true,
+		filter(candidate, ledger) {
+			const spreads = spreadsFor(candidate, ledger);
+			if (spreads.length === 0) return undefined;
+			const keys = spreads.map((spread) => spread.key);
+			const limits = spreads.map((spread) => limitOf(spread, keys, ledger));
+			return (node) => {
+				for (const limit of limits) {
+					const rejection = check(limit, node);
+					if (rejection) return rejection;
+				}
+				return undefined;
+			};
+		},
+		helps(happening, candidate, ledger) {
+			const counts = (placement: Placement): boolean => spreadsFor(candidate, ledger).some(({ query }) => query.matches(placement));
+			if (happening.type === "podUpdated") return counts(happening.placement) !== counts(happening.old);
+			if (happening.type === "podAdded" || happening.type === "podRemoved") return counts(happening.placement);
+			return happening.type === "nodeDeleted" || nodeOf(happening, "labels", "taints") !== undefined;
+		},
+	};
+}
 
 interface Limit {
 	key: string;

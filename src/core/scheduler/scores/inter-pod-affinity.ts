@@ -1,5 +1,6 @@
 /** Preferred affinity to and against pods, the candidate's own and that of the pods already placed. */
 import type { WeightedPodAffinityTerm } from "../../schema/kubernetes.d.ts";
+import type { InterPodAffinityArgs } from "../configuration/plugin-args.ts";
 import type { Ledger } from "../ledger.ts";
 import type { NodeState } from "../node-state.ts";
 import { type Candidate, SCORE_MAX, type Scorer } from "../plugin.ts";
@@ -13,11 +14,13 @@ interface Preference {
 	counts: ReadonlyMap<string, number>;
 }
 
-export const interPodAffinityScore: Scorer = (candidate, ledger) => {
-	const preferences = [...ownPreferences(candidate, ledger), ...othersPreferences(candidate, ledger)].filter(({ counts }) => counts.size > 0);
-	if (preferences.length === 0) return undefined;
-	return { score: (node) => sum(preferences, node), normalize: stretch };
-};
+export function interPodAffinityScoreWith(args: InterPodAffinityArgs): Scorer {
+	return (candidate, ledger) => {
+		const preferences = [...ownPreferences(candidate, ledger), ...othersPreferences(candidate, ledger, args)].filter(({ counts }) => counts.size > 0);
+		if (preferences.length === 0) return undefined;
+		return { score: (node) => sum(preferences, node), normalize: stretch };
+	};
+}
 
 function sum(preferences: readonly Preference[], node: NodeState): number {
 	let total = 0;
@@ -40,11 +43,13 @@ function ownPreferences({ ref, scheduling }: Candidate, ledger: Ledger): Prefere
 	];
 }
 
-function othersPreferences({ ref, scheduling }: Candidate, ledger: Ledger): Preference[] {
+function othersPreferences({ ref, scheduling }: Candidate, ledger: Ledger, args: InterPodAffinityArgs): Preference[] {
 	const self: Placement = { ref, node: "", pod: scheduling };
 	const preferences: Preference[] = [];
-	for (const { topologyKey: key, query, weight, counts } of ledger.placedTerms())
-		if (weight !== undefined && query.matches(self)) preferences.push({ key, weight, counts: counts.by(key) });
+	for (const { topologyKey: key, query, weight: given, counts } of ledger.placedTerms()) {
+		const weight = given === "near" ? args.hardPodAffinityWeight : given === "away" || args.ignorePreferredTermsOfExistingPods ? 0 : given;
+		if (weight !== 0 && query.matches(self)) preferences.push({ key, weight, counts: counts.by(key) });
+	}
 	return preferences;
 }
 

@@ -1,24 +1,12 @@
-/** Prefers nodes with the largest share of CPU and memory free (NodeResourcesFit, LeastAllocated). */
-import type { NodeState } from "../node-state.ts";
-import { type Candidate, SCORE_MAX, type Scorer } from "../plugin.ts";
+/** Prefers nodes with the largest share of their resources free (NodeResourcesFit, LeastAllocated). */
+import { type Allocation, meanScore } from "../allocation.ts";
+import type { ResourceSpec } from "../configuration/plugin-args.ts";
+import { SCORE_MAX, type Scorer } from "../plugin.ts";
 
-export const leastAllocated: Scorer = (candidate) => ({ score: (node) => freeShare(candidate, node) });
-
-function freeShare({ scheduling: { nonZeroRequests } }: Candidate, node: NodeState): number {
-	const { allocatable, nonZeroRequested } = node;
-	let sum = 0;
-	let count = 0;
-	if (allocatable.milliCpu > 0) {
-		sum += share(allocatable.milliCpu, nonZeroRequested.milliCpu + nonZeroRequests.milliCpu);
-		count++;
-	}
-	if (allocatable.memoryBytes > 0) {
-		sum += share(allocatable.memoryBytes, nonZeroRequested.memoryBytes + nonZeroRequests.memoryBytes);
-		count++;
-	}
-	return count === 0 ? 0 : Math.trunc(sum / count);
+export function leastAllocatedOf(resources: readonly ResourceSpec[]): Scorer {
+	const mean = meanScore(resources, freeShare);
+	return (candidate) => ({ score: (node) => mean(candidate, node) });
 }
 
-function share(capacity: number, used: number): number {
-	return used > capacity ? 0 : Math.trunc(((capacity - used) * SCORE_MAX) / capacity);
-}
+const freeShare = ({ requested, allocatable }: Allocation): number =>
+	requested > allocatable ? 0 : Math.trunc(((allocatable - requested) * SCORE_MAX) / allocatable);

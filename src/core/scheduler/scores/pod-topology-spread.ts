@@ -1,19 +1,23 @@
 /**
- * Prefers emptier domains. A pod without constraints of its own is spread over zones and nodes among the pods of its
- * controller (the system's default constraints; Services that select the pod are not known here and do not count).
+ * Prefers emptier domains. A pod without constraints of its own is spread among the pods of its controller by the profile's
+ * constraints, else over zones and nodes (the system's default constraints; Services that select the pod are not known here and do not count).
  */
+import type { TopologySpreadConstraint } from "../../schema/kubernetes.d.ts";
+import type { PodTopologySpreadArgs } from "../configuration/plugin-args.ts";
 import type { Ledger } from "../ledger.ts";
 import type { NodeState } from "../node-state.ts";
 import { type Candidate, type NodeScore, SCORE_MAX, type Scorer } from "../plugin.ts";
 import { domainCounts, spreadsOf } from "../spread-constraints.ts";
 
 const HOSTNAME = "kubernetes.io/hostname";
-const DEFAULT_SPREADS = [
-	{ key: HOSTNAME, maxSkew: 3 },
-	{ key: "topology.kubernetes.io/zone", maxSkew: 5 },
+const SYSTEM_SPREADS: readonly DefaultSpread[] = [
+	{ topologyKey: HOSTNAME, maxSkew: 3 },
+	{ topologyKey: "topology.kubernetes.io/zone", maxSkew: 5 },
 ];
 /** A node that lacks a label of the pod's own constraints: worse than all others. */
 const IGNORED = -1;
+
+type DefaultSpread = Pick<TopologySpreadConstraint, "topologyKey" | "maxSkew">;
 
 interface WeighedSpread {
 	key: string;
@@ -21,11 +25,15 @@ interface WeighedSpread {
 	countOn(node: NodeState): number;
 }
 
-export const podTopologySpreadScore: Scorer = (candidate, ledger, feasible) => {
-	const own = (candidate.pod.spec?.topologySpreadConstraints ?? []).length > 0;
-	const spreads = own ? ownSpreads(candidate, ledger) : defaultSpreads(candidate, ledger);
-	return spreads.length === 0 ? undefined : scoreBy(spreads, own, feasible);
-};
+export function podTopologySpreadScoreWith({ defaultingType, defaultConstraints }: PodTopologySpreadArgs): Scorer {
+	const isSystem = defaultingType === "System";
+	const defaults = isSystem ? SYSTEM_SPREADS : defaultConstraints.filter(({ whenUnsatisfiable }) => whenUnsatisfiable === "ScheduleAnyway");
+	return (candidate, ledger, feasible) => {
+		const own = (candidate.pod.spec?.topologySpreadConstraints ?? []).length > 0;
+		const spreads = own ? ownSpreads(candidate, ledger) : defaultSpreads(candidate, ledger, defaults);
+		return spreads.length === 0 ? undefined : scoreBy(spreads, own || !isSystem, feasible);
+	};
+}
 
 function ownSpreads(candidate: Candidate, ledger: Ledger): WeighedSpread[] {
 	const spreads = spreadsOf(candidate, ledger, "ScheduleAnyway");
@@ -37,10 +45,10 @@ function ownSpreads(candidate: Candidate, ledger: Ledger): WeighedSpread[] {
 	});
 }
 
-function defaultSpreads({ scheduling }: Candidate, ledger: Ledger): WeighedSpread[] {
+function defaultSpreads({ scheduling }: Candidate, ledger: Ledger, defaults: readonly DefaultSpread[]): WeighedSpread[] {
 	if (scheduling.ownerUid === undefined) return [];
 	const pods = ledger.podsOfOwner(scheduling.ownerUid);
-	return DEFAULT_SPREADS.map(({ key, maxSkew }): WeighedSpread => {
+	return defaults.map(({ topologyKey: key, maxSkew }): WeighedSpread => {
 		if (key === HOSTNAME) return { key, maxSkew, countOn: (node) => pods?.on(node) ?? 0 };
 		const counts = pods?.by(key);
 		return { key, maxSkew, countOn: (node) => counts?.get(node.labels[key] ?? "") ?? 0 };
