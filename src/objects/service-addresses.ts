@@ -3,13 +3,17 @@ import { IP_ADDRESSES, readyCidrs, SERVICE_CIDRS } from "../core/controllers/ser
 import type { IPAddress, ServiceCIDR } from "../core/schema/kubernetes.d.ts";
 import type { Allocation, AllocationRequest } from "../core/kinds/define-kind.ts";
 import type { CorePorts } from "./ports.ts";
-import { SERVICE_CIDR } from "../core/protocol/cluster-addresses.ts";
+import { API_ADDRESS, DNS_ADDRESS, SERVICE_CIDR } from "../core/protocol/cluster-addresses.ts";
 import { Allocator } from "./allocator.ts";
 import { viewOf } from "./controller-runner.ts";
 import type { ResourceServer } from "./resource-server.ts";
 import { createObject, type WriteOptions } from "./write.ts";
 
 const DEFAULT_CIDR = "kubernetes";
+const OWN_ADDRESSES = [
+	[API_ADDRESS, "default/kubernetes"],
+	[DNS_ADDRESS, "kube-system/kube-dns"],
+] as const;
 
 const asServer: WriteOptions = {
 	user: { name: "system:apiserver", groups: ["system:masters"] },
@@ -67,6 +71,14 @@ export class ServiceAddresses {
 			spec: { cidrs: [SERVICE_CIDR] },
 		};
 		createObject(server, kind, network, asServer);
+	}
+
+	/** The Services that every cluster has hold theirs without asking. */
+	ensureOwnAddresses(): void {
+		const server = this.#server();
+		const kind = server.kinds.byStoreName(IP_ADDRESSES);
+		for (const [address, holder] of OWN_ADDRESSES)
+			if (kind !== undefined && server.store.getText(IP_ADDRESSES, address) === undefined) createObject(server, kind, addressObject(address, holder), asServer);
 	}
 
 	#follow(holder: string, before: string | undefined, now: string | undefined): void {

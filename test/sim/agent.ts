@@ -1,5 +1,13 @@
 /** A node's agent in the simulator: polls like the real one, runs pods in virtual time, forgets on a crash what a process forgets. */
-import type { PollRequest, PollResponse, VolumeDirectory } from "../../src/core/protocol/agent-protocol.ts";
+import {
+	isRowGone,
+	NETWORK_ROWS_VERSION,
+	type NetworkRow,
+	networkRowKey,
+	type PollRequest,
+	type PollResponse,
+	type VolumeDirectory,
+} from "../../src/core/protocol/agent-protocol.ts";
 import type { PodRef } from "../../src/core/protocol/messages.ts";
 import type { Node, Pod, PodStatus } from "../../src/core/schema/kubernetes.d.ts";
 import type { HeldPoll } from "../../src/objects/node-core.ts";
@@ -25,6 +33,11 @@ export class Agent {
 	/** How long a pod's container runs, in milliseconds; undefined for ever. */
 	lifeMs: () => number | undefined = () => undefined;
 	exitCode: () => number = () => 0;
+	/** The network table as this node was told it. */
+	readonly network = new Map<string, NetworkRow>();
+	readonly address: string;
+	/** Of each pod that runs here. */
+	readonly podIps = new Map<string, string>();
 	/** Told when the agent removes a volume's directory. */
 	onVolumeDeleted: (name: string) => void = () => {};
 	#cursor = 0;
@@ -36,12 +49,15 @@ export class Agent {
 		this.world = world;
 		this.cpus = cpus;
 		this.name = name;
+		this.address = world.nextNodeIp();
 	}
 
 	async start(): Promise<void> {
 		this.world.cluster().join({ version: 1, nodeName: this.name, instanceId: this.name });
 		await this.world.settle({ object: "cluster" });
-		await this.#report({ node: { labels: { "kubernetes.io/hostname": this.name }, status: nodeStatus(this.world.nowMs, this.cpus), localPath: "/volumes" } });
+		await this.#report({
+			node: { labels: { "kubernetes.io/hostname": this.name }, status: nodeStatus(this.world.nowMs, this.cpus, this.address), localPath: "/volumes" },
+		});
 		this.#poll();
 	}
 
@@ -75,6 +91,7 @@ export class Agent {
 		const held: HeldPoll = {
 			cursor: this.#cursor,
 			networkCursor: this.#networkCursor,
+			networkVersion: NETWORK_ROWS_VERSION,
 			answer: (response) => {
 				const copy = structuredClone(response);
 				this.world.timeline.after(this.world.random.between(0, this.world.faults.delayMs), () => this.#take(held, copy));
@@ -103,6 +120,10 @@ export class Agent {
 		this.#held = undefined;
 		this.#cursor = response.cursor;
 		this.#networkCursor = response.networkCursor;
+		for (const row of response.networkRows ?? []) {
+			if (isRowGone(row)) this.network.delete(networkRowKey(row));
+			else this.network.set(networkRowKey(row), row);
+		}
 		if (response.full) for (const uid of [...this.running.keys()]) if (!response.pods.some((pod) => pod.metadata.uid === uid)) this.running.delete(uid);
 		for (const pod of response.removed) this.running.delete(pod.uid);
 		for (const pod of response.pods) this.#want(pod);
@@ -150,8 +171,17 @@ export class Agent {
 	#reportPod(uid: string): void {
 		const entry = this.running.get(uid);
 		if (entry === undefined || entry.phase === "Pending") return;
-		const status = entry.phase === "Running" ? runningStatus(entry.pod, this.world.nowMs) : endedStatus(entry.pod, entry.phase, this.world.nowMs);
+		const status =
+			entry.phase === "Running"
+				? runningStatus(entry.pod, this.#ipOf(uid), this.world.nowMs)
+				: endedStatus(entry.pod, this.#ipOf(uid), entry.phase, this.world.nowMs);
 		this.#deliver({ statuses: [{ pod: refOf(entry.pod), status }] });
+	}
+
+	#ipOf(uid: string): string {
+		const ip = this.podIps.get(uid) ?? this.world.nextPodIp();
+		this.podIps.set(uid, ip);
+		return ip;
 	}
 
 	#reportAll(): void {
@@ -173,11 +203,12 @@ export class Agent {
 const refOf = ({ metadata }: Pod): PodRef => ({ uid: metadata.uid ?? "", namespace: metadata.namespace ?? "", name: metadata.name ?? "" });
 const iso = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 
-function nodeStatus(nowMs: number, cpus: number): NonNullable<Node["status"]> {
+function nodeStatus(nowMs: number, cpus: number, address: string): NonNullable<Node["status"]> {
 	const resources = { cpu: String(cpus), memory: "256Gi", pods: "500" };
 	return {
 		capacity: resources,
 		allocatable: resources,
+		addresses: [{ type: "InternalIP", address }],
 		conditions: [
 			{
 				type: "Ready",
@@ -191,7 +222,7 @@ function nodeStatus(nowMs: number, cpus: number): NonNullable<Node["status"]> {
 	};
 }
 
-function runningStatus(pod: Pod, nowMs: number): PodStatus {
+function runningStatus(pod: Pod, podIP: string, nowMs: number): PodStatus {
 	const started = iso(nowMs);
 	const conditions = ["Initialized", "Ready", "ContainersReady"].map((type) => ({ type, status: "True", lastTransitionTime: started }));
 	const containerStatuses = (pod.spec?.containers ?? []).map(({ name, image = "" }) => ({
@@ -207,15 +238,15 @@ function runningStatus(pod: Pod, nowMs: number): PodStatus {
 		phase: "Running",
 		conditions,
 		containerStatuses,
-		podIP: "10.244.0.9",
-		podIPs: [{ ip: "10.244.0.9" }],
+		podIP,
+		podIPs: [{ ip: podIP }],
 		hostIP: "127.0.0.1",
 		startTime: started,
 	} as PodStatus;
 }
 
-function endedStatus(pod: Pod, phase: "Succeeded" | "Failed", nowMs: number): PodStatus {
-	const running = runningStatus(pod, nowMs);
+function endedStatus(pod: Pod, podIP: string, phase: "Succeeded" | "Failed", nowMs: number): PodStatus {
+	const running = runningStatus(pod, podIP, nowMs);
 	const terminated = { exitCode: phase === "Succeeded" ? 0 : 1, finishedAt: iso(nowMs) };
 	const conditions = running.conditions?.map((condition) => (condition.type === "Initialized" ? condition : { ...condition, status: "False" }));
 	return {

@@ -3,6 +3,7 @@ import { expect, it } from "vitest";
 import type { NodeUsage } from "../../src/core/protocol/agent-protocol.ts";
 import type { AutoscalingV2HorizontalPodAutoscaler as Autoscaler, Deployment, Pod } from "../../src/core/schema/kubernetes.d.ts";
 import { Agent } from "./agent.ts";
+import { seedsOf } from "./seeds.ts";
 import { NO_FAULTS, World } from "./world.ts";
 
 const FAULTS = { loss: 0.05, lostAnswer: 0.05, delayMs: 200, crash: 0.02 };
@@ -35,7 +36,7 @@ const autoscaler = {
 	},
 };
 
-it.each([61, 62, 63])("seed %d: follows the load up at once and down after five minutes, and never leaves its bounds", async (seed) => {
+it.each(seedsOf("autoscaling"))("seed %d: follows the load up at once and down after five minutes, and never leaves its bounds", async (seed) => {
 	const world = new World(seed);
 	const agents = ["n1", "n2"].map((name) => new Agent(world, name));
 	for (const agent of agents) await agent.start();

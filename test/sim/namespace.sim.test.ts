@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { StatusError } from "../../src/core/errors/status-error.ts";
 import { Agent } from "./agent.ts";
+import { seedsOf } from "./seeds.ts";
 import { NO_FAULTS, World } from "./world.ts";
 
 const SETTLE_MS = 300_000;
@@ -30,7 +31,7 @@ const gone = (made: World) =>
 	);
 
 describe("namespaces under faults", () => {
-	it.each([1, 2, 3, 4, 5, 6])("seed %d: a deleted namespace is emptied and goes", async (seed) => {
+	it.each(seedsOf("namespace"))("seed %d: a deleted namespace is emptied and goes", async (seed) => {
 		const made = await world(seed);
 		made.faults = FAULTS;
 		await made.api({ verb: "delete", resource: "namespaces", name: "team" });

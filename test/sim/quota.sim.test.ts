@@ -5,6 +5,7 @@ import { countUsage } from "../../src/core/quota/quota-usage.ts";
 import { quantityValue, parseQuantity } from "../../src/core/quantity/quantity.ts";
 import type { ResourceQuota } from "../../src/core/schema/kubernetes.d.ts";
 import { Agent } from "./agent.ts";
+import { seedsOf } from "./seeds.ts";
 import { NO_FAULTS, World } from "./world.ts";
 
 const FAULTS = { loss: 0.05, lostAnswer: 0.05, delayMs: 200, crash: 0.02 };
@@ -61,7 +62,7 @@ async function act(world: World, step: number): Promise<void> {
 }
 
 describe("ResourceQuotas under faults", () => {
-	it.each([51, 52])("seed %d: is never exceeded, and counts what there is", async (seed) => {
+	it.each(seedsOf("quota"))("seed %d: is never exceeded, and counts what there is", async (seed) => {
 		const world = new World(seed);
 		const agent = new Agent(world, "n1");
 		world.onNodeCrash = () => agent.pollAgain();

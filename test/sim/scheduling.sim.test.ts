@@ -5,8 +5,10 @@
 import { describe, expect, it } from "vitest";
 import { StatusError } from "../../src/core/errors/status-error.ts";
 import { isFinished } from "../../src/core/controllers/pod-state.ts";
-import type { Pod } from "../../src/core/schema/kubernetes.d.ts";
+import { readSchedulerConfiguration } from "../../src/core/scheduler/configuration/scheduler-configuration.ts";
+import type { Event, Pod } from "../../src/core/schema/kubernetes.d.ts";
 import { Agent } from "./agent.ts";
+import { seedsOf } from "./seeds.ts";
 import { World } from "./world.ts";
 
 const FAULTS = { loss: 0.05, lostAnswer: 0.05, delayMs: 200, crash: 0.02 };
@@ -19,6 +21,8 @@ const CLASSES = { low: 0, middle: 100, high: 1000 };
 /** Pods of the highest class at most, and their CPUs: they must fit all. */
 const HIGH_MAX = 4;
 const HIGH_CPU_MAX = 2;
+
+const ONLY_FIT = { score: { disabled: [{ name: "*" }], enabled: [{ name: "NodeResourcesFit" }] } };
 
 type PriorityName = keyof typeof CLASSES;
 
@@ -133,16 +137,38 @@ function notRefused(error: unknown): void {
 	if (!(error instanceof StatusError)) throw error;
 }
 
-const fixed = Array.from({ length: 6 }, (_, i) => 51 + i);
-const fresh = Array.from({ length: Number(process.env.SIM_SEEDS ?? 0) }, () => Math.floor(Math.random() * 2 ** 31));
-
 describe("scheduling under faults", () => {
-	it.each(process.env.SIM_SEED ? [Number(process.env.SIM_SEED)] : [...fixed, ...fresh])(
-		"seed %d: never too much on a node, the important pods in the end",
-		async (seed) => {
-			const storm = new Storm(seed);
-			await storm.run();
-			storm.checkConverged();
-		},
-	);
+	it.each(seedsOf("scheduling"))("seed %d: never too much on a node, the important pods in the end", async (seed) => {
+		const storm = new Storm(seed);
+		await storm.run();
+		storm.checkConverged();
+	});
+});
+
+it("places the pods of each profile by its own rules, tells of them by its name, and leaves other schedulers' alone", async () => {
+	const world = new World(1);
+	world.scheduler = readSchedulerConfiguration({
+		apiVersion: "kubescheduler.config.k8s.io/v1",
+		kind: "KubeSchedulerConfiguration",
+		profiles: [
+			{ schedulerName: "default-scheduler" },
+			{ schedulerName: "packed", pluginConfig: [{ name: "NodeResourcesFit", args: { scoringStrategy: { type: "MostAllocated" } } }], plugins: ONLY_FIT },
+		],
+	});
+	const agents = ["n1", "n2", "n3"].map((name) => new Agent(world, name, CPU));
+	for (const agent of agents) await agent.start();
+	await world.run(2_000);
+	const create = (name: string, schedulerName: string) => {
+		const spec = { schedulerName, containers: [{ name: "c", image: "i", resources: { requests: { cpu: "1" } } }] };
+		return world.api({ verb: "create", resource: "pods", namespace: "default" }, { apiVersion: "v1", kind: "Pod", metadata: { name }, spec });
+	};
+	for (const name of ["p1", "p2", "p3"]) await create(name, "packed");
+	await create("other", "somebody-else");
+	await world.run(10_000);
+	const { store } = world.namespace("default").core.server;
+	const nodeOf = (name: string) => store.get<Pod>("pods", name)?.spec?.nodeName;
+	expect(nodeOf("p1")).toBeDefined();
+	expect([nodeOf("p2"), nodeOf("p3"), nodeOf("other")]).toEqual([nodeOf("p1"), nodeOf("p1"), undefined]);
+	const scheduled = store.list<Event>("events").filter(({ reason }) => reason === "Scheduled");
+	expect(new Set(scheduled.map(({ source }) => source?.component))).toEqual(new Set(["packed"]));
 });

@@ -11,6 +11,7 @@ import { claimNames } from "../../src/core/scheduler/volume-objects.ts";
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from "../../src/core/schema/kubernetes.d.ts";
 import { isLocalPathVolume } from "../../src/core/volumes/local-path.ts";
 import { Agent } from "./agent.ts";
+import { seedsOf } from "./seeds.ts";
 import { NO_FAULTS, World } from "./world.ts";
 
 const FAULTS = { loss: 0.05, lostAnswer: 0.05, delayMs: 200, crash: 0.02 };
@@ -233,11 +234,8 @@ function notRefused(error: unknown): void {
 	if (!(error instanceof StatusError) || error.code >= 500) throw error;
 }
 
-const fixed = Array.from({ length: 6 }, (_, i) => 61 + i);
-const fresh = Array.from({ length: Number(process.env.SIM_SEEDS ?? 0) }, () => Math.floor(Math.random() * 2 ** 31));
-
 describe("volumes under faults", () => {
-	it.each(process.env.SIM_SEED ? [Number(process.env.SIM_SEED)] : [...fixed, ...fresh])("seed %d: a volume is one claim's", async (seed) => {
+	it.each(seedsOf("volumes"))("seed %d: a volume is one claim's", async (seed) => {
 		const storm = new Storm(seed);
 		await storm.run();
 		storm.checkConverged();

@@ -18,6 +18,7 @@ import type { DeliveryPlan } from "../../src/objects/webhook-receiving.ts";
 import { parseQuery } from "../../src/worker/query.ts";
 import { parseResourcePath } from "../../src/worker/request-info.ts";
 import { github, githubPackage, githubPullRequest, type SentWebhook } from "../support/webhook-senders.ts";
+import { seedsOf } from "./seeds.ts";
 import { START_MS, World } from "./world.ts";
 
 const NAMESPACE = "default";
@@ -163,7 +164,7 @@ class Sender {
 const at = (second: number): string => new Date(START_MS + second * 1000).toISOString();
 
 describe("deliveries to a receiver under faults", () => {
-	it.each([71, 72, 73, 74])("seed %d: come to what they say, once each and in their order", async (seed) => {
+	it.each(seedsOf("webhook-receivers"))("seed %d: come to what they say, once each and in their order", async (seed) => {
 		const world = new World(seed);
 		const sender = new Sender(world);
 		await sender.start();

@@ -7,6 +7,7 @@ import { StatusError } from "../../src/core/errors/status-error.ts";
 import type { Deployment, EndpointSlice, Pod } from "../../src/core/schema/kubernetes.d.ts";
 import { Agent } from "./agent.ts";
 import { Watcher } from "./watcher.ts";
+import { seedsOf } from "./seeds.ts";
 import { World } from "./world.ts";
 
 const FAULTS = { loss: 0.05, lostAnswer: 0.05, delayMs: 200, crash: 0.02 };
@@ -140,12 +141,8 @@ class Storm {
 	}
 }
 
-const fixed = Array.from({ length: 12 }, (_, i) => i + 1);
-const count = Number(process.env.SIM_SEEDS ?? 0);
-const fresh = Array.from({ length: count }, () => Math.floor(Math.random() * 2 ** 31));
-
 describe("deployments under faults", () => {
-	it.each(process.env.SIM_SEED ? [Number(process.env.SIM_SEED)] : [...fixed, ...fresh])("seed %d converges", async (seed) => {
+	it.each(seedsOf("workload"))("seed %d converges", async (seed) => {
 		const storm = new Storm(seed);
 		await storm.run();
 		storm.checkConverged();

@@ -17,10 +17,13 @@ import { EdgeCore } from "../../src/objects/edge-core.ts";
 import { NamespaceCore } from "../../src/objects/namespace-core.ts";
 import { NodeCore } from "../../src/objects/node-core.ts";
 import type { CorePorts, Delivery } from "../../src/objects/ports.ts";
+import type { ResourceCore } from "../../src/objects/resource-core.ts";
 import type { ClusterWebhookPorts } from "../../src/objects/webhooks/cluster-subscriptions.ts";
 import type { WebhookCall } from "../../src/objects/webhooks/webhook-ports.ts";
 import type { Secret } from "../../src/core/schema/kubernetes.d.ts";
 import type { DeliveryAnswer } from "../../src/core/webhooks/delivery-queue.ts";
+import { schedulerNames } from "../../src/objects/scheduler-configuration.ts";
+import { DEFAULT_SCHEDULER_CONFIGURATION, type SchedulerConfiguration } from "../../src/core/scheduler/configuration/scheduler-configuration.ts";
 import { migrate } from "../../src/store/migrate.ts";
 import { NodeSql } from "../support/node-sql.ts";
 import { testSeal } from "../support/test-keys.ts";
@@ -50,9 +53,20 @@ interface Slot<Core> {
 	generation: number;
 }
 
+/** Controllers that have decided something in any world of this process. */
+export const acted = new Set<string>();
+
 type ObjectCore = ClusterCore | NamespaceCore | NodeCore | EdgeCore;
 
 const addressKey = (address: ObjectAddress): string => ("name" in address ? `${address.object}/${address.name}` : address.object);
+
+function noteActs({ actor }: ResourceCore): void {
+	const act = actor.act.bind(actor);
+	actor.act = (controller, actions) => {
+		if (actions.length > 0) acted.add(controller);
+		act(controller, actions);
+	};
+}
 
 function settleCore(core: ObjectCore): void {
 	void (core instanceof NodeCore || core instanceof EdgeCore ? core.settle() : core.core.settle());
@@ -64,6 +78,8 @@ export class World {
 	readonly logged: string[] = [];
 	/** Set before the first object is woken. */
 	admission: AdmissionConfiguration = DEFAULT_CONFIGURATION;
+	/** Set before the first object is woken. */
+	scheduler: SchedulerConfiguration = DEFAULT_SCHEDULER_CONFIGURATION;
 	/** Set before the Cluster object is woken. */
 	authority: CertificateAuthority | undefined;
 	faults: Faults = NO_FAULTS;
@@ -78,6 +94,8 @@ export class World {
 	onNodeCrash: (name: string) => void = () => {};
 	readonly #slots = new Map<string, Slot<ObjectCore>>();
 	#uids = 0;
+	#podIps = 0;
+	#nodeIps = 0;
 
 	constructor(seed: number) {
 		this.random = new Random(seed);
@@ -85,6 +103,16 @@ export class World {
 
 	get nowMs(): number {
 		return this.timeline.nowMs;
+	}
+
+	/** One that no pod has had before. */
+	nextPodIp(): string {
+		const place = ++this.#podIps;
+		return `10.244.${place >> 8}.${place & 255}`;
+	}
+
+	nextNodeIp(): string {
+		return `192.168.0.${++this.#nodeIps}`;
 	}
 
 	cluster(): ClusterCore {
@@ -97,6 +125,7 @@ export class World {
 						frontDoorCa: "-----BEGIN CERTIFICATE-----",
 						authority: this.authority,
 						admission: this.admission,
+						scheduler: this.scheduler,
 						...this.#webhookPorts({ object: "cluster" }),
 						existingPodWarnings: async (namespace, enforce) => this.namespace(namespace).existingPodWarnings(enforce),
 					},
@@ -114,6 +143,7 @@ export class World {
 					...ports,
 					...this.#webhookPorts({ object: "namespace", name }),
 					admission: this.admission,
+					schedulerNames: schedulerNames(this.scheduler),
 					edge: { addresses: [], ports: {} },
 					publicUrl: undefined,
 					receiverToken: (name, uid) => `token-of-${name}-${uid}`,
@@ -201,7 +231,10 @@ export class World {
 			migrate(slot.sql);
 			this.#slots.set(key, slot);
 		}
-		slot.core ??= make(this.#ports(address, slot));
+		if (slot.core === undefined) {
+			slot.core = make(this.#ports(address, slot));
+			if ("core" in slot.core) noteActs(slot.core.core);
+		}
 		return slot.core;
 	}
 

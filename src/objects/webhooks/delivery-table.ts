@@ -10,6 +10,8 @@ export interface SubscriptionState {
 	generation: number;
 	counts: DeliveryCounts;
 	circuit: Circuit;
+	/** Counts have changed since they were told last. */
+	owesReport?: boolean;
 }
 
 export interface DeadLetter {

@@ -80,8 +80,17 @@ export class Subscriber {
 		this.queue.suspended = this.subscription.spec.suspend === true;
 	}
 
-	/** There is something to report: at once when it is urgent, else soon, but not again within `intervalMs`. */
+	/** An earlier life of the object died before it told what it had to. */
+	get owesReport(): boolean {
+		return this.#state.owesReport === true;
+	}
+
+	/** There is something to report: at once when it is urgent, else soon, but not again within `intervalMs`. Call inside a transaction. */
 	news(nowMs: number, intervalMs: number, isUrgent = false): void {
+		if (!this.#state.owesReport) {
+			this.#state.owesReport = true;
+			this.save();
+		}
 		const dueMs = isUrgent ? nowMs : Math.max(nowMs + NEWS_GATHERED_MS, this.#reportedMs + intervalMs);
 		this.reportDueMs = Math.min(this.reportDueMs ?? dueMs, dueMs);
 	}
@@ -90,6 +99,7 @@ export class Subscriber {
 	reported(nowMs: number): void {
 		this.reportDueMs = undefined;
 		this.#reportedMs = nowMs;
+		this.#state.owesReport = false;
 	}
 
 	/** Call inside a transaction with what it adds. */

@@ -139,7 +139,7 @@ export class WebhookDeliveries {
 		this.#isBehind = true;
 		if (kept !== undefined && kept.generation !== subscription.generation) subscriber.renew(subscription);
 		if (kept === undefined) subscriber.save();
-		if (subscription.source.status?.observedGeneration !== subscription.generation) subscriber.reportDueMs = nowMs;
+		if (subscription.source.status?.observedGeneration !== subscription.generation || subscriber.owesReport) subscriber.reportDueMs = nowMs;
 	}
 
 	/** The revision after which changes are delivered: that of the subscription's creation, or of its second where only that is known. */
