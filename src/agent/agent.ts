@@ -215,7 +215,7 @@ class NodeAgent implements Agent {
 			log,
 			compute: (previous) => {
 				const { pressures, shuttingDown } = this.#housekeeping;
-				const seen = { runtimeError: this.#view.error, addresses: this.#addresses(), previous, pressures, shuttingDown };
+				const seen = { runtimeDown: this.#view.down, addresses: this.#addresses(), previous, pressures, shuttingDown };
 				return computeNodeStatus({ clock, runtime, nodeName, instanceId, dataDirectory, configuration: this.#configuration, ...seen });
 			},
 			tell: async (status, nowMs) => {
@@ -371,7 +371,7 @@ class NodeAgent implements Agent {
 			log,
 			events,
 			objects: this.#clusterServices?.objects(this.#state) ?? this.#state,
-			tokens: new ServiceAccountTokens(this.#client, clock),
+			tokens: new ServiceAccountTokens(this.#client, clock, log, options.dataDir),
 			claims: new BoundVolumes(this.#client),
 			images: new ImagePuller(runtime, events, clock, this.#state, this.#configuration.serializeImagePulls ? 1 : this.#configuration.maxParallelImagePulls),
 			restartBackoff: new Backoff(clock, options.restartBackoff ?? restartBackoff(this.#configuration)),

@@ -2,7 +2,6 @@
  * What the control plane wants of this node, as far as the agent has taken it in, and kept on disk: with the control plane
  * away the agent restarts pods after its own restart. The file holds Secrets, so it is sealed, and the agent's alone (0600).
  */
-import { join } from "node:path";
 import {
 	AGENT_PROTOCOL_VERSION,
 	isRowGone,
@@ -15,11 +14,10 @@ import {
 } from "../core/protocol/agent-protocol.ts";
 import type { PodRef } from "../core/protocol/messages.ts";
 import type { ConfigMap, Pod, Secret } from "../core/schema/kubernetes.d.ts";
-import { readBytesIfPresent, writeFileAtomic } from "./atomic-file.ts";
 import { parseJson } from "./control-plane-client.ts";
 import type { ObjectSource } from "./object-source.ts";
 import { podRef } from "./pod-names.ts";
-import { loadSealingKey, seal, unseal } from "./sealed-file.ts";
+import { SealedFile } from "./sealed-file.ts";
 
 const FILE_NAME = "desired-state.json";
 
@@ -45,22 +43,17 @@ interface SavedState {
 const objectKey = (o: ConfigMap | Secret): string => `${o.metadata.namespace}/${o.metadata.name}`;
 
 export class DesiredState implements ObjectSource {
-	readonly #path: string;
-	readonly #dataDirectory: string;
+	readonly #file: SealedFile;
 	readonly #pods = new Map<string, Pod>();
 	readonly #configMaps = new Map<string, ConfigMap>();
 	readonly #secrets = new Map<string, Secret>();
 	readonly #network = new Map<string, NetworkRow>();
-	#sealingKey: Promise<Buffer> | undefined;
-	#saving: Promise<void> | undefined;
-	#unsaved = false;
 	/** 0 until an answer is taken in: after a restart everything is asked for anew. */
 	cursor = 0;
 	networkCursor = 0;
 
 	constructor(dataDirectory: string) {
-		this.#dataDirectory = dataDirectory;
-		this.#path = join(dataDirectory, FILE_NAME);
+		this.#file = new SealedFile(dataDirectory, FILE_NAME);
 	}
 
 	get pods(): Pod[] {
@@ -137,39 +130,20 @@ export class DesiredState implements ObjectSource {
 
 	/** Writes the state soon; several changes share a write. Rejects when the disk refuses. */
 	save(): Promise<void> {
-		this.#unsaved = true;
-		this.#saving ??= this.#write().finally(() => {
-			this.#saving = undefined;
-		});
-		return this.#saving;
-	}
-
-	async #write(): Promise<void> {
-		while (this.#unsaved) {
-			this.#unsaved = false;
+		return this.#file.save(() => {
 			const state: SavedState = {
 				pods: this.pods,
 				configMaps: [...this.#configMaps.values()],
 				secrets: [...this.#secrets.values()],
 				networkRows: this.networkRows,
 			};
-			await writeFileAtomic(this.#path, seal(await this.#key(), JSON.stringify({ version: AGENT_PROTOCOL_VERSION, ...state })));
-		}
-	}
-
-	/** A key that cannot be had may be there the next time. */
-	#key(): Promise<Buffer> {
-		this.#sealingKey ??= loadSealingKey(this.#dataDirectory).catch((error: unknown) => {
-			this.#sealingKey = undefined;
-			throw error;
+			return JSON.stringify({ version: AGENT_PROTOCOL_VERSION, ...state });
 		});
-		return this.#sealingKey;
 	}
 
 	/** Reads what an earlier run left; false when there is nothing that can be read. */
 	async load(): Promise<boolean> {
-		const content = await readBytesIfPresent(this.#path);
-		const text = content && unseal(await this.#key(), content);
+		const text = await this.#file.read();
 		const saved = text === undefined ? undefined : (parseJson(text) as (Partial<SavedState> & { version?: number }) | undefined);
 		if (saved?.version !== AGENT_PROTOCOL_VERSION || !Array.isArray(saved.pods)) return false;
 		for (const pod of saved.pods) if (isUsablePod(pod)) this.#pods.set(pod.metadata.uid as string, pod);

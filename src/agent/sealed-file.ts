@@ -7,7 +7,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AgentError } from "./agent-error.ts";
-import { readFileIfPresent, writeFileAtomic } from "./atomic-file.ts";
+import { readBytesIfPresent, readFileIfPresent, writeFileAtomic } from "./atomic-file.ts";
 import { errorText } from "./log.ts";
 
 export const SEALING_KEY_VARIABLE = "PETREL_SEALING_KEY_FILE";
@@ -52,5 +52,52 @@ export function unseal(key: Buffer, content: Buffer): string | undefined {
 		return Buffer.concat([decipher.update(body.subarray(NONCE_BYTES, body.length - TAG_BYTES)), decipher.final()]).toString("utf8");
 	} catch {
 		return undefined;
+	}
+}
+
+/** One such file in an agent's data directory. */
+export class SealedFile {
+	readonly #dataDirectory: string;
+	readonly #path: string;
+	#key: Promise<Buffer> | undefined;
+	#saving: Promise<void> | undefined;
+	/** What is to be written next. */
+	#content: (() => string) | undefined;
+
+	constructor(dataDirectory: string, name: string) {
+		this.#dataDirectory = dataDirectory;
+		this.#path = join(dataDirectory, name);
+	}
+
+	/** What an earlier run left; undefined when there is nothing that can be read. */
+	async read(): Promise<string | undefined> {
+		const content = await readBytesIfPresent(this.#path);
+		return content && unseal(await this.#sealingKey(), content);
+	}
+
+	/** Writes soon; several changes share a write. Rejects when the disk refuses. */
+	save(content: () => string): Promise<void> {
+		this.#content = content;
+		this.#saving ??= this.#write().finally(() => {
+			this.#saving = undefined;
+		});
+		return this.#saving;
+	}
+
+	async #write(): Promise<void> {
+		while (this.#content) {
+			const content = this.#content;
+			this.#content = undefined;
+			await writeFileAtomic(this.#path, seal(await this.#sealingKey(), content()));
+		}
+	}
+
+	/** A key that cannot be had may be there the next time. */
+	#sealingKey(): Promise<Buffer> {
+		this.#key ??= loadSealingKey(this.#dataDirectory).catch((error: unknown) => {
+			this.#key = undefined;
+			throw error;
+		});
+		return this.#key;
 	}
 }
