@@ -20,8 +20,7 @@ export const nodeArchitecture = (): string => ARCHITECTURES[arch()] ?? arch();
 export interface NodeStatusInput {
 	clock: Clock;
 	runtime: ContainerRuntime;
-	/** Why the runtime does not answer, if it does not. */
-	runtimeError: unknown;
+	runtimeDown: boolean;
 	nodeName: string;
 	instanceId: string;
 	dataDirectory: string;
@@ -85,7 +84,7 @@ function allocatable({ systemReserved, kubeReserved, evictionHard }: KubeletConf
 }
 
 function nodeConditions(input: NodeStatusInput, now: string): NodeCondition[] {
-	const trouble = input.runtimeError !== undefined ? "container runtime is down" : input.shuttingDown ? "node is shutting down" : undefined;
+	const trouble = input.runtimeDown ? "container runtime is down" : input.shuttingDown ? "node is shutting down" : undefined;
 	const ready = trouble === undefined;
 	const condition = (type: string, status: boolean, reason: string, message: string): NodeCondition => {
 		const before = input.previous?.conditions?.find((c) => c.type === type);

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { deletedPod, TestNode, testPod } from "../../test/support/agent-node.ts";
 import { until } from "../../test/support/fake-clock.ts";
 import { podPaths, podRef } from "./pod-names.ts";
+import { RUNTIME_DOWN_AFTER_MS } from "./runtime-view.ts";
 
 let node: TestNode;
 beforeEach(async () => {
@@ -381,6 +382,18 @@ describe("the agent", () => {
 		node.runtime.failures.clear();
 		await node.clock.advance(2_000);
 		await node.reported((s) => s.phase === "Running");
+	});
+
+	it("takes a runtime for down when it has been silent for as long as kubelet waits", async () => {
+		await node.view.refresh();
+		node.runtime.failures.set("list", new Error("connection refused"));
+		await node.view.refresh().catch(() => undefined);
+		expect([node.view.error !== undefined, node.view.down]).toEqual([true, false]);
+		await node.clock.advance(RUNTIME_DOWN_AFTER_MS);
+		expect(node.view.down).toBe(true);
+		node.runtime.failures.clear();
+		await node.view.refresh();
+		expect(node.view.down).toBe(false);
 	});
 
 	it("ends a pod whose deadline is over", async () => {

@@ -5,6 +5,8 @@ import type { ContainerRuntime, ContainerStateInfo, SandboxState } from "./runti
 
 /** Kubelet's period of the relist; events only make it sooner. */
 export const RELIST_PERIOD_MS = 1_000;
+/** Kubelet's: a runtime that has been silent for this long is down; one that is restarted sooner moves no pod. */
+export const RUNTIME_DOWN_AFTER_MS = 30_000;
 
 export interface PodSnapshot {
 	sandboxes: SandboxState[];
@@ -24,6 +26,7 @@ export class RuntimeView {
 	#onChange: (podUid: string) => void = () => undefined;
 	#stop: () => void = () => undefined;
 	#error: unknown;
+	#answeredAtMs: number | undefined;
 
 	constructor(runtime: ContainerRuntime, clock: Clock, log: Logger) {
 		this.#runtime = runtime;
@@ -34,6 +37,11 @@ export class RuntimeView {
 	/** Why the last listing failed; undefined while the runtime answers. */
 	get error(): unknown {
 		return this.#error;
+	}
+
+	/** It does not answer, and has not for a while. */
+	get down(): boolean {
+		return this.#error !== undefined && this.#clock.nowMs() - (this.#answeredAtMs ?? Number.NEGATIVE_INFINITY) >= RUNTIME_DOWN_AFTER_MS;
 	}
 
 	/** What runs of one pod, by a listing begun after this call. Rejects when the runtime does not answer. */
@@ -101,6 +109,7 @@ export class RuntimeView {
 			const [sandboxes, containers] = await Promise.all([this.#runtime.listSandboxes(), this.#runtime.listContainers()]);
 			if (this.#error !== undefined) this.#log.info("the container runtime answers again");
 			this.#error = undefined;
+			this.#answeredAtMs = this.#clock.nowMs();
 			this.#take(sandboxes, containers);
 		} catch (error) {
 			if (this.#error === undefined) this.#log.error("the container runtime does not answer", { error });
