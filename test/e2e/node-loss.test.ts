@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Deployment, Node, NodeList, Pod, PodList } from "../../src/core/schema/kubernetes.d.ts";
 import { deployment, shellPod } from "./support/example.ts";
+import { problemsOf, readNode } from "./support/node-contents.ts";
 import { podsOnNode } from "./support/node-pods.ts";
 import { eventually, Petrel } from "./support/petrel.ts";
 import { RemoteNode, testAddress } from "./support/remote-node.ts";
@@ -107,4 +108,32 @@ describe("a node cut off from the control plane", () => {
 		expect(identity(found as Pod)).toEqual(identity(lost as Pod));
 		expect(await kubectl.run("logs", "patient")).toBe("started\n");
 	});
+
+	// A reset takes what the kernel holds of containers; processes on the machine's own network are not a node's.
+	if (bestRuntime !== "containerd") return;
+	it("runs its pods again after a reset, before it has heard from the control plane", async () => {
+		const [before] = await pods("app=patient");
+		await far.reset();
+		far.cut();
+		await far.startAgent();
+		await eventually("the patient pod, out of what the node remembers", async () => ((await isRunning(far, "patient")) ? true : undefined));
+
+		far.mend();
+		const after = await eventually("its status", async () => {
+			const [pod] = await pods("app=patient");
+			return pod?.status?.containerStatuses?.[0]?.restartCount === 1 && pod.status.containerStatuses[0].ready ? pod : undefined;
+		});
+		expect(after.metadata.uid).toBe(before?.metadata.uid);
+		expect(await kubectl.run("logs", "patient")).toBe("started\n");
+		await eventually("a node with nothing else", async () => {
+			const { items } = await kubectl.json<PodList>("get", "pods", `--field-selector=spec.nodeName=${far.name}`);
+			return problemsOf(far, await readNode(far), items).length === 0 ? true : undefined;
+		});
+	});
 });
+
+/** Whether a container of this name's pod runs, by the runtime's own word. */
+async function isRunning(node: RemoteNode, name: string): Promise<boolean> {
+	const contents = await readNode(node).catch(() => undefined);
+	return contents?.containers.some((container) => container.pod === name && container.running) === true;
+}

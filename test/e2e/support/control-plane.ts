@@ -28,19 +28,30 @@ export class ControlPlane {
 	#pid: number | undefined;
 	#onStart: () => void = () => {};
 
-	async start(settings: ControlPlaneSettings = {}): Promise<void> {
+	/** `listen` is where nodes reach it; without it this machine alone does. */
+	async start(settings: ControlPlaneSettings = {}, listen?: string): Promise<void> {
 		this.data.prepare();
-		const { ca, adminToken } = await prepareCredentials(this.data, Date.now());
-		const port = await choosePort(undefined, undefined);
+		const { ca, adminToken } = await prepareCredentials(this.data, Date.now(), listen);
+		const port = await choosePort(undefined, undefined, listen);
 		await this.data.complete(port);
-		await writeControlPlane(this.data, port, undefined, settings);
-		this.url = serverUrl(port);
+		await writeControlPlane(this.data, port, listen, settings);
+		this.url = serverUrl(port, listen);
 		this.#server = { url: this.url, ca, token: adminToken };
 		this.#connections = new Agent({ keepAlive: true, ca });
+		await this.comeBack();
+		this.data.write("kubeconfig", kubeconfigText(this.#server));
+	}
+
+	/** Nothing answers at its address until it comes back. */
+	async goAway(): Promise<void> {
+		await this.#process?.stop(GRACE_MS);
+		this.#process = undefined;
+	}
+
+	async comeBack(): Promise<void> {
 		this.#process = controlPlane(this.data, { onChange: (identity) => this.#changed(identity), onCrash: () => {} });
 		await this.#process.start();
 		await this.#answers();
-		this.data.write("kubeconfig", kubeconfigText(this.#server));
 	}
 
 	#answers(): Promise<void> {
@@ -87,7 +98,7 @@ export class ControlPlane {
 
 	async dispose(): Promise<void> {
 		this.#connections?.destroy();
-		await this.#process?.stop(GRACE_MS);
+		await this.goAway();
 		rmSync(this.data.path, { recursive: true, force: true });
 	}
 

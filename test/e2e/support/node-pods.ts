@@ -2,18 +2,14 @@
  * What a node really runs, whatever its agent or the control plane say: with containers each pod has a cgroup named after
  * its uid; without, each container has a shim among the machine's processes.
  */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { containerdPaths } from "../../../src/agent/runtime/containerd/daemon.ts";
 import { processesWith } from "./machine-process.ts";
+import { podCgroupRoots } from "./node-processes.ts";
 import { bestRuntime } from "./runtimes.ts";
 
-const CGROUP_ROOT = "/sys/fs/cgroup";
-
 function podsWithCgroups(agentDirectory: string): string[] {
-	const name = `petrel-${containerdPaths(agentDirectory).instance}`;
-	const parents = [CGROUP_ROOT, ...readdirSync(CGROUP_ROOT).map((entry) => join(CGROUP_ROOT, entry))].map((root) => join(root, name));
-	const pods = parents.filter((parent) => existsSync(parent)).flatMap((parent) => readdirSync(parent).filter((entry) => entry.startsWith("pod")));
+	const pods = podCgroupRoots(agentDirectory).flatMap((parent) => readdirSync(parent).filter((entry) => entry.startsWith("pod")));
 	return pods.map((entry) => entry.slice("pod".length));
 }
 

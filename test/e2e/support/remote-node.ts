@@ -3,11 +3,14 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import type { Petrel } from "./petrel.ts";
+import { join } from "node:path";
+import { packageRoot } from "../../../src/cli/bundle.ts";
+import type { DataDirectory } from "../../../src/cli/data-directory.ts";
+import { killEverything } from "./node-processes.ts";
 import { bestRuntime } from "./runtimes.ts";
 
-const program = resolve(import.meta.dirname, "../../../bin/petrel.mjs");
+/** The program itself and not what starts it: who is killed is the agent. */
+const program = join(packageRoot, "src", "cli", "main.ts");
 const LOG_CHARACTERS = 4_000;
 
 const ip = (...args: string[]): string => execFileSync("ip", args, { encoding: "utf8" });
@@ -23,6 +26,7 @@ export class RemoteNode {
 	readonly #inner: string;
 	readonly #number: number;
 	#agent: ChildProcess | undefined;
+	#arguments: string[] = [];
 
 	/** `number` counts from 1. */
 	constructor(name: string, number: number) {
@@ -34,7 +38,43 @@ export class RemoteNode {
 	}
 
 	/** Makes the network and starts the agent; the control plane listens on `server`, an address of this machine. */
-	async start(petrel: Petrel, server: string, token: string): Promise<void> {
+	async start({ data }: { data: DataDirectory }, server: string, token: string): Promise<void> {
+		this.#makeNetwork();
+		const options = ["--server", server, "--token", token, "--name", this.name, "--data", this.directory, "--runtime", bestRuntime];
+		this.#arguments = ["agent", ...options, "--ca-file", data.file("ca.crt"), "--images", data.file("images"), "--remove-on-exit"];
+		await this.startAgent();
+	}
+
+	async startAgent(): Promise<void> {
+		const log = openSync(this.#log, "a");
+		this.#agent = this.#petrel(this.#arguments, log);
+		closeSync(log);
+		await once(this.#agent, "spawn");
+	}
+
+	/** As a crash would. */
+	async killAgent(): Promise<void> {
+		const agent = this.#agent;
+		if (agent === undefined) return;
+		const exited = once(agent, "exit");
+		agent.kill("SIGKILL");
+		await exited;
+	}
+
+	/** What a reset of the machine leaves: the files on its disk. No agent runs afterwards. */
+	async reset(): Promise<void> {
+		await this.killAgent();
+		killEverything(this.directory);
+		this.#removeNetwork();
+		this.#makeNetwork();
+	}
+
+	/** Names of the links in the node's network. */
+	links(): string[] {
+		return (JSON.parse(ip("-json", "-n", this.#namespace, "link", "show")) as { ifname: string }[]).map(({ ifname }) => ifname);
+	}
+
+	#makeNetwork(): void {
 		const [outer, inner] = [testAddress(4 * this.#number + 1), testAddress(4 * this.#number + 2)];
 		ip("netns", "add", this.#namespace);
 		ip("link", "add", this.#outer, "type", "veth", "peer", "name", this.#inner, "netns", this.#namespace);
@@ -43,12 +83,13 @@ export class RemoteNode {
 		for (const link of ["lo", this.#inner]) ip("-n", this.#namespace, "link", "set", link, "up");
 		ip("-n", this.#namespace, "address", "add", `${inner}/30`, "dev", this.#inner);
 		ip("-n", this.#namespace, "route", "add", "default", "via", outer);
-		const log = openSync(this.#log, "a");
-		const options = ["--server", server, "--token", token, "--name", this.name, "--data", this.directory, "--runtime", bestRuntime];
-		const files = ["--ca-file", petrel.data.file("ca.crt"), "--images", petrel.data.file("images"), "--remove-on-exit"];
-		this.#agent = this.#petrel(["agent", ...options, ...files], log);
-		closeSync(log);
-		await once(this.#agent, "spawn");
+	}
+
+	/** The link first: a namespace lives on while anything is in it. */
+	#removeNetwork(): void {
+		if (!existsSync(this.#path)) return;
+		ip("link", "delete", this.#outer);
+		ip("netns", "delete", this.#namespace);
 	}
 
 	/** Pulls the cable. */
@@ -67,7 +108,7 @@ export class RemoteNode {
 			agent.kill("SIGTERM");
 			await exited;
 		}
-		if (existsSync(this.#path)) ip("netns", "delete", this.#namespace);
+		this.#removeNetwork();
 		rmSync(this.directory, { recursive: true, force: true });
 	}
 
