@@ -5,7 +5,7 @@
 import { type CallOutcome, CallsNeeded, type OutsideCall, type Submission } from "../core/admission/outside-call.ts";
 import type { Gathered } from "../core/controllers/autoscaling/metric-samples.ts";
 import type { Action, Controller, ObjectChange, ReconcileContext, ReconcileResult, Refusal, View, Watch } from "../core/controllers/controller.ts";
-import type { KubeObject, ResourceName } from "../core/meta/object.ts";
+import type { Grouping, KubeObject, ResourceName } from "../core/meta/object.ts";
 import type { Sql } from "../store/sql.ts";
 import { StatusError } from "../core/errors/status-error.ts";
 import { CreationRefused } from "./actions.ts";
@@ -378,6 +378,7 @@ export function viewOf({ store, replicas }: ResourceServer, count: (objects: num
 			const matches = (_name: string, { labels: own }: { labels: Record<string, string> }) => pairs.every(([key, value]) => own[key] === value);
 			return counted(store.list<T>(resource, { matcher: { requiredLabels: pairs, matches } }));
 		},
+		grouped: <T extends KubeObject>(grouping: Grouping, key: string) => counted(store.grouped<T>(grouping, key)),
 		controlledBy: <T extends KubeObject>(resource: ResourceName, uid: string) => counted(store.ownedBy(uid, resource).map((found) => found.object as T)),
 		ownedBy: (uid) => counted(store.ownedBy(uid)),
 	};

@@ -44,7 +44,7 @@ import { CLUSTER_REPLICA, tellCluster } from "../core/controllers/cluster-replic
 import { applyClaimWrite } from "../core/controllers/persistentvolume/claim-write.ts";
 import { applyVolumeBinding } from "../core/controllers/pod-volume-binding.ts";
 import { applyPodStatuses, applyPodStopped } from "../core/controllers/pod-status-reports.ts";
-import { applyEviction, applyNodeGone, applyNodeLost } from "../core/controllers/pod-node-loss.ts";
+import { applyEviction, applyNodeGone, applyNodeLost, applyOutOfService } from "../core/controllers/pod-node-loss.ts";
 import { type Authorizer, namespaceAuthorizer } from "./authorizer.ts";
 import { type MetricAnswer, type MetricQuery, queryKey } from "../core/controllers/autoscaling/metric-samples.ts";
 import type { NodeUsage } from "../core/protocol/agent-protocol.ts";
@@ -298,6 +298,8 @@ export class NamespaceCore {
 				return this.#performEach("taint-eviction", message.pods, (pod) => applyEviction(view, { ...message, pods: [pod] }, nowMs));
 			case "nodeLost":
 				return this.#performEach("node-lifecycle", message.pods, (pod) => applyNodeLost(view, { ...message, pods: [pod] }, nowMs));
+			case "nodeOutOfService":
+				return this.#performEach("pod-garbage-collector", message.pods, (pod) => applyOutOfService(view, { ...message, pods: [pod] }));
 			case "nodeGone":
 				return this.#performEach("pod-garbage-collector", message.pods, (pod) => applyNodeGone(view, { ...message, pods: [pod] }, nowMs));
 			case "deleteInstances":

@@ -39,6 +39,9 @@ const SESSION = "session/";
 /** Usage this old is given to whoever asks next, in milliseconds: autoscalers of many namespaces ask at about the same time. */
 const USAGE_FRESH_MS = 10_000;
 const UNREACHABLE_TAINTS = ["node.kubernetes.io/unreachable", "node.kubernetes.io/not-ready"];
+const OUT_OF_SERVICE = "node.kubernetes.io/out-of-service";
+
+const isLost = (taints: readonly Taint[]): boolean => taints.some((taint) => UNREACHABLE_TAINTS.includes(taint.key));
 
 type DesiredRow = { uid: string; namespace: string; name: string; sequence: number; body: string };
 type ReferencedRow = { resource: string; namespace: string; name: string; sequence: number; body: string };
@@ -227,6 +230,7 @@ export class NodeCore {
 			this.#clock.observe(clock);
 			for (const message of messages) this.#take(message);
 			this.#evict();
+			this.#giveUp();
 		});
 		this.#announce();
 	}
@@ -366,8 +370,7 @@ export class NodeCore {
 		const was = this.#taints;
 		this.#taints = taints;
 		this.#setMeta("taints", JSON.stringify(taints));
-		const lost = (list: readonly Taint[]) => list.some((taint) => UNREACHABLE_TAINTS.includes(taint.key));
-		if (!lost(taints) || lost(was)) return;
+		if (!isLost(taints) || isLost(was)) return;
 		this.#resyncSequence = this.#next();
 		this.#setMeta("resync", String(this.#resyncSequence));
 		for (const [name, pods] of Map.groupBy(this.#pods(), (pod) => pod.metadata.namespace ?? "")) {
@@ -387,6 +390,14 @@ export class NodeCore {
 				to: { object: "namespace", name },
 				body: { type: "evictPods", node: this.node, pods, reason: "DeletionByTaintManager", message: "Taint manager: deleting due to NoExecute taint" },
 			});
+	}
+
+	/** Of a lost node that is out of service, as an administrator says by a taint, nothing will ever report that a pod has ended. */
+	#giveUp(): void {
+		if (!this.#taints.some(({ key }) => key === OUT_OF_SERVICE) || !isLost(this.#taints)) return;
+		const going = this.#pods().filter(({ metadata }) => metadata.deletionTimestamp !== undefined);
+		for (const [name, pods] of Map.groupBy(going.map(podRef), (pod) => pod.namespace))
+			this.#post({ to: { object: "namespace", name }, body: { type: "nodeOutOfService", node: this.node, pods } });
 	}
 
 	/** Whether the agent must be told everything: it is new, or its pods were given up for lost since and it must report them anew. */

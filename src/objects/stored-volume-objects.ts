@@ -13,7 +13,7 @@ export const STORAGE = [VOLUMES, STORAGE_CLASSES, CSI_NODES, CSI_DRIVERS];
 
 export const storedVolumeObjects = (store: () => Store, capacities: Replica | undefined): VolumeObjects => ({
 	volume: (name) => store().get(VOLUMES, name),
-	volumes: () => store().list(VOLUMES),
+	volumesBy: (grouping, key) => store().grouped(grouping, key),
 	storageClass: (name) => store().get(STORAGE_CLASSES, name),
 	csiNode: (name) => store().get(CSI_NODES, name),
 	csiDriver: (name) => store().get(CSI_DRIVERS, name),

@@ -39,6 +39,29 @@ describe("Store", () => {
 		expect(new Set(revisions).size).toBe(3);
 	});
 
+	it("finds the objects of a group, through writes, removals and what is rolled back", () => {
+		const { store, sql } = newStore();
+		const byColour = { resource: "pods", keys: ({ metadata }: KubeObject) => (metadata.labels?.colour ? [metadata.labels.colour] : []) };
+		const names = (colour: string) => store.grouped(byColour, colour).map(({ metadata }) => metadata.name);
+		put(store, pod("b", { colour: "red" }));
+		put(store, pod("a", { colour: "red" }));
+		expect([names("red"), names("blue")]).toEqual([["a", "b"], []]);
+		put(store, pod("a", { colour: "blue" }));
+		expect([names("red"), names("blue")]).toEqual([["b"], ["a"]]);
+		store.settle();
+		const mark = store.mark();
+		expect(() =>
+			sql.transaction(() => {
+				put(store, pod("a", { colour: "red" }));
+				put(store, pod("c", { colour: "red" }));
+				store.remove("pods", pod("b", { colour: "red" }), { labels: {}, fields: {} }, NOW_MS);
+				throw new Error("no");
+			}),
+		).toThrow("no");
+		store.rollback(mark);
+		expect([names("red"), names("blue")]).toEqual([["b"], ["a"]]);
+	});
+
 	it("continues above its last revision after a restart, whatever the clock says", () => {
 		const { store, sql } = newStore();
 		const before = Number(put(store, pod("a")).metadata.resourceVersion);

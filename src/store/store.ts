@@ -2,9 +2,10 @@
  * The revisioned object store of one Durable Object: current state, change log, owner index. Everything is synchronous;
  * a write and its log entry are one transaction of the caller.
  */
-import type { KubeObject, ResourceName } from "../core/meta/object.ts";
+import type { Grouping, KubeObject, ResourceName } from "../core/meta/object.ts";
 import { ChangeLog } from "./change-log.ts";
 import { JoinedTexts } from "./joined-texts.ts";
+import { GroupIndex } from "./group-index.ts";
 import { ObjectCache } from "./object-cache.ts";
 import { RevisionClock, revisionAt } from "./revision-clock.ts";
 import { SealedTexts } from "./sealed-texts.ts";
@@ -60,6 +61,7 @@ export class Store {
 	readonly #joined: JoinedTexts;
 	readonly #cache = new ObjectCache();
 	readonly #index = new SummaryIndex();
+	readonly #groups = new GroupIndex();
 	/** What was written since the last `settle`, to be read again if it is rolled back. */
 	readonly #written: { resource: ResourceName; name: string }[] = [];
 	/** The texts of what was written since then: the answer and the watches send the same. */
@@ -138,6 +140,7 @@ export class Store {
 		});
 		this.#cache.set(resource, name, revision, object);
 		this.#index.set(resource, { name, revision, labels: summary.labels, fields: summary.fields });
+		this.#groups.set(resource, name, object);
 		this.#written.push({ resource, name });
 		return object;
 	}
@@ -160,6 +163,7 @@ export class Store {
 		this.log.append({ revision, resource, name, type: "DELETED", previous: summary, body: this.#sealed.textOf(resource, name, text), old: null });
 		this.#cache.delete(resource, name);
 		this.#index.delete(resource, name);
+		this.#groups.set(resource, name, undefined);
 		this.#written.push({ resource, name });
 		return final;
 	}
@@ -167,6 +171,12 @@ export class Store {
 	/** Parsed objects in name order. */
 	list<T extends KubeObject>(resource: ResourceName, options: ListOptions = {}): T[] {
 		return this.#summaries(resource, options).map((row) => this.#load(resource, row.name, row.revision) as T);
+	}
+
+	/** The objects of one group, in name order, without a look at the others. */
+	grouped<T extends KubeObject>(grouping: Grouping, key: string): T[] {
+		const names = this.#groups.names(grouping, key, () => this.list(grouping.resource));
+		return names.map((name) => this.get<T>(grouping.resource, name)).filter((object) => object !== undefined);
 	}
 
 	/** Names and revisions in name order: with `texts`, a list without parsing. */
@@ -256,6 +266,7 @@ export class Store {
 			this.#index.delete(resource, name);
 			const row = this.#sql.all<SummaryRow>("SELECT name, revision, labels, fields FROM objects WHERE resource = ? AND name = ?", resource, name)[0];
 			if (row !== undefined) this.#index.set(resource, entryOf(row));
+			this.#groups.set(resource, name, this.get(resource, name));
 		}
 	}
 

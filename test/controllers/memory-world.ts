@@ -6,7 +6,7 @@ import type { Gathered } from "../../src/core/controllers/autoscaling/metric-sam
 import type { Action, Controller, ObjectChange, ReconcileContext, View } from "../../src/core/controllers/controller.ts";
 import { semanticEqual } from "../../src/core/meta/equality.ts";
 import { metaTime } from "../../src/core/controllers/meta-time.ts";
-import type { KubeObject, ResourceName } from "../../src/core/meta/object.ts";
+import type { Grouping, KubeObject, ResourceName } from "../../src/core/meta/object.ts";
 import type { ObjectMessage } from "../../src/core/protocol/messages.ts";
 import type { Pod } from "../../src/core/schema/kubernetes.d.ts";
 
@@ -44,6 +44,10 @@ export class MemoryWorld implements View {
 	list<T extends KubeObject>(resource: ResourceName, labels: Record<string, string> = {}): T[] {
 		const all = [...(this.#objects.get(resource)?.values() ?? [])];
 		return all.filter(({ metadata }) => Object.entries(labels).every(([key, value]) => metadata.labels?.[key] === value)) as KubeObject[] as T[];
+	}
+
+	grouped<T extends KubeObject>(grouping: Grouping, key: string): T[] {
+		return this.list<T>(grouping.resource).filter((object) => grouping.keys(object).includes(key));
 	}
 
 	controlledBy<T extends KubeObject>(resource: ResourceName, uid: string): T[] {

@@ -2,7 +2,7 @@
  * Nodes that come, fall silent and go: their pods stay as long as they tolerate that and not longer, move when somebody says that the
  * node is out of service, and are collected with it; no two nodes have one range of addresses.
  */
-import { expect } from "vitest";
+import { expect, it } from "vitest";
 import { timeMs } from "../../src/core/controllers/meta-time.ts";
 import type { Node, Pod } from "../../src/core/schema/kubernetes.d.ts";
 import type { Agent } from "./agent.ts";
@@ -29,6 +29,10 @@ const workload = {
 		},
 	},
 };
+
+const outOfService = (client: Client, name: string | undefined) =>
+	name &&
+	client.patch({ resource: "nodes", name }, { spec: { taints: [{ key: "node.kubernetes.io/out-of-service", value: "nodeshutdown", effect: "NoExecute" }] } });
 
 stormTest("nodes", "pods leave a lost node in their time, and everything runs in the end", async (seed) => {
 	const { world, agents } = await startWorld(seed, ["n1", "n2", "n3", "n4"]);
@@ -67,6 +71,8 @@ stormTest("nodes", "pods leave a lost node in their time, and everything runs in
 		() => node().cut(),
 		() => node().heal(),
 		() => node().heal(),
+		// Whoever says so has seen to it that the node is off; when it is back he takes it back.
+		() => outOfService(client, agents.find(({ connected }) => !connected)?.name),
 		async () => {
 			const { name } = node();
 			given.add(name);
@@ -93,6 +99,7 @@ stormTest("nodes", "pods leave a lost node in their time, and everything runs in
 	];
 	await weather(world, agents, { steps: 50, stepMs: 6_000, calmMs: 0, deeds, never });
 	// Whose Node was deleted joins again, as the agent's next start does.
+	for (const { name } of agents) await client.patch({ resource: "nodes", name }, { spec: { taints: [] } });
 	await client.delete({ resource: "nodes", name: "foreign" });
 	for (const agent of agents.filter(({ name }) => given.has(name))) await agent.start();
 	await world.run(900_000);
@@ -113,4 +120,24 @@ stormTest("nodes", "pods leave a lost node in their time, and everything runs in
 			.sort(),
 	);
 	expect(evicted.size === 0 || timeMs(nodes()[0]?.metadata.creationTimestamp) !== undefined).toBe(true);
+});
+
+it("a StatefulSet's pod on a lost node is replaced once the node is said to be out of service", async () => {
+	const { world, agents } = await startWorld(1, ["n1", "n2"]);
+	const client = new Client(world);
+	await client.create(
+		{ group: "apps", resource: "statefulsets", namespace: "default" },
+		{ kind: "StatefulSet", metadata: { name: "db" }, spec: { ...workload.spec, replicas: 1, serviceName: "db" } },
+	);
+	await world.run(20_000);
+	const pod = () => world.namespace("default").core.server.store.get<Pod>("pods", "db-0");
+	const first = pod();
+	const lost = agents.find(({ name }) => name === first?.spec?.nodeName) as Agent;
+	lost.cut();
+	await world.run(600_000);
+	expect([pod()?.metadata.uid, pod()?.metadata.deletionTimestamp !== undefined]).toEqual([first?.metadata.uid, true]);
+	await outOfService(client, lost.name);
+	await world.run(30_000);
+	expect(pod()?.metadata.uid).not.toBe(first?.metadata.uid);
+	expect([pod()?.status?.phase, pod()?.spec?.nodeName === lost.name]).toEqual(["Running", false]);
 });

@@ -2,7 +2,7 @@
  * A controller is a pure, synchronous function from a key and a view to actions. The runner owns the queue, back-off,
  * writes and events: reading, deciding and writing are one transaction, so there are no expectations to keep.
  */
-import type { KubeObject, OwnerReference, ResourceName } from "../meta/object.ts";
+import type { Grouping, KubeObject, OwnerReference, ResourceName } from "../meta/object.ts";
 import type { Gathered, MetricQuery } from "./autoscaling/metric-samples.ts";
 import type { ObjectMessage } from "../protocol/messages.ts";
 
@@ -30,6 +30,8 @@ export interface View {
 	get<T extends KubeObject>(resource: ResourceName, name: string): T | undefined;
 	/** All, or those whose labels match every given pair. */
 	list<T extends KubeObject>(resource: ResourceName, labels?: Record<string, string>): T[];
+	/** Those of one group, without a look at the others. */
+	grouped<T extends KubeObject>(grouping: Grouping, key: string): T[];
 	/** Objects of a collection whose controller owner reference is `uid`. */
 	controlledBy<T extends KubeObject>(resource: ResourceName, uid: string): T[];
 	/** Objects of any collection that name `uid` in an owner reference. */

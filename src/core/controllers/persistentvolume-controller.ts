@@ -6,11 +6,12 @@
 import type { KubeObject } from "../meta/object.ts";
 import { semanticEqual } from "../meta/equality.ts";
 import type { PersistentVolume, PersistentVolumeClaim, StorageClass } from "../schema/kubernetes.d.ts";
+import { volumesKeptFor } from "../volumes/volume-matching.ts";
 import { storageClassOf } from "../volumes/claim-annotations.ts";
 import { CLAIMS } from "./cluster-replica-controller.ts";
 import type { Action, Controller, ObjectChange, ReconcileContext, ReconcileResult, View } from "./controller.ts";
 import { NOTHING } from "./controller.ts";
-import { nameOf, namespaceOf, uidOf } from "./identity.ts";
+import { nameOf, uidOf } from "./identity.ts";
 import type { ClaimChange } from "./persistentvolume/claim-write.ts";
 import { actionsOf, claimKeyOf, STORAGE_CLASSES, syncClaim } from "./persistentvolume/sync-claim.ts";
 import { syncVolume, VOLUMES } from "./persistentvolume/sync-volume.ts";
@@ -56,17 +57,9 @@ function keysOfClaim({ old, object }: ObjectChange, view: View): string[] {
 	const claim = (now ?? before) as PersistentVolumeClaim;
 	const named = [before, now].flatMap((each) => each?.spec?.volumeName ?? []);
 	const isAnother = now === undefined || before === undefined || uidOf(before) !== uidOf(now);
-	const keeping = isAnother
-		? view
-				.list<PersistentVolume>(VOLUMES)
-				.filter(({ spec }) => isNamedBy(spec?.claimRef, claim))
-				.map(nameOf)
-		: [];
+	const keeping = isAnother ? volumesKeptFor(claim.metadata, (grouping, key) => view.grouped(grouping, key)).map(nameOf) : [];
 	return [claimKey(claimKeyOf(claim)), ...new Set([...named, ...keeping].map(volumeKey))];
 }
-
-const isNamedBy = (ref: { namespace?: string; name?: string } | undefined, claim: PersistentVolumeClaim): boolean =>
-	ref?.name === nameOf(claim) && ref.namespace === namespaceOf(claim);
 
 /** A class that comes or changes may serve those that wait for it, or for a default one. */
 function keysOfClass({ old, object }: ObjectChange, view: View): string[] {

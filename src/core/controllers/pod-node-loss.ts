@@ -56,6 +56,13 @@ export function applyNodeLost(view: View, { node, pods }: Extract<MessageBody, {
 		]);
 }
 
+/** The node is lost and out of service: what is to be deleted there never ends by itself (pod-garbage-collector, gcTerminating). */
+export function applyOutOfService(view: View, { node, pods }: Extract<MessageBody, { type: "nodeOutOfService" }>): Action[] {
+	return podsOf(view, pods)
+		.filter((pod) => pod.spec?.nodeName === node && isBeingDeleted(pod))
+		.flatMap((pod): Action[] => [...(isFinished(pod) ? [] : [statusWrite(pod, pod.status?.conditions ?? [], "Failed")]), deletion(pod, 0)]);
+}
+
 /** The Node object was deleted: nobody is left to stop its pods or to report on them (pod-garbage-collector). */
 export function applyNodeGone(view: View, { node, pods }: Extract<MessageBody, { type: "nodeGone" }>, nowMs: number): Action[] {
 	const condition: PodCondition = { type: "DisruptionTarget", status: "True", reason: "DeletionByPodGC", message: "PodGC: node no longer exists" };

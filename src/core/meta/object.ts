@@ -23,3 +23,10 @@ export function resourceName(group: string, plural: string): ResourceName {
 }
 
 export const isJsonObject = (value: Json | undefined): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** What objects of a collection are looked for by, beside their names: one value for all who ask, since it is the index's key. */
+export interface Grouping {
+	resource: ResourceName;
+	/** The groups that an object is in. */
+	keys(object: KubeObject): readonly string[];
+}

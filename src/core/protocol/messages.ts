@@ -96,6 +96,8 @@ export type MessageBody =
 	| { type: "network"; sequence: number; rows: NetworkRow[] }
 	/** Cluster -> Namespace: there are NetworkPolicies: tell of the pods. */
 	| { type: "wantPodRows" }
+	/** Node -> Namespace: somebody has said that the lost node is out of service for good: its pods that are to go are gone. */
+	| { type: "nodeOutOfService"; node: string; pods: PodRef[] }
 	/** Cluster -> Namespace: these nodes are gone: their pods can be collected. */
 	| { type: "nodeGone"; node: string; pods: PodRef[] }
 	/** Namespace -> Cluster: objects here name this cluster-scoped owner: how does it stand, and what becomes of it? */

@@ -3,14 +3,16 @@ import { value } from "../quantity/quantity.ts";
 import type { CSIDriver, CSINode, CSIStorageCapacity, PersistentVolume, PersistentVolumeClaim, Pod, StorageClass } from "../schema/kubernetes.d.ts";
 import { CLASS_ANNOTATION } from "../kinds/storage-access.ts";
 import { SELECTED_NODE, storageClassOf } from "../volumes/claim-annotations.ts";
-import { findVolume, wantedSize } from "../volumes/volume-matching.ts";
+import { findVolume, volumesFor, wantedSize } from "../volumes/volume-matching.ts";
+import type { Grouping } from "../meta/object.ts";
 import { labelSelectorOf } from "../selector/label-selector.ts";
 import { type SelectableNode, termMatches } from "./node-selection.ts";
 
 /** The cluster-scoped objects that volumes depend on, as of now. */
 export interface VolumeObjects {
 	volume(name: string): PersistentVolume | undefined;
-	volumes(): readonly PersistentVolume[];
+	/** Volumes of one group. */
+	volumesBy(grouping: Grouping, key: string): readonly PersistentVolume[];
 	storageClass(name: string): StorageClass | undefined;
 	csiNode(name: string): CSINode | undefined;
 	csiDriver(name: string): CSIDriver | undefined;
@@ -20,7 +22,7 @@ export interface VolumeObjects {
 
 export const NO_VOLUME_OBJECTS: VolumeObjects = {
 	volume: () => undefined,
-	volumes: () => [],
+	volumesBy: () => [],
 	storageClass: () => undefined,
 	csiNode: () => undefined,
 	csiDriver: () => undefined,
@@ -68,13 +70,14 @@ export function volumeReaches({ spec }: PersistentVolume, node: SelectableNode):
 	return terms === undefined || terms.some((term) => termMatches(term, node));
 }
 
-/** The volume that the claim gets on the node, if there is one. */
-export const freeVolume = (
+/** The volume that the claim gets on a node, if there is one; the volumes it may get are looked up once for all nodes. */
+export function freeVolumes(
 	claim: PersistentVolumeClaim,
-	node: SelectableNode,
 	objects: VolumeObjects,
-	taken: ReadonlySet<string>,
-): PersistentVolume | undefined => findVolume(claim, objects.volumes(), { reaches: (volume) => volumeReaches(volume, node), taken });
+): (node: SelectableNode, taken?: ReadonlySet<string>) => PersistentVolume | undefined {
+	const volumes = volumesFor(claim, objects.volumesBy);
+	return (node, taken = new Set()) => findVolume(claim, volumes, { reaches: (volume) => volumeReaches(volume, node), taken });
+}
 
 /** Whether the claim's class can have a volume made for the node. */
 export function canProvision(claim: PersistentVolumeClaim, node: SelectableNode, objects: VolumeObjects): boolean {

@@ -18,7 +18,7 @@ interface Storage {
 function world({ volumes = [], classes = [], csiNodes = [], csiDrivers = [], capacities = [] }: Storage = {}): Scheduler {
 	const scheduler = new Scheduler({
 		volume: (name) => volumes.find(({ metadata }) => metadata.name === name),
-		volumes: () => volumes,
+		volumesBy: ({ keys }, key) => volumes.filter((volume) => keys(volume).includes(key)),
 		storageClass: (name) => classes.find(({ metadata }) => metadata.name === name),
 		csiNode: (name) => csiNodes.find(({ metadata }) => metadata.name === name),
 		csiDriver: (name) => csiDrivers.find(({ metadata }) => metadata.name === name),

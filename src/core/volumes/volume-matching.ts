@@ -1,5 +1,6 @@
 /** Which volume a claim gets: the one that is kept for it, else the smallest free one that will do (volume.FindMatchingVolume). */
 import { value } from "../quantity/quantity.ts";
+import type { Grouping } from "../meta/object.ts";
 import type { PersistentVolume, PersistentVolumeClaim } from "../schema/kubernetes.d.ts";
 import { labelSelectorOf } from "../selector/label-selector.ts";
 import { storageClassOf } from "./claim-annotations.ts";
@@ -17,6 +18,32 @@ export function isKeptFor({ spec }: PersistentVolume, { metadata }: PersistentVo
 	if (!ref || ref.name !== metadata.name || ref.namespace !== metadata.namespace) return false;
 	return !ref.uid || ref.uid === metadata.uid;
 }
+
+/** Volumes by the claim that each is kept for, or, free ones, by their class. */
+export const VOLUMES_BY_USE: Grouping = {
+	resource: "persistentvolumes",
+	keys(object) {
+		const volume = object as PersistentVolume;
+		const ref = volume.spec?.claimRef;
+		return [ref ? keptFor(ref) : freeOf(storageClassOf(volume))];
+	},
+};
+
+type ClaimName = { namespace?: string; name?: string };
+/** The volumes of one group. */
+type Look = (grouping: Grouping, key: string) => readonly PersistentVolume[];
+
+const keptFor = ({ namespace = "", name = "" }: ClaimName): string => `kept ${namespace}/${name}`;
+const freeOf = (className: string): string => `free ${className}`;
+
+/** The volumes that a claim may get: those kept for one of its name first. */
+export const volumesFor = (claim: PersistentVolumeClaim, look: Look): PersistentVolume[] => [
+	...volumesKeptFor(claim.metadata, look),
+	...look(VOLUMES_BY_USE, freeOf(storageClassOf(claim))),
+];
+
+/** Those that name a claim of this name, be it this one or an earlier one. */
+export const volumesKeptFor = (name: ClaimName, look: Look): readonly PersistentVolume[] => look(VOLUMES_BY_USE, keptFor(name));
 
 export interface Search {
 	/** Whether the volume can be reached from where it is wanted; any volume, where that is open. */

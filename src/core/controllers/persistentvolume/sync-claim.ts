@@ -13,7 +13,7 @@ import {
 	storageClassOf,
 	YES,
 } from "../../volumes/claim-annotations.ts";
-import { findVolume, hasAccessModes, hasSameMode, isKeptFor, sizeOf, wantedSize } from "../../volumes/volume-matching.ts";
+import { findVolume, hasAccessModes, hasSameMode, isKeptFor, sizeOf, volumesFor, wantedSize } from "../../volumes/volume-matching.ts";
 import type { Action, View } from "../controller.ts";
 import { draftOf, nameOf, namespaceOf, uidOf } from "../identity.ts";
 import { BINDER, type ClaimChange, type ClaimEvent, writeClaim } from "./claim-write.ts";
@@ -50,7 +50,11 @@ function syncUnbound(claim: PersistentVolumeClaim, view: View): ClaimDecision {
 	const className = storageClassOf(claim);
 	const storageClass = className === "" ? undefined : view.get<StorageClass>(STORAGE_CLASSES, className);
 	const isDelayed = storageClass?.volumeBindingMode === "WaitForFirstConsumer";
-	const volume = findVolume(claim, view.list<PersistentVolume>(VOLUMES), { onlyKept: isDelayed });
+	const volume = findVolume(
+		claim,
+		volumesFor(claim, (grouping, key) => view.grouped(grouping, key)),
+		{ onlyKept: isDelayed },
+	);
 	if (volume !== undefined) return bind(volume, claim);
 	if (!hasStorageClass(claim)) {
 		const found = defaultClassOf(view.list<StorageClass>(STORAGE_CLASSES), DEFAULT_CLASS_ANNOTATIONS);

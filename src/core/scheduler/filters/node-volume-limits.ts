@@ -1,4 +1,5 @@
 /** No node is given more volumes than its CSI driver can attach there. */
+import { volumesKeptFor } from "../../volumes/volume-matching.ts";
 import type { Ledger } from "../ledger.ts";
 import type { NodeState } from "../node-state.ts";
 import { type FilterPlugin, nodeOf, type Rejection } from "../plugin.ts";
@@ -30,7 +31,7 @@ interface Attachment {
 }
 
 function attachmentOf(namespace: string, claim: string, objects: VolumeObjects): Attachment | undefined {
-	const volume = objects.volumes().find(({ spec }) => spec?.claimRef?.name === claim && spec.claimRef.namespace === namespace);
+	const volume = volumesKeptFor({ namespace, name: claim }, objects.volumesBy)[0];
 	const csi = volume?.spec?.csi;
 	return csi && { driver: csi.driver, handle: csi.volumeHandle };
 }

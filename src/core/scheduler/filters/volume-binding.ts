@@ -3,7 +3,7 @@ import type { PersistentVolumeClaim } from "../../schema/kubernetes.d.ts";
 import type { NodeState } from "../node-state.ts";
 import { type Candidate, type FilterPlugin, type NodeCheck, nodeOf, type Refusal, type Rejection } from "../plugin.ts";
 import { SELECTED_NODE } from "../../volumes/claim-annotations.ts";
-import { canProvision, claimNames, freeVolume, hasRoom, isBound, isDelayed, type VolumeObjects, volumeReaches } from "../volume-objects.ts";
+import { canProvision, claimNames, freeVolumes, hasRoom, isBound, isDelayed, type VolumeObjects, volumeReaches } from "../volume-objects.ts";
 
 const rejection = (reason: string): Rejection => ({ reasons: [reason], resolvable: false });
 const CONFLICT = rejection("node(s) didn't match PersistentVolume's node affinity");
@@ -60,8 +60,9 @@ function whereBound({ spec }: PersistentVolumeClaim, objects: VolumeObjects): No
 function whereBindable(claim: PersistentVolumeClaim, objects: VolumeObjects): NodeCheck {
 	const selected = claim.metadata.annotations?.[SELECTED_NODE];
 	if (selected !== undefined) return (node: NodeState) => (node.name === selected ? undefined : NO_VOLUME);
+	const freeVolume = freeVolumes(claim, objects);
 	return (node) => {
-		if (freeVolume(claim, node, objects, new Set())) return undefined;
+		if (freeVolume(node)) return undefined;
 		if (!canProvision(claim, node, objects)) return NO_VOLUME;
 		return hasRoom(claim, node, objects) ? undefined : NO_ROOM;
 	};
