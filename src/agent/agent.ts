@@ -45,10 +45,13 @@ import { ServiceAccountTokens } from "./service-account-token.ts";
 import { SessionServer } from "./sessions/session-server.ts";
 import { EdgeListener } from "./edge/edge-listener.ts";
 import { TunnelServer } from "./tunnel/tunnel-server.ts";
+import { volumeUsages } from "./usage/volume-usage.ts";
 import { UsageMeter } from "./usage/usage-meter.ts";
 import { StaticPods } from "./static-pods.ts";
 import { StatusReporter } from "./status-reporter.ts";
 import { connectTcp } from "./tcp-connection.ts";
+import { CsiDrivers } from "./volumes/csi/csi-drivers.ts";
+import { CsiVolumes } from "./volumes/csi/csi-volumes.ts";
 import { BoundVolumes } from "./volumes/bound-volumes.ts";
 import { deleteLocalVolume, localPathDirectory } from "./volumes/local-path.ts";
 import type { Place } from "./tunnel/target-connection.ts";
@@ -129,6 +132,9 @@ class NodeAgent implements Agent {
 	readonly #clusterServices: ClusterServices | undefined;
 	readonly #housekeeping: Housekeeping;
 	readonly #plugins: PluginWatcher;
+	readonly #csiDrivers: CsiDrivers;
+	readonly #csi: CsiVolumes;
+	readonly #claims: BoundVolumes;
 	#network: NodeNetwork | undefined;
 	readonly #networkChanges: NetworkChanges;
 	readonly #meter: UsageMeter;
@@ -176,11 +182,14 @@ class NodeAgent implements Agent {
 				dataDirectory: options.dataDir,
 				clusterDomain: membership.cluster.clusterDomain,
 			});
+		this.#csiDrivers = new CsiDrivers({ api: this.#client, nodeName: options.nodeName, clock, log });
+		this.#csi = this.#newCsiVolumes();
+		this.#claims = new BoundVolumes(this.#client);
 		const events = new ApiEventRecorder(this.#client, clock, log, options.nodeName);
 		this.#nodeReport = this.#newNodeReport();
 		this.#static = this.#newStaticPods();
 		this.#housekeeping = this.#newHousekeeping(events);
-		this.#plugins = new PluginWatcher({ directory: join(parts.kubeletRoot, PLUGINS_REGISTRY), handlers: {}, clock, log });
+		this.#plugins = new PluginWatcher({ directory: join(parts.kubeletRoot, PLUGINS_REGISTRY), handlers: { CSIPlugin: this.#csiDrivers }, clock, log });
 		this.#supervisor = new PodSupervisor(this.#podContext(events));
 		this.#meter = new UsageMeter({ runtime, clock, pods: () => this.#state.pods.map(podRef), runtimeUid: (uid) => this.#static.runtimeUid(uid) });
 		this.#sessions = new SessionServer({
@@ -207,6 +216,12 @@ class NodeAgent implements Agent {
 		else if (command.type === "session") this.#sessions.handle({ ...command, pod: { ...command.pod, uid: this.#static.runtimeUid(command.pod.uid) } });
 	}
 
+	#newCsiVolumes(): CsiVolumes {
+		const { options, clock, kubeletRoot: root } = this.#parts;
+		const onInUse = () => this.#nodeReport.soon();
+		return new CsiVolumes({ drivers: this.#csiDrivers, api: this.#client, clock, nodeName: options.nodeName, root, onInUse });
+	}
+
 	#newNodeReport(): NodeReport {
 		const { options, clock, log, runtime, instanceId } = this.#parts;
 		const { nodeName, dataDir: dataDirectory } = options;
@@ -215,7 +230,7 @@ class NodeAgent implements Agent {
 			log,
 			compute: (previous) => {
 				const { pressures, shuttingDown } = this.#housekeeping;
-				const seen = { runtimeDown: this.#view.down, addresses: this.#addresses(), previous, pressures, shuttingDown };
+				const seen = { runtimeDown: this.#view.down, addresses: this.#addresses(), previous, pressures, shuttingDown, volumesInUse: this.#csi.inUse };
 				return computeNodeStatus({ clock, runtime, nodeName, instanceId, dataDirectory, configuration: this.#configuration, ...seen });
 			},
 			tell: async (status, nowMs) => {
@@ -248,6 +263,7 @@ class NodeAgent implements Agent {
 			nodeName,
 			meter: this.#meter,
 			observe: () => observeMachine(dataDir),
+			volumes: (pods) => volumeUsages(pods, { csi: this.#csi, known: (uid, claim) => this.#claims.known(uid, claim), clock: this.#parts.clock }),
 			configuration: this.#configuration,
 		});
 	}
@@ -295,8 +311,10 @@ class NodeAgent implements Agent {
 		this.#applyNetwork(this.#state.networkRows);
 		this.#view.start((uid) => this.#supervisor.runtimeChanged(uid));
 		this.#housekeeping.start();
+		await this.#csi.start();
 		await this.#nodeReport.look();
 		await this.#static.look();
+		void this.#csiDrivers.initialize();
 		await this.#plugins.start();
 		this.#cancelSavedTimer = clock.after(SAVED_PODS_WAIT_MS, () => this.#runSavedPods());
 		this.#poll.start();
@@ -337,6 +355,7 @@ class NodeAgent implements Agent {
 		await step("the edge's listener", () => this.#edge?.stop());
 		await step("the tunnels", () => this.#tunnels.stop());
 		await step("the pods", () => this.#supervisor.stop({ removeAll }));
+		this.#csiDrivers.close();
 		this.#view.stop();
 		await step("the last report", () => this.#reporter.stop());
 		await this.#networkChanges.stop();
@@ -372,7 +391,8 @@ class NodeAgent implements Agent {
 			events,
 			objects: this.#clusterServices?.objects(this.#state) ?? this.#state,
 			tokens: new ServiceAccountTokens(this.#client, clock, log, options.dataDir),
-			claims: new BoundVolumes(this.#client),
+			claims: this.#claims,
+			csi: this.#csi,
 			images: new ImagePuller(runtime, events, clock, this.#state, this.#configuration.serializeImagePulls ? 1 : this.#configuration.maxParallelImagePulls),
 			restartBackoff: new Backoff(clock, options.restartBackoff ?? restartBackoff(this.#configuration)),
 			admission: this.#housekeeping,

@@ -1,6 +1,6 @@
 /** Files that are either the old or the new content, never half of one. */
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /** Writes beside the target, syncs, renames over it. `mode` defaults to 0600: what the agent keeps is its own business. */
@@ -36,3 +36,13 @@ export async function readBytesIfPresent(path: string): Promise<Buffer | undefin
 
 /** The same as text. */
 export const readFileIfPresent = async (path: string): Promise<string | undefined> => (await readBytesIfPresent(path))?.toString("utf8");
+
+/** The names in a directory; none when there is no such directory. */
+export async function namesIn(directory: string): Promise<string[]> {
+	try {
+		return await readdir(directory);
+	} catch (error) {
+		if (isMissing(error)) return [];
+		throw error;
+	}
+}

@@ -8,7 +8,7 @@ import { kernelHostname, writeHostsFile } from "./hosts-file.ts";
 import type { PodContext } from "./pod-context.ts";
 import { containerLogPath, containerSpecHash, type PodPaths, terminationMessageFile } from "./pod-names.ts";
 import { podDns } from "./resolv-conf.ts";
-import type { ContainerConfig, Mount, SandboxConfig, SandboxState } from "./runtime/runtime.ts";
+import type { ContainerConfig, Device, Mount, SandboxConfig, SandboxState } from "./runtime/runtime.ts";
 
 const DEFAULT_TERMINATION_PATH = "/dev/termination-log";
 
@@ -52,6 +52,7 @@ export async function containerConfig(context: PodContext, input: ContainerConfi
 		...(container.command?.length ? { command: expanded(container.command) } : {}),
 		...(container.args?.length ? { args: expanded(container.args) } : {}),
 		mounts: await containerMounts(context, input, values),
+		devices: volumeDevices(input),
 		logPath: containerLogPath(container.name, attempt),
 		specHash: containerSpecHash(container),
 	};
@@ -83,6 +84,15 @@ async function containerMounts(context: PodContext, input: ContainerConfigInput,
 	const messagePath = container.terminationMessagePath || DEFAULT_TERMINATION_PATH;
 	if (!taken.has(messagePath)) mounts.push({ hostPath: await messageFile(paths, container.name, input.attempt), containerPath: messagePath, readOnly: false });
 	return mounts;
+}
+
+/** Raw block volumes; one that is only to be read is not written to. */
+function volumeDevices({ pod, container, volumes }: ContainerConfigInput): Device[] {
+	return (container.volumeDevices ?? []).map(({ name, devicePath }) => {
+		const hostPath = volumes.get(name);
+		if (!hostPath) throw new Error(`volume device ${JSON.stringify(name)} names a volume that the pod has not`);
+		return { hostPath, containerPath: devicePath, permissions: isReadOnlyVolume(pod, name) ? "r" : "mrw" };
+	});
 }
 
 const propagationOf = ({ mountPropagation: wanted }: VolumeMount): Mount["propagation"] =>

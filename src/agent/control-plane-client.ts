@@ -20,6 +20,12 @@ export interface ApiAnswer {
 	body: unknown;
 }
 
+/** The answer's body. Throws what the API said instead of it. */
+export function bodyOf<T>({ code, body }: ApiAnswer): T {
+	if (code < 300) return body as T;
+	throw new Error((body as { message?: string } | undefined)?.message ?? `the API answered ${code}`);
+}
+
 export interface ApiClient {
 	/** Resolves whatever the code; rejects with ControlPlaneError when there is no answer. */
 	request(method: string, path: string, body?: unknown, contentType?: string): Promise<ApiAnswer>;

@@ -18,6 +18,8 @@ export interface KubeletApiOptions {
 	nodeName: string;
 	meter: Pick<UsageMeter, "usage" | "totals">;
 	observe(): Promise<Observations>;
+	/** What the pods' volumes hold, by the pod's uid. */
+	volumes(pods: readonly Pod[]): Promise<Map<string, object[]>>;
 	configuration: KubeletConfiguration;
 }
 
@@ -82,7 +84,7 @@ export class KubeletApi {
 	}
 
 	async #summary(): Promise<object> {
-		const { meter, nodeName, observe } = this.#options;
+		const { meter, nodeName, observe, pods, volumes } = this.#options;
 		const seen = await observe();
 		const bytes = seen["nodefs.available"];
 		return statsSummary(nodeName, await meter.usage(), await meter.totals(), {
@@ -90,6 +92,7 @@ export class KubeletApi {
 			memoryBytes: totalmem(),
 			startedAtMs: Date.now() - uptime() * 1000,
 			processes: seen["pid.available"],
+			volumes: await volumes(pods()),
 		});
 	}
 

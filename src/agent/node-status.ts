@@ -30,6 +30,8 @@ export interface NodeStatusInput {
 	pressures: readonly Pressure[];
 	shuttingDown: boolean;
 	configuration: KubeletConfiguration;
+	/** Volumes that the cluster has attached and that are not to be taken away. */
+	volumesInUse: readonly string[];
 }
 
 /** The labels that kubelet puts on its own node, with the user's. */
@@ -63,6 +65,7 @@ export async function computeNodeStatus(input: NodeStatusInput): Promise<NodeSta
 		addresses: [...input.addresses.map((address) => ({ type: "InternalIP", address })), { type: "Hostname", address: input.nodeName }],
 		nodeInfo: await systemInfo(input),
 		images,
+		volumesInUse: [...input.volumesInUse],
 	};
 }
 

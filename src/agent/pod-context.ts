@@ -12,6 +12,7 @@ import type { ObjectSource } from "./object-source.ts";
 import type { ContainerRuntime } from "./runtime/runtime.ts";
 import type { RuntimeView } from "./runtime-view.ts";
 import type { ClaimSource } from "./volumes/bound-volumes.ts";
+import type { CsiVolumes } from "./volumes/csi/csi-volumes.ts";
 import type { TokenSource } from "./volumes/volume.ts";
 
 export interface StatusReports {
@@ -43,7 +44,8 @@ export interface PodContext {
 	events: EventRecorder;
 	objects: ObjectSource;
 	tokens: TokenSource & { forget(podUid: string): void };
-	claims: ClaimSource & { forget(podUid: string): void };
+	claims: ClaimSource & { forget(podUid: string): void; refresh(podUid: string): void };
+	csi: CsiVolumes;
 	images: ImagePuller;
 	restartBackoff: Backoff;
 	admission: PodAdmission;

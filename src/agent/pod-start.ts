@@ -14,11 +14,16 @@ import { PodTermination } from "./pod-termination.ts";
 import type { SandboxConfig, SandboxState } from "./runtime/runtime.ts";
 import type { PodSnapshot } from "./runtime-view.ts";
 import { localPathDirectory } from "./volumes/local-path.ts";
+import { VolumeNotAttached } from "./volumes/volume.ts";
 import { setUpVolumes } from "./volumes/volume-set.ts";
 
 /** Kubelet's back-off of a volume that cannot be made, doubling. */
 const VOLUME_RETRY_INITIAL_MS = 500;
 const VOLUME_RETRY_MAX_MS = 122_000;
+/** How soon it is asked again whether a volume is attached, doubling; kubelet says that it waits after podAttachAndMountTimeout. */
+const ATTACH_RETRY_INITIAL_MS = 250;
+const ATTACH_RETRY_MAX_MS = 5_000;
+const ATTACH_TOLD_MS = 123_000;
 /** A sandbox that cannot be made is tried again after this long. */
 const SANDBOX_RETRY_MS = 5_000;
 
@@ -28,6 +33,8 @@ export class PodStart {
 	readonly #failures: Map<string, StartFailure>;
 	readonly #signal: AbortSignal;
 	#volumeFailures = 0;
+	/** Since when a volume is waited for. */
+	#waitingSinceMs: number | undefined;
 	/** Of a sandbox that could not be made: its name stays reserved in some runtimes. */
 	#failedSandboxAttempt = -1;
 
@@ -95,7 +102,7 @@ export class PodStart {
 
 	/** Host paths by volume name, or milliseconds until the next attempt. */
 	async #volumes(pod: Pod, facts: PodFacts): Promise<Map<string, string> | number> {
-		const { objects, tokens, claims, dataDirectory, log, runtime } = this.#context;
+		const { objects, tokens, claims, csi, events, dataDirectory, log, runtime } = this.#context;
 		try {
 			const paths = await setUpVolumes({
 				pod,
@@ -104,16 +111,34 @@ export class PodStart {
 				objects,
 				tokens,
 				claims,
+				csi,
+				events,
 				localPath: localPathDirectory(dataDirectory),
 				log,
 				isolated: runtime.info().isolated,
 			});
 			this.#volumeFailures = 0;
+			this.#waitingSinceMs = undefined;
 			return paths;
 		} catch (error) {
+			if (error instanceof VolumeNotAttached) return this.#untilAttached(pod);
 			this.#context.events.record(pod, "Warning", "FailedMount", errorText(error instanceof Error ? new Error(error.message) : error));
 			return Math.min(VOLUME_RETRY_INITIAL_MS * 2 ** this.#volumeFailures++, VOLUME_RETRY_MAX_MS);
 		}
+	}
+
+	/** Milliseconds until it is asked again. */
+	#untilAttached(pod: Pod): number {
+		const { clock, events } = this.#context;
+		const nowMs = clock.nowMs();
+		this.#waitingSinceMs ??= nowMs;
+		if (nowMs - this.#waitingSinceMs >= ATTACH_TOLD_MS) {
+			this.#waitingSinceMs = nowMs;
+			const names = (pod.spec?.volumes ?? []).filter((volume) => volume.persistentVolumeClaim || volume.ephemeral).map(({ name }) => name);
+			const message = `Unable to attach or mount volumes: unmounted volumes=[${names.join(" ")}], unattached volumes=[${names.join(" ")}], failed to process volumes=[]: context deadline exceeded`;
+			events.record(pod, "Warning", "FailedMount", message);
+		}
+		return Math.min(ATTACH_RETRY_INITIAL_MS * 2 ** this.#volumeFailures++, ATTACH_RETRY_MAX_MS);
 	}
 
 	async #sandboxConfig(pod: Pod, attempt: number): Promise<SandboxConfig | undefined> {

@@ -1,9 +1,9 @@
 /** One worker per pod uid: hands out what the control plane wants, and stops what nobody wants any more. */
-import { readdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { PodRef } from "../core/protocol/messages.ts";
 import type { Pod } from "../core/schema/kubernetes.d.ts";
-import { isMissing } from "./atomic-file.ts";
+import { namesIn } from "./atomic-file.ts";
 import type { PodContext } from "./pod-context.ts";
 import { DEFAULT_GRACE_SECONDS, graceSeconds } from "./pod-lifecycle.ts";
 import { podPaths } from "./pod-names.ts";
@@ -141,7 +141,7 @@ export class PodSupervisor {
 	/** Removes directories of pods that are no more; returns whether the runtime still has something of one. */
 	async #leftovers(): Promise<boolean> {
 		const left = new Set(await this.#everything());
-		for (const uid of await podDirectories(this.#context.dataDirectory)) {
+		for (const uid of new Set([...(await namesIn(join(this.#context.dataDirectory, "pods"))), ...(await this.#context.csi.leftovers())])) {
 			if (!this.#workers.has(uid) && !left.has(uid)) await this.#removeDirectory({ namespace: "", name: "", uid });
 		}
 		return [...left].some((uid) => !this.#workers.has(uid));
@@ -149,7 +149,7 @@ export class PodSupervisor {
 
 	async #removeDirectory(ref: PodRef): Promise<void> {
 		const paths = podPaths(this.#context.dataDirectory, { namespace: ref.namespace || "none", name: ref.name || "none", uid: ref.uid });
-		await tearDownVolumes(paths);
+		await tearDownVolumes(paths, ref.uid, this.#context.csi);
 		await rm(paths.podDirectory, { recursive: true, force: true });
 		if (ref.name) await rm(paths.logDirectory, { recursive: true, force: true });
 	}
@@ -184,14 +184,5 @@ export class PodSupervisor {
 		for (const container of containers) await runtime.removeContainer(container.id);
 		for (const sandbox of sandboxes) await runtime.removeSandbox(sandbox.id);
 		await this.#removeDirectory({ namespace: sandboxes[0]?.podNamespace ?? "", name: sandboxes[0]?.podName ?? "", uid });
-	}
-}
-
-async function podDirectories(dataDirectory: string): Promise<string[]> {
-	try {
-		return await readdir(join(dataDirectory, "pods"));
-	} catch (error) {
-		if (isMissing(error)) return [];
-		throw error;
 	}
 }

@@ -5,12 +5,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Pod } from "../core/schema/kubernetes.d.ts";
-import type { Clock } from "./clock.ts";
+import { type Clock, timestamp } from "./clock.ts";
 import { type ApiAnswer, type ApiClient, parseJson } from "./control-plane-client.ts";
 import type { Logger } from "./log.ts";
 import { podRef } from "./pod-names.ts";
 import { SealedFile } from "./sealed-file.ts";
-import type { TokenSource } from "./volumes/volume.ts";
+import type { BoundToken, TokenSource, TokenWanted } from "./volumes/volume.ts";
 
 /** Upstream's token manager: a fresh token when a fifth of the life is left, or after a day. */
 const REFRESH_FRACTION = 0.8;
@@ -46,13 +46,22 @@ export class ServiceAccountTokens implements TokenSource {
 		this.#file = new SealedFile(dataDirectory, FILE_NAME);
 	}
 
-	async token(pod: Pod, request: { audience: string | undefined; expirationSeconds: number }): Promise<string> {
+	async token(pod: Pod, request: TokenWanted): Promise<string> {
+		return (await this.#current(pod, request)).token;
+	}
+
+	async bound(pod: Pod, request: TokenWanted): Promise<BoundToken> {
+		const { token, expiresAtMs } = await this.#current(pod, request);
+		return { token, expirationTimestamp: timestamp(expiresAtMs) };
+	}
+
+	async #current(pod: Pod, request: TokenWanted): Promise<CachedToken> {
 		this.#loaded ??= this.#load();
 		await this.#loaded;
 		const key = `${pod.metadata.uid}/${request.audience ?? ""}/${request.expirationSeconds}`;
 		const cached = this.#cache.get(key);
 		const nowMs = this.#clock.nowMs();
-		if (cached && nowMs < cached.refreshAtMs) return cached.token;
+		if (cached && nowMs < cached.refreshAtMs) return cached;
 		const answer = await this.#request(pod, request).catch((error: unknown) => {
 			// A control plane that is away must not break a pod: it would take no token anyway, and the next look gets a new one.
 			if (cached) return undefined;
@@ -63,7 +72,7 @@ export class ServiceAccountTokens implements TokenSource {
 		} catch (error) {
 			if (!cached || nowMs >= cached.expiresAtMs) throw error;
 		}
-		return (cached as CachedToken).token;
+		return cached as CachedToken;
 	}
 
 	forget(podUid: string): void {
@@ -72,11 +81,11 @@ export class ServiceAccountTokens implements TokenSource {
 		if (keys.length > 0) this.#save();
 	}
 
-	#keep(key: string, answer: ApiAnswer, nowMs: number): string {
+	#keep(key: string, answer: ApiAnswer, nowMs: number): CachedToken {
 		const fresh = cachedToken(answer, nowMs);
 		this.#cache.set(key, fresh);
 		this.#save();
-		return fresh.token;
+		return fresh;
 	}
 
 	/** A file that cannot be read is made anew: the API has the tokens. */
@@ -96,7 +105,7 @@ export class ServiceAccountTokens implements TokenSource {
 		saved.catch((error: unknown) => this.#log.warn("the pods' tokens cannot be kept on disk", { error }));
 	}
 
-	#request(pod: Pod, request: { audience: string | undefined; expirationSeconds: number }): Promise<ApiAnswer> {
+	#request(pod: Pod, request: TokenWanted): Promise<ApiAnswer> {
 		const ref = podRef(pod);
 		const account = pod.spec?.serviceAccountName || "default";
 		return this.#api.request("POST", `/api/v1/namespaces/${encodeURIComponent(ref.namespace)}/serviceaccounts/${encodeURIComponent(account)}/token`, {

@@ -1,5 +1,6 @@
 /** /agent/v1: what nodes' agents ask. They only dial out, so everything they learn comes back in these answers. */
-import { badRequest, type GroupResource, forbiddenError, StatusError, unavailable } from "../core/errors/status-error.ts";
+import type { UserInfo } from "../core/api/request.ts";
+import { badRequest, type GroupResource, forbiddenError, notFound, StatusError, unavailable } from "../core/errors/status-error.ts";
 import {
 	AGENT_PROTOCOL_VERSION,
 	type CredentialRequest,
@@ -13,9 +14,12 @@ import {
 	POLL_SILENCE_MS,
 	type PollRequest,
 	type PollResponse,
+	type VolumeSecretRequest,
+	type VolumeSecretUse,
 } from "../core/protocol/agent-protocol.ts";
 import { CLUSTER_DOMAIN, DNS_ADDRESS, SERVICE_CIDR } from "../core/protocol/cluster-addresses.ts";
 import { GROUP_JOINING, GROUP_MASTERS, GROUP_NODES } from "../core/protocol/tokens.ts";
+import type { PersistentVolume } from "../core/schema/kubernetes.d.ts";
 import { TUNNELS_MAX } from "../core/tunnel/frame.ts";
 import { clusterObject, nodeObject, sessionObject, tunnelObject } from "../objects/addresses.ts";
 import { AGENT_SILENT_CODE, CLIENT_GONE_CODE, CLUSTER_HEADER, NODE_HEADER, POLL_HEADER, SESSION_SIDE_HEADER, TUNNEL_SIDE_HEADER } from "../objects/rpc.ts";
@@ -25,6 +29,7 @@ import { type FrontDoor, isWebSocketUpgrade } from "./front-door.ts";
 import { jsonHeader } from "./header-text.ts";
 import { PLAIN_JSON } from "./negotiate.ts";
 import { parseBody } from "./review-routes.ts";
+import { serveAs } from "./serve-as.ts";
 import { NODE_CREDENTIAL_SECONDS, signNodeCredential } from "./token-signing.ts";
 import { listen } from "./watch-feed.ts";
 
@@ -130,6 +135,26 @@ export async function serveCertificate(c: FrontDoor): Promise<Response> {
 	if (!signed.ok) throw StatusError.from(signed.status);
 	const response: CertificateResponse = { version: AGENT_PROTOCOL_VERSION, certificate: signed.certificate };
 	return answerValue(response, 200, PLAIN_JSON);
+}
+
+const SECRET_USES: readonly VolumeSecretUse[] = ["nodeStage", "nodePublish", "nodeExpand"];
+/** Reads what no node may by itself. */
+const CONTROL_PLANE = { name: "system:apiserver", groups: [GROUP_MASTERS] };
+
+/** POST /agent/v1/nodes/{name}/volume-secret: who may read a volume, since a pod of the node's has it, is told its Secret. */
+export async function serveVolumeSecret(c: FrontDoor): Promise<Response> {
+	checkIsNode(c, c.req.param("name") ?? "");
+	const { version, volume, use } = parseBody<VolumeSecretRequest>(await readJsonBody(c.req.raw));
+	checkVersion(version);
+	if (typeof volume !== "string" || volume === "") throw badRequest("volume must be given");
+	if (!SECRET_USES.includes(use)) throw badRequest(`use ${JSON.stringify(use)} must be one of ${SECRET_USES.join(", ")}`);
+	const read = (user: UserInfo, path: string): Promise<Response> =>
+		serveAs(c, user, { method: "GET", path, query: {}, contentType: "application/json", body: "", userAgent: c.req.header("user-agent") ?? "" });
+	const found = await read(c.get("user"), `/api/v1/persistentvolumes/${encodeURIComponent(volume)}`);
+	if (!found.ok) return found;
+	const ref = ((await found.json()) as PersistentVolume).spec?.csi?.[`${use}SecretRef`];
+	if (!ref?.name || !ref.namespace) throw notFound({ group: "", resource: "secrets" }, "");
+	return read(CONTROL_PLANE, `/api/v1/namespaces/${encodeURIComponent(ref.namespace)}/secrets/${encodeURIComponent(ref.name)}`);
 }
 
 /** GET /agent/v1/nodes/{name}/poll: the poll that waits for news. The object sleeps until then. */

@@ -2,7 +2,16 @@
 import { Context, type Handler, Hono } from "hono";
 import { pathNotFound, unauthorized } from "../core/errors/status-error.ts";
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
-import { serveAgentSession, serveAgentTunnel, serveCertificate, serveCredential, serveHeldPoll, serveJoin, serveReport } from "./agent-routes.ts";
+import {
+	serveAgentSession,
+	serveAgentTunnel,
+	serveCertificate,
+	serveCredential,
+	serveHeldPoll,
+	serveJoin,
+	serveReport,
+	serveVolumeSecret,
+} from "./agent-routes.ts";
 import { errorResponse } from "./answer.ts";
 import { serveResource } from "./api-routes.ts";
 import { type AuditRecord, auditOf, beginAudit, endAudit } from "./audit.ts";
@@ -67,6 +76,7 @@ function createApp(): Hono<FrontDoorEnv> {
 	app.post("/agent/v1/nodes/:name/poll", authenticated(serveReport));
 	app.post("/agent/v1/nodes/:name/credential", authenticated(serveCredential));
 	app.post("/agent/v1/nodes/:name/certificate", authenticated(serveCertificate));
+	app.post("/agent/v1/nodes/:name/volume-secret", authenticated(serveVolumeSecret));
 	app.get("/agent/v1/sessions/:id", authenticated(serveAgentSession));
 	app.get("/agent/v1/tunnels/:tunnel", authenticated(serveAgentTunnel));
 	app.all("/webhooks/:namespace/:name/:token/:secret?", serveWebhook);

@@ -115,6 +115,7 @@ export class Harness {
 			env: (container.env ?? []).map((one) => ({ name: one.name, value: one.value ?? "" })),
 			command: container.command,
 			args: container.args,
+			devices: [],
 			mounts: [],
 			logPath: "main/0.log",
 			specHash: "hash",

@@ -22,7 +22,7 @@ function orderFor(dataDir: string, ref: string, volume: string): { sandbox: Sand
 	const sandbox: SandboxConfig = { pod, attempt: 0, hostname: "orphan", logDirectory: join(dataDir, "logs"), dns, cgroupParent: "" };
 	const mounts = [{ hostPath: volume, containerPath: volume, readOnly: false }];
 	const env = [{ name: "GO", value: join(volume, "go") }];
-	return { sandbox, container: { pod, container, attempt: 0, imageRef: ref, env, command, mounts, logPath: "main.log", specHash: "hash" } };
+	return { sandbox, container: { pod, container, attempt: 0, imageRef: ref, env, command, mounts, devices: [], logPath: "main.log", specHash: "hash" } };
 }
 
 /** Runs the agent until it has started the container, then kills it; resolves to the container's id. */

@@ -1,4 +1,5 @@
 /** The agent's pod machinery on a fake runtime, clock and control plane, for tests. */
+import { csiOf } from "./csi-node.ts";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -89,14 +90,18 @@ export class TestNode {
 					if (this.tokenError) throw this.tokenError;
 					return "a.b.c";
 				},
+				bound: async () => ({ token: "a.b.c", expirationTimestamp: "2026-01-01T01:00:00Z" }),
 				forget: () => undefined,
 			},
+			csi: csiOf(dataDirectory, this.clock),
 			claims: {
 				bound: async (_pod, _paths, { claimName }) => {
 					const found = this.boundVolumes.get(claimName);
 					if (found === undefined) throw new MountFailure(`error processing PVC default/${claimName}: PVC is not bound`);
 					return found;
 				},
+				grown: async () => undefined,
+				refresh: () => undefined,
 				forget: () => undefined,
 			},
 			images: new ImagePuller(this.runtime, recorder, this.clock, this.objects),

@@ -74,6 +74,14 @@ export interface Mount {
 	propagation?: "HostToContainer" | "Bidirectional";
 }
 
+/** A device of the host as a container has it. */
+export interface Device {
+	hostPath: string;
+	containerPath: string;
+	/** What the cgroup lets it do: r, w, m. */
+	permissions: string;
+}
+
 export interface SandboxConfig {
 	pod: Pod;
 	attempt: number;
@@ -94,6 +102,7 @@ export interface ContainerConfig {
 	command?: string[];
 	args?: string[];
 	mounts: Mount[];
+	devices: Device[];
 	/** Relative to the sandbox's log directory. */
 	logPath: string;
 	specHash: string;

@@ -42,6 +42,8 @@ export interface MachineFacts {
 	memoryBytes: number;
 	startedAtMs: number;
 	processes: Observation | undefined;
+	/** What pods' volumes hold, by the pod's uid. */
+	volumes?: ReadonlyMap<string, object[]>;
 }
 
 /** Rates of `usage` beside the counters of `totals`. */
@@ -74,6 +76,7 @@ export function statsSummary(nodeName: string, usage: NodeUsage, { atMs, machine
 						...stats(one.atMs, { ...one, ...(cpuNanoCores === undefined ? {} : { cpuNanoCores }) }),
 						...rootfs(one.atMs, written),
 					})),
+					...(facts.volumes?.has(pod.uid) ? { volume: facts.volumes.get(pod.uid) } : {}),
 					...stats(atMs, { ...sums, ...(known ? { cpuNanoCores: sum(({ cpuNanoCores = 0 }) => cpuNanoCores) } : {}) }),
 				};
 			}),

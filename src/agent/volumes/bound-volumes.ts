@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { whyNotOf } from "../../core/controllers/ephemeral-volume-controller.ts";
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from "../../core/schema/kubernetes.d.ts";
 import { readBytesIfPresent, writeFileAtomic } from "../atomic-file.ts";
-import { type ApiClient, parseJson } from "../control-plane-client.ts";
+import { type ApiClient, bodyOf, parseJson } from "../control-plane-client.ts";
 import { errorText } from "../log.ts";
 import { type PodPaths, podRef } from "../pod-names.ts";
 import { MountFailure } from "./volume.ts";
@@ -19,6 +19,8 @@ export interface BoundVolume {
 export interface ClaimSource {
 	/** `volumeName` is the pod's own name for it. Rejects with a MountFailure. */
 	bound(pod: Pod, paths: PodPaths, asked: { volumeName: string; claimName: string; ephemeral: boolean }): Promise<BoundVolume>;
+	/** The node has made the volume's file system this large: the claim says so, and waits no longer. */
+	grown(pod: Pod, paths: PodPaths, claimName: string, size: string): Promise<void>;
 }
 
 type Known = Record<string, BoundVolume>;
@@ -27,6 +29,8 @@ export class BoundVolumes implements ClaimSource {
 	readonly #api: ApiClient;
 	/** By the pod's uid. */
 	readonly #known = new Map<string, Known>();
+	/** Pods of whose claims there may be news. */
+	readonly #stale = new Set<string>();
 
 	constructor(api: ApiClient) {
 		this.#api = api;
@@ -37,8 +41,12 @@ export class BoundVolumes implements ClaimSource {
 		const known = this.#known.get(uid) ?? (await load(paths));
 		this.#known.set(uid, known);
 		const found = known[asked.claimName];
-		if (found) return found;
+		const key = `${uid}/${asked.claimName}`;
+		const isStale = this.#stale.has(key);
+		this.#stale.delete(key);
+		if (found && !(isStale && found.volume.spec?.csi)) return found;
 		const fetched = await this.#fetch(pod, asked).catch((error: unknown) => {
+			if (found) return found;
 			const { namespace } = podRef(pod);
 			const cause = `error processing PVC ${namespace}/${asked.claimName}: ${errorText(error)}`;
 			const name = asked.volumeName;
@@ -51,8 +59,32 @@ export class BoundVolumes implements ClaimSource {
 		return fetched;
 	}
 
+	/** What was found out for the pod before. */
+	known(podUid: string, claimName: string): BoundVolume | undefined {
+		return this.#known.get(podUid)?.[claimName];
+	}
+
 	forget(podUid: string): void {
 		this.#known.delete(podUid);
+		for (const key of this.#stale) if (key.startsWith(`${podUid}/`)) this.#stale.delete(key);
+	}
+
+	/** The control plane has said something of the pod: a volume of it may have become larger. */
+	refresh(podUid: string): void {
+		for (const claimName of Object.keys(this.#known.get(podUid) ?? {})) this.#stale.add(`${podUid}/${claimName}`);
+	}
+
+	async grown(pod: Pod, paths: PodPaths, claimName: string, size: string): Promise<void> {
+		const { uid, namespace } = podRef(pod);
+		const known = this.#known.get(uid);
+		const bound = known?.[claimName];
+		if (!known || !bound) return;
+		const conditions = (bound.claim.status?.conditions ?? []).filter(({ type }) => type !== "FileSystemResizePending");
+		const status = { ...bound.claim.status, capacity: { ...bound.claim.status?.capacity, storage: size }, conditions };
+		const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/persistentvolumeclaims/${encodeURIComponent(claimName)}/status`;
+		bodyOf(await this.#api.request("PATCH", path, { status: { capacity: status.capacity, conditions } }, "application/merge-patch+json"));
+		known[claimName] = { ...bound, claim: { ...bound.claim, status } };
+		await writeFileAtomic(fileOf(paths), JSON.stringify(known));
 	}
 
 	async #fetch(pod: Pod, { claimName, ephemeral }: { claimName: string; ephemeral: boolean }): Promise<BoundVolume> {

@@ -18,8 +18,8 @@ export const setUpHostPath: VolumeSetUp = async (_context, volume) => {
 	if (type === "DirectoryOrCreate") await mkdir(path, { recursive: true, mode: 0o755 });
 	if (type === "FileOrCreate" && !(await lstat(path).catch(() => undefined))) await (await open(path, "a", 0o644)).close();
 	const check = CHECKS[type];
-	if (!check) return path;
+	if (!check) return { path, keepsGroup: true };
 	const info = await stat(path).catch(() => undefined);
 	if (!info || !check.is(info)) throw new Error(`hostPath type check failed: ${path} is not a ${check.word}`);
-	return path;
+	return { path, keepsGroup: true };
 };

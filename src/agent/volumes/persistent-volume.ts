@@ -2,6 +2,7 @@
 import { stat } from "node:fs/promises";
 import type { PersistentVolume, Volume } from "../../core/schema/kubernetes.d.ts";
 import { isLocalPathVolume } from "../../core/volumes/local-path.ts";
+import { persistentVolume } from "./csi/csi-request.ts";
 import { setUpHostPath } from "./host-path.ts";
 import { isLocalPath, makeLocalPath } from "./local-path.ts";
 import { MountFailure, type VolumeContext, type VolumeSetUp } from "./volume.ts";
@@ -12,18 +13,11 @@ export function claimOf({ pod }: VolumeContext, volume: Volume): { volumeName: s
 	return { volumeName: volume.name, claimName, ephemeral: volume.ephemeral !== undefined };
 }
 
-/** Whether the volume is a path of the host, which keeps its owners and modes. */
-export async function isHostsOwn(context: VolumeContext, volume: Volume): Promise<boolean> {
-	if (volume.hostPath) return true;
-	if (!volume.persistentVolumeClaim && !volume.ephemeral) return false;
-	const { volume: bound } = await context.claims.bound(context.pod, context.paths, claimOf(context, volume));
-	return bound.spec?.hostPath !== undefined;
-}
-
 export const setUpPersistentVolume: VolumeSetUp = async (context, volume, directory) => {
-	const { volume: bound } = await context.claims.bound(context.pod, context.paths, claimOf(context, volume));
+	const { volume: bound, claim } = await context.claims.bound(context.pod, context.paths, claimOf(context, volume));
 	const name = bound.metadata.name ?? "";
-	const { local, hostPath } = bound.spec ?? {};
+	const { local, hostPath, csi } = bound.spec ?? {};
+	if (csi) return context.csi.setUp(context, persistentVolume(bound, claim, volume.persistentVolumeClaim?.readOnly === true));
 	if (local) return setUpLocal(context, bound, local.path);
 	if (hostPath) return setUpHostPath(context, { name, hostPath }, directory);
 	const kind = Object.keys(bound.spec ?? {}).find((key) => typeof bound.spec?.[key as "local"] === "object") ?? "it";

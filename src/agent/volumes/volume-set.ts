@@ -2,17 +2,19 @@
 import { chmod, chown, lstat, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Volume } from "../../core/schema/kubernetes.d.ts";
-import { isMissing } from "../atomic-file.ts";
+import { namesIn } from "../atomic-file.ts";
 import type { PodPaths } from "../pod-names.ts";
+import { inlineVolume } from "./csi/csi-request.ts";
+import type { CsiVolumes } from "./csi/csi-volumes.ts";
 import { setUpConfigMap } from "./config-map.ts";
 import { setUpDownwardAPI } from "./downward-api.ts";
 import { setUpEmptyDir } from "./empty-dir.ts";
 import { setUpHostPath } from "./host-path.ts";
 import { unmountIfMounted } from "./mounts.ts";
-import { isHostsOwn, setUpPersistentVolume } from "./persistent-volume.ts";
+import { setUpPersistentVolume } from "./persistent-volume.ts";
 import { setUpProjected } from "./projected.ts";
 import { setUpSecret } from "./secret.ts";
-import { MountFailure, type VolumeContext, type VolumeSetUp } from "./volume.ts";
+import { MountFailure, type MountedVolume, type VolumeContext, VolumeNotAttached, type VolumeSetUp } from "./volume.ts";
 
 const KINDS: Record<string, VolumeSetUp> = {
 	configMap: setUpConfigMap,
@@ -23,6 +25,7 @@ const KINDS: Record<string, VolumeSetUp> = {
 	hostPath: setUpHostPath,
 	persistentVolumeClaim: setUpPersistentVolume,
 	ephemeral: setUpPersistentVolume,
+	csi: async (context, { name, csi }) => context.csi.setUp(context, inlineVolume(context.pod, name, csi ?? { driver: "" })),
 };
 
 export class VolumeError extends Error {
@@ -40,14 +43,18 @@ const kindOf = (volume: Volume): string | undefined =>
 export async function setUpVolumes(context: VolumeContext): Promise<Map<string, string>> {
 	const paths = new Map<string, string>();
 	let failure: VolumeError | undefined;
+	let waiting: VolumeNotAttached | undefined;
 	for (const volume of context.pod.spec?.volumes ?? []) {
 		try {
 			paths.set(volume.name, await setUpVolume(context, volume));
 		} catch (error) {
-			failure ??= new VolumeError(volume.name, error);
+			// Waiting is the lesser trouble: what is wrong is said first.
+			if (!(error instanceof VolumeNotAttached)) failure ??= new VolumeError(volume.name, error);
+			else waiting ??= error;
 		}
 	}
 	if (failure) throw failure;
+	if (waiting) throw waiting;
 	return paths;
 }
 
@@ -56,11 +63,15 @@ async function setUpVolume(context: VolumeContext, volume: Volume): Promise<stri
 	const kind = kindOf(volume) ?? "emptyDir";
 	const setUp = KINDS[kind];
 	if (!setUp) throw new Error(`no volume plugin matched: this node has none for ${kind}`);
-	const path = await setUp(context, volume, volumeDirectory(context.paths, kind, volume.name));
-	const group = context.pod.spec?.securityContext?.fsGroup;
-	if (group !== undefined && !(await isHostsOwn(context, volume))) await giveVolumeToGroup(path, group, context.pod.spec?.securityContext?.fsGroupChangePolicy);
-	return path;
+	const mounted: MountedVolume = asMounted(await setUp(context, volume, volumeDirectory(context.paths, kind, volume.name)));
+	const { fsGroup: group, fsGroupChangePolicy } = context.pod.spec?.securityContext ?? {};
+	if (group !== undefined && !mounted.keepsGroup) await giveVolumeToGroup(mounted.path, group, fsGroupChangePolicy);
+	// A driver's volume may hold a lot: who remembers it goes through it once.
+	mounted.keepsGroup = true;
+	return mounted.path;
 }
+
+const asMounted = (mounted: string | MountedVolume): MountedVolume => (typeof mounted === "string" ? { path: mounted } : mounted);
 
 /** What a directory that was given to the group has: reading, writing and entering for it, and its mark on what is made there. */
 const GROUP_BITS = 0o2070;
@@ -91,17 +102,9 @@ async function giveToGroup(path: string, group: number): Promise<void> {
 }
 
 /** Unmounts and removes everything the pod's volumes hold; hostPaths stay untouched. */
-export async function tearDownVolumes(paths: PodPaths): Promise<void> {
+export async function tearDownVolumes(paths: PodPaths, podUid: string, csi: CsiVolumes): Promise<void> {
+	await csi.tearDown(podUid);
 	const memoryRoot = join(paths.volumesDirectory, "kubernetes.io~empty-dir");
-	for (const name of await entries(memoryRoot)) await unmountIfMounted(join(memoryRoot, name));
+	for (const name of await namesIn(memoryRoot)) await unmountIfMounted(join(memoryRoot, name));
 	await rm(paths.volumesDirectory, { recursive: true, force: true });
-}
-
-async function entries(directory: string): Promise<string[]> {
-	try {
-		return await readdir(directory);
-	} catch (error) {
-		if (isMissing(error)) return [];
-		throw error;
-	}
 }

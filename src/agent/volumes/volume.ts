@@ -1,14 +1,28 @@
 /** What every kind of volume is given and gives back. One file per kind; volume-set.ts chooses. */
 import type { Pod, Volume } from "../../core/schema/kubernetes.d.ts";
 import type { PodFacts } from "../downward-field.ts";
+import type { EventRecorder } from "../event-recorder.ts";
 import type { Logger } from "../log.ts";
 import type { ObjectSource } from "../object-source.ts";
 import type { PodPaths } from "../pod-names.ts";
 import type { ClaimSource } from "./bound-volumes.ts";
+import type { CsiVolumes } from "./csi/csi-volumes.ts";
 
 export interface TokenSource {
 	/** A ServiceAccount token bound to the pod; rejects with what the API said. */
-	token(pod: Pod, request: { audience: string | undefined; expirationSeconds: number }): Promise<string>;
+	token(pod: Pod, request: TokenWanted): Promise<string>;
+	/** The same with its end. */
+	bound(pod: Pod, request: TokenWanted): Promise<BoundToken>;
+}
+
+export interface TokenWanted {
+	audience: string | undefined;
+	expirationSeconds: number;
+}
+
+export interface BoundToken {
+	token: string;
+	expirationTimestamp: string;
 }
 
 /** A failure that says all there is to say, in kubelet's words. */
@@ -19,6 +33,21 @@ export class MountFailure extends Error {
 	}
 }
 
+/** The cluster is still to attach the volume to this node. */
+export class VolumeNotAttached extends Error {
+	constructor() {
+		super("the volume is not attached yet");
+		this.name = "VolumeNotAttached";
+	}
+}
+
+/** Where a volume is on the host. */
+export interface MountedVolume {
+	path: string;
+	/** Its files keep their group: the host's own, or what was given to the pod's before. */
+	keepsGroup?: boolean;
+}
+
 export interface VolumeContext {
 	pod: Pod;
 	paths: PodPaths;
@@ -26,6 +55,8 @@ export interface VolumeContext {
 	objects: ObjectSource;
 	tokens: TokenSource;
 	claims: ClaimSource;
+	csi: CsiVolumes;
+	events: EventRecorder;
 	/** Where this node keeps the built-in provisioner's volumes. */
 	localPath: string;
 	log: Logger;
@@ -34,7 +65,7 @@ export interface VolumeContext {
 }
 
 /** Makes the volume, or brings it up to date, and returns the host's path that containers mount. Idempotent. */
-export type VolumeSetUp = (context: VolumeContext, volume: Volume, directory: string) => Promise<string>;
+export type VolumeSetUp = (context: VolumeContext, volume: Volume, directory: string) => Promise<string | MountedVolume>;
 
 /** One file of a volume's content. */
 export interface VolumeFile {

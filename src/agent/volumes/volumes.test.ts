@@ -1,3 +1,5 @@
+import { csiOf } from "../../../test/support/csi-node.ts";
+import { systemClock } from "../clock.ts";
 import { chown, lstat, mkdtemp, readdir, readFile, readlink, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -29,6 +31,7 @@ const claims: ClaimSource = {
 		if (found === undefined) throw new MountFailure(`error processing PVC default/${claimName}: PVC is not bound`);
 		return { claim: { apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: claimName } }, volume: found };
 	},
+	grown: async () => undefined,
 };
 
 async function setUp(first: Volume | PodSecurityContext, ...rest: Volume[]): Promise<Map<string, string>> {
@@ -40,8 +43,10 @@ async function setUp(first: Volume | PodSecurityContext, ...rest: Volume[]): Pro
 		paths: podPaths(directory, podRef(pod)),
 		facts,
 		objects,
-		tokens: { token: async () => "a.b.c" },
+		tokens: { token: async () => "a.b.c", bound: async () => ({ token: "a.b.c", expirationTimestamp: "2026-01-01T01:00:00Z" }) },
 		claims,
+		csi: csiOf(directory, systemClock),
+		events: { record: () => undefined, recordNode: () => undefined },
 		localPath: join(directory, "local-path"),
 		log: silentLogger,
 		isolated: false,
@@ -107,7 +112,7 @@ describe("volumes", () => {
 		expect([await read("all", "token"), await read("all", "colour"), await read("all", "key")]).toEqual(["a.b.c", "blue", "s3cret"]);
 		expect((await stat(paths.get("scratch") ?? "")).mode & 0o777).toBe(0o777);
 		expect(paths.get("host")).toBe(directory);
-		await tearDownVolumes(podPaths(directory, podRef(testPod())));
+		await tearDownVolumes(podPaths(directory, podRef(testPod())), podRef(testPod()).uid, csiOf(directory, systemClock));
 		await expect(stat(paths.get("keys") ?? "")).rejects.toThrow("ENOENT");
 		expect(await readdir(directory)).toContain("pods");
 	});
@@ -134,7 +139,7 @@ describe("volumes", () => {
 		expect((await setUp(claim)).get("data")).toBe(path);
 		expect((await stat(path)).mode & 0o777).toBe(0o777);
 		await writeFile(join(path, "kept"), "x");
-		await tearDownVolumes(podPaths(directory, podRef(testPod())));
+		await tearDownVolumes(podPaths(directory, podRef(testPod())), podRef(testPod()).uid, csiOf(directory, systemClock));
 		expect(await readdir(path)).toEqual(["kept"]);
 		bound.set("data", volume("pv-1", join(directory, "absent")));
 		await expect(setUp(claim)).rejects.toThrow(

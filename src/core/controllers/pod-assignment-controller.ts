@@ -1,6 +1,6 @@
 /** Hands bound pods to their Node objects, with the ConfigMaps and Secrets they name, and takes back those that are gone. */
 import type { KubeObject } from "../meta/object.ts";
-import type { ConfigMap, Pod, Secret } from "../schema/kubernetes.d.ts";
+import type { ConfigMap, PersistentVolumeClaim, Pod, Secret } from "../schema/kubernetes.d.ts";
 import type { MessageBody } from "../protocol/messages.ts";
 import type { Action, Controller, ObjectChange, ReconcileContext, View } from "./controller.ts";
 import { nameOf } from "./identity.ts";
@@ -8,6 +8,7 @@ import { semanticEqual } from "../meta/equality.ts";
 import { changedForNode, type KeyedPod, podKey, podOfKey } from "./pod-change.ts";
 import { type PodReferences, referencesOf } from "./pod-references.ts";
 import { isFinished } from "./pod-state.ts";
+import { claimNames } from "../scheduler/volume-objects.ts";
 
 const PODS = "pods";
 
@@ -17,6 +18,7 @@ export const podAssignmentController: Controller = {
 		{ resource: PODS, keys: keysOfPod },
 		{ resource: "configmaps", keys: (change, view) => readersOf(change, view, "configMaps") },
 		{ resource: "secrets", keys: (change, view) => readersOf(change, view, "secrets") },
+		{ resource: "persistentvolumeclaims", keys: usersOfGrown },
 	],
 	reconcile: (key, view, ctx) => ({ actions: reconcileAll([key], view, ctx) }),
 	reconcileAll,
@@ -36,6 +38,19 @@ function readersOf({ old, object }: ObjectChange, view: View, kind: keyof PodRef
 	const name = nameOf(changed);
 	const readers = view.list<Pod>(PODS).filter((pod) => pod.spec?.nodeName && !isFinished(pod) && referencesOf(pod)[kind].has(name));
 	return readers.map(podKey);
+}
+
+/** A claim that waits for its node to enlarge the file system: the agents that have it are told of their pods, and look. */
+function usersOfGrown({ old, object }: ObjectChange, view: View): string[] {
+	const waits = (claim: KubeObject | undefined): boolean =>
+		(claim as PersistentVolumeClaim | undefined)?.status?.conditions?.some(({ type, status }) => type === "FileSystemResizePending" && status === "True") ===
+		true;
+	if (object === undefined || !waits(object) || waits(old)) return [];
+	const uses = (pod: Pod): boolean => claimNames(pod).some(({ name }) => name === nameOf(object));
+	return view
+		.list<Pod>(PODS)
+		.filter((pod) => pod.spec?.nodeName && !isFinished(pod) && uses(pod))
+		.map(podKey);
 }
 
 function sameContent(old: KubeObject, object: KubeObject): boolean {

@@ -29,6 +29,7 @@ function add(names: Set<string>, name: string | undefined): void {
 function addVolume(found: PodReferences, volume: Volume): void {
 	add(found.configMaps, volume.configMap?.name);
 	add(found.secrets, volume.secret?.secretName);
+	add(found.secrets, volume.csi?.nodePublishSecretRef?.name);
 	for (const source of volume.projected?.sources ?? []) {
 		add(found.configMaps, source.configMap?.name);
 		add(found.secrets, source.secret?.name);

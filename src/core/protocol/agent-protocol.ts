@@ -7,6 +7,7 @@
  *   POST /agent/v1/nodes/{name}/credential CredentialRequest -> CredentialResponse (node credential)
  *   GET  /agent/v1/sessions/{id}           WebSocket upgrade              (node credential)
  *   POST /agent/v1/nodes/{name}/certificate  CertificateRequest -> CertificateResponse (node credential)
+ *   POST /agent/v1/nodes/{name}/volume-secret VolumeSecretRequest -> Secret (node credential)
  *   GET  /agent/v1/tunnels/{number}        WebSocket upgrade              (node credential); its frames: src/core/tunnel/frame.ts
  *
  * The poll over a WebSocket is held until there is something to say or POLL_HOLD_MS has passed; its first message that
@@ -76,6 +77,17 @@ export interface CertificateResponse {
 	/** PEM: for the names and the address of the Service default/kubernetes, signed by the CA that pods have as ca.crt. */
 	certificate: string;
 }
+
+/** POST /agent/v1/nodes/{name}/volume-secret: the Secret that a PersistentVolume of the node's names for its CSI driver. Answered by that Secret. */
+export interface VolumeSecretRequest {
+	version: number;
+	/** The PersistentVolume's name. */
+	volume: string;
+	use: VolumeSecretUse;
+}
+
+/** For which call of the driver, as its field in the volume's source says: nodeStageSecretRef and so on. */
+export type VolumeSecretUse = "nodeStage" | "nodePublish" | "nodeExpand";
 
 export interface PollRequest {
 	version: number;

@@ -3,7 +3,7 @@ import type { MessageField, MessageType, ScalarKind } from "../../../core/codec/
 
 /** number: [name, type], with [] around the type for repeated fields. */
 type FieldSpec = ScalarKind | MessageType | { map: "string" };
-type Field = readonly [name: string, type: FieldSpec | readonly [FieldSpec]];
+export type Field = readonly [name: string, type: FieldSpec | readonly [FieldSpec]];
 
 function fieldOf(number: number, name: string, spec: FieldSpec | readonly [FieldSpec]): MessageField {
 	const repeated = Array.isArray(spec);
@@ -88,6 +88,7 @@ const PodSandboxStatus = messageOf("PodSandboxStatus", {
 
 const ContainerMetadata = messageOf("ContainerMetadata", { 1: ["name", "string"], 2: ["attempt", "uint32"] });
 const Mount = messageOf("Mount", { 1: ["containerPath", "string"], 2: ["hostPath", "string"], 3: ["readonly", "bool"], 5: ["propagation", "enum"] });
+const Device = messageOf("Device", { 1: ["containerPath", "string"], 2: ["hostPath", "string"], 3: ["permissions", "string"] });
 const LinuxContainerResources = messageOf("LinuxContainerResources", {
 	1: ["cpuPeriod", "int64"],
 	2: ["cpuQuota", "int64"],
@@ -125,6 +126,7 @@ const ContainerConfig = messageOf("ContainerConfig", {
 	5: ["workingDir", "string"],
 	6: ["envs", [KeyValue]],
 	7: ["mounts", [Mount]],
+	8: ["devices", [Device]],
 	9: ["labels", STRINGS],
 	10: ["annotations", STRINGS],
 	11: ["logPath", "string"],
