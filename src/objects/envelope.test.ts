@@ -64,7 +64,7 @@ describe("Envelope", () => {
 		expect(rotated.needsResealing).toBe(true);
 		let batches = 1;
 		while (rotated.reseal()) batches++;
-		expect(batches).toBe(5);
+		expect(batches).toBe(3);
 		expect(rotated.needsResealing).toBe(false);
 		const after = storeOf(sql, "k2");
 		expect(after.list(SECRETS)).toHaveLength(251);

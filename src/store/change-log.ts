@@ -1,4 +1,7 @@
-/** The change log: what a watch that resumes reads, kept until compaction. */
+/**
+ * The change log: what a watch that resumes reads, kept until compaction. Its entries also hold the objects' bodies, so those of
+ * current states outlive compaction, until the object is written again.
+ */
 import type { ResourceName } from "../core/meta/object.ts";
 import { momentOf, revisionAt } from "./revision-clock.ts";
 import type { SealedTexts } from "./sealed-texts.ts";
@@ -15,6 +18,9 @@ export const LOG_ENTRIES_MAX = 20_000;
 const COMPACTION_BATCH = 2_000;
 /** Entries read at a time by a resuming watch. */
 export const CHANGES_PAGE = 500;
+
+/** FROM: the objects `o` with their bodies in `c`, read by the objects' key. */
+export const OBJECT_BODIES = "objects o CROSS JOIN changes c ON c.revision = o.revision";
 
 export type ChangeType = "ADDED" | "MODIFIED" | "DELETED";
 
@@ -91,14 +97,13 @@ export class ChangeLog {
 	/** What changed after `revision`, of all collections, oldest first, without the objects. */
 	heads(revision: number, limit: number): ChangeHead[] {
 		const query = "SELECT revision, resource, name, type, previous FROM changes WHERE revision > ? ORDER BY revision LIMIT ?";
-		return this.#sql.all<HeadRow>(query, revision, limit).map(headOf);
+		return this.#sql.all<HeadRow>(query, Math.max(revision, this.#compacted), limit).map(headOf);
 	}
 
 	/** One whole entry, also one that was kept back from compaction; undefined when it is gone. */
 	entry(revision: number): Change | undefined {
-		const row =
-			this.#sql.all<ChangeRow>("SELECT * FROM changes WHERE revision = ?", revision)[0] ??
-			this.#sql.all<ChangeRow>("SELECT * FROM kept_changes WHERE revision = ?", revision)[0];
+		const tables = revision > this.#compacted ? ["changes"] : ["kept_changes", "changes"];
+		const row = tables.flatMap((table) => this.#sql.all<ChangeRow>(`SELECT * FROM ${table} WHERE revision = ?`, revision))[0];
 		if (row === undefined) return undefined;
 		const open = (body: string): string => this.#sealed.opened(row.resource, { name: row.name, body }).body;
 		return { ...headOf(row), body: open(row.body), old: row.old === null ? this.#before(row) : open(row.old) };
@@ -125,8 +130,8 @@ export class ChangeLog {
 	statesAt(resource: ResourceName, revision: number): Map<string, number | "absent" | "unknown"> {
 		const states = new Map<string, number | "absent" | "unknown">();
 		const before = new Map<string, number | "absent">();
-		const query = "SELECT revision, name, type FROM changes WHERE resource = ? ORDER BY revision";
-		for (const change of this.#sql.iterate<{ revision: number; name: string; type: string }>(query, resource)) {
+		const query = "SELECT revision, name, type FROM changes WHERE revision > ? AND resource = ? ORDER BY revision";
+		for (const change of this.#sql.iterate<{ revision: number; name: string; type: string }>(query, this.#compacted, resource)) {
 			if (change.revision <= revision) before.set(change.name, change.type === "DELETED" ? "absent" : change.revision);
 			else if (!states.has(change.name)) states.set(change.name, change.type === "ADDED" ? "absent" : (before.get(change.name) ?? "unknown"));
 		}
@@ -141,27 +146,40 @@ export class ChangeLog {
 
 	/** When the log wants to be compacted for its age; undefined while it is empty. */
 	compactionDueMs(): number | undefined {
-		const oldest = this.#sql.all<{ oldest: number | null }>("SELECT min(revision) AS oldest FROM changes")[0]?.oldest;
+		const oldest = this.#sql.all<{ oldest: number | null }>("SELECT min(revision) AS oldest FROM changes WHERE revision > ?", this.#compacted)[0]?.oldest;
 		return oldest === null || oldest === undefined ? undefined : momentOf(oldest) + LOG_RETENTION_MS + COMPACTION_SLACK_MS;
 	}
 
 	/**
-	 * Drops what is too old or too much, but for what deliveries still need. `before` is told up to which revision, just before.
+	 * Drops what is too old or too much, but for what deliveries still need and for objects' current states. `before` is told up to which revision, just before.
 	 * Returns when it wants to be called again, or undefined when the log is empty.
 	 */
 	compact(nowMs: number, before: (last: number) => void = () => {}): number | undefined {
 		const horizon = this.#horizon(nowMs);
-		const rows = this.#sql.all<{ revision: number }>("SELECT revision FROM changes WHERE revision <= ? ORDER BY revision LIMIT ?", horizon, COMPACTION_BATCH);
+		const query = "SELECT revision FROM changes WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?";
+		const rows = this.#sql.all<{ revision: number }>(query, this.#compacted, horizon, COMPACTION_BATCH);
 		const last = rows.at(-1)?.revision;
 		if (last !== undefined) {
 			before(last);
 			this.#keepUndelivered(last);
-			this.#sql.run("DELETE FROM changes WHERE revision <= ?", last);
+			this.#drop(last);
 			this.#sql.run("INSERT OR REPLACE INTO meta VALUES ('compacted', ?)", String(last));
 			this.#compacted = last;
 		}
 		if (rows.length === COMPACTION_BATCH) return nowMs;
 		return this.compactionDueMs();
+	}
+
+	/** Drops the entry of a state that is no longer current, when it has outlived its compaction. */
+	dropCompacted(revision: number): void {
+		if (revision <= this.#compacted) this.#sql.run("DELETE FROM changes WHERE revision = ?", revision);
+	}
+
+	/** The entries up to `last` go; those of current states stay, without the state before. */
+	#drop(last: number): void {
+		const current = "SELECT 1 FROM objects o WHERE o.resource = changes.resource AND o.name = changes.name AND o.revision = changes.revision";
+		this.#sql.run(`DELETE FROM changes WHERE revision > ? AND revision <= ? AND NOT EXISTS (${current})`, this.#compacted, last);
+		this.#sql.run("UPDATE changes SET old = NULL WHERE revision > ? AND revision <= ? AND old IS NOT NULL", this.#compacted, last);
 	}
 
 	#keepUndelivered(last: number): void {
@@ -172,8 +190,8 @@ export class ChangeLog {
 
 	#horizon(nowMs: number): number {
 		const byAge = revisionAt(nowMs - LOG_RETENTION_MS);
-		const bySize =
-			this.#sql.all<{ revision: number }>("SELECT revision FROM changes ORDER BY revision DESC LIMIT 1 OFFSET ?", LOG_ENTRIES_MAX)[0]?.revision ?? 0;
+		const newer = "SELECT revision FROM changes WHERE revision > ? ORDER BY revision DESC LIMIT 1 OFFSET ?";
+		const bySize = this.#sql.all<{ revision: number }>(newer, this.#compacted, LOG_ENTRIES_MAX)[0]?.revision ?? 0;
 		return Math.max(byAge, bySize);
 	}
 }

@@ -3,6 +3,7 @@
  * The latest are kept, since lists of the same collection come again and again and reading them is most of what they cost.
  */
 import type { ResourceName } from "../core/meta/object.ts";
+import { OBJECT_BODIES } from "./change-log.ts";
 import type { Sql } from "./sql.ts";
 
 /** Half of what the platform lets one value hold. */
@@ -70,10 +71,10 @@ export class JoinedTexts {
 
 	/** A range of the primary key is read in its order, which the revisions prove. The first query reads no text: SQLite knows a value's size. */
 	#read(resource: ResourceName, first: string, last: string, revisions: readonly number[]): Uint8Array | undefined {
-		const range = "FROM objects WHERE resource = ? AND name BETWEEN ? AND ?";
-		const check = `SELECT group_concat(revision) AS revisions, sum(octet_length(body)) AS bytes ${range}`;
+		const range = `FROM ${OBJECT_BODIES} WHERE o.resource = ? AND o.name BETWEEN ? AND ?`;
+		const check = `SELECT group_concat(o.revision) AS revisions, sum(octet_length(c.body)) AS bytes ${range}`;
 		const found = this.#sql.all<{ revisions: string | null; bytes: number | null }>(check, resource, first, last)[0];
 		if (found === undefined || found.revisions !== revisions.join(",") || (found.bytes ?? 0) > JOINED_BYTES_MAX) return undefined;
-		return this.#sql.bytes(`SELECT CAST(group_concat(body) AS BLOB) ${range}`, resource, first, last);
+		return this.#sql.bytes(`SELECT CAST(group_concat(c.body) AS BLOB) ${range}`, resource, first, last);
 	}
 }

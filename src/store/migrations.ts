@@ -28,4 +28,11 @@ export const MIGRATIONS: readonly { name: string; statements: readonly string[] 
 			"ALTER TABLE `changes` ADD `old` text;",
 		],
 	},
+	{
+		name: "0002_bodies_once",
+		statements: [
+			"INSERT OR IGNORE INTO `changes` (`revision`, `resource`, `name`, `type`, `body`) SELECT `revision`, `resource`, `name`, 'ADDED', `body` FROM `objects`;",
+			"ALTER TABLE `objects` DROP COLUMN `body`;",
+		],
+	},
 ];

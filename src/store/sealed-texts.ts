@@ -8,7 +8,6 @@ export const RESEALED_ROWS_MAX = 200;
 
 /** Where objects' texts are kept. */
 const SEALED_COLUMNS = [
-	["objects", "body"],
 	["changes", "body"],
 	["changes", "old"],
 	["kept_changes", "body"],

@@ -3,6 +3,7 @@ import { NodeSql } from "../../test/support/node-sql.ts";
 import type { KubeObject } from "../core/meta/object.ts";
 import { LOG_RETENTION_MS } from "./change-log.ts";
 import { migrate } from "./migrate.ts";
+import { MIGRATIONS } from "./migrations.ts";
 import { Store } from "./store.ts";
 
 const NOW_MS = Date.UTC(2026, 0, 1);
@@ -108,6 +109,45 @@ describe("Store", () => {
 		expect(store.log.since("pods", first)).toBe("expired");
 		expect(store.log.since("pods", second)).toEqual([]);
 		expect(new Store(sql).clock.cut()).toBeGreaterThan(second);
+	});
+
+	it("keeps the body of each current state once, through compaction, until it is written again or removed", () => {
+		const { store, sql } = newStore();
+		for (const name of ["a", "b", "c"]) put(store, pod(name, { v: "1" }));
+		put(store, pod("a", { v: "2" }));
+		const laterMs = NOW_MS + LOG_RETENTION_MS + 1_000;
+		store.log.compact(laterMs);
+		const kept = () => sql.all<{ name: string }>("SELECT name FROM changes ORDER BY name").map(({ name }) => name);
+		expect(kept()).toEqual(["a", "b", "c"]);
+		const restarted = new Store(sql);
+		expect(restarted.list("pods").map(({ metadata }) => metadata.labels?.["v"])).toEqual(["2", "1", "1"]);
+		expect(restarted.getText("pods", "b")?.body).toContain('"uid-b"');
+		expect(restarted.log.heads(0, 10)).toEqual([]);
+		expect(restarted.log.compactionDueMs()).toBeUndefined();
+		const b = put(restarted, pod("b", { v: "2" }), laterMs);
+		restarted.remove("pods", restarted.get("pods", "c") as KubeObject, { labels: {}, fields: {} }, laterMs);
+		expect(restarted.log.heads(0, 10).map(({ name, type }) => `${type} ${name}`)).toEqual(["MODIFIED b", "DELETED c"]);
+		expect(kept()).toEqual(["a", "b", "c"]);
+		restarted.log.compact(laterMs + LOG_RETENTION_MS + 1_000);
+		expect(kept()).toEqual(["a", "b"]);
+		expect(new Store(sql).get("pods", "b")).toEqual(b);
+	});
+
+	it("takes over the bodies of a database that kept them beside its log", () => {
+		const sql = new NodeSql();
+		migrate(sql, MIGRATIONS.slice(0, 2));
+		const body = (name: string) => JSON.stringify(pod(name));
+		for (const [revision, name] of [
+			[5, "compacted"],
+			[7, "logged"],
+		] as const)
+			sql.run("INSERT INTO objects VALUES ('pods', ?, 'u', ?, '{}', '{}', ?)", name, revision, body(name));
+		sql.run("INSERT INTO changes (revision, resource, name, type, body) VALUES (7, 'pods', 'logged', 'ADDED', ?)", body("logged"));
+		sql.run("INSERT INTO meta VALUES ('compacted', '6')");
+		migrate(sql);
+		const store = new Store(sql);
+		expect(store.list("pods")).toEqual([pod("compacted"), pod("logged")]);
+		expect(store.log.since("pods", 6)).toMatchObject([{ name: "logged" }]);
 	});
 
 	it("leaves nothing of a transaction that fails", () => {

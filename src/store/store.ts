@@ -3,7 +3,7 @@
  * a write and its log entry are one transaction of the caller.
  */
 import type { Grouping, KubeObject, ResourceName } from "../core/meta/object.ts";
-import { ChangeLog } from "./change-log.ts";
+import { ChangeLog, OBJECT_BODIES } from "./change-log.ts";
 import { JoinedTexts } from "./joined-texts.ts";
 import { GroupIndex } from "./group-index.ts";
 import { ObjectCache } from "./object-cache.ts";
@@ -103,7 +103,7 @@ export class Store {
 	/** The object's JSON text: what a GET answers, without parsing. */
 	getText(resource: ResourceName, name: string): StoredObject | undefined {
 		const row = this.#sql.all<{ name: string; revision: number; body: string }>(
-			"SELECT name, revision, body FROM objects WHERE resource = ? AND name = ?",
+			`SELECT o.name, o.revision, c.body FROM ${OBJECT_BODIES} WHERE o.resource = ? AND o.name = ?`,
 			resource,
 			name,
 		)[0];
@@ -117,16 +117,15 @@ export class Store {
 		object.metadata.resourceVersion = String(revision);
 		const text = JSON.stringify(object);
 		this.#texts.set(object, text);
-		const body = this.#sealed.textOf(resource, name, text);
+		this.#dropBody(resource, name);
 		this.#sql.run(
-			"INSERT OR REPLACE INTO objects (resource, name, uid, revision, labels, fields, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
+			"INSERT OR REPLACE INTO objects (resource, name, uid, revision, labels, fields) VALUES (?, ?, ?, ?, ?, ?)",
 			resource,
 			name,
 			object.metadata.uid ?? "",
 			revision,
 			JSON.stringify(summary.labels),
 			JSON.stringify(summary.fields),
-			body,
 		);
 		this.#indexOwners(resource, name, object, old?.object);
 		this.log.append({
@@ -135,7 +134,7 @@ export class Store {
 			name,
 			type: old ? "MODIFIED" : "ADDED",
 			previous: old ? old.summary : null,
-			body,
+			body: this.#sealed.textOf(resource, name, text),
 			old: this.#oldText(resource, name, old?.object, text),
 		});
 		this.#cache.set(resource, name, revision, object);
@@ -151,6 +150,13 @@ export class Store {
 		return text.length + next.length > OLD_STATE_CHARACTERS_MAX ? null : this.#sealed.textOf(resource, name, text);
 	}
 
+	/** The state that an object is about to lose is no longer current: where only that kept its entry in the log, the entry goes. */
+	#dropBody(resource: ResourceName, name: string): void {
+		if (this.log.compactedRevision() === 0) return;
+		const revision = this.#revisionOf(resource, name);
+		if (revision !== undefined) this.log.dropCompacted(revision);
+	}
+
 	/** Removes the object; returns its final state with the revision of the removal. */
 	remove<T extends KubeObject>(resource: ResourceName, object: T, summary: Summary, nowMs: number): T {
 		const revision = this.clock.next(nowMs);
@@ -158,6 +164,7 @@ export class Store {
 		const final = { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
 		const text = JSON.stringify(final);
 		this.#texts.set(final, text);
+		this.#dropBody(resource, name);
 		this.#sql.run("DELETE FROM objects WHERE resource = ? AND name = ?", resource, name);
 		this.#indexOwners(resource, name, undefined, object);
 		this.log.append({ revision, resource, name, type: "DELETED", previous: summary, body: this.#sealed.textOf(resource, name, text), old: null });
@@ -196,7 +203,7 @@ export class Store {
 	texts(resource: ResourceName, names: readonly string[]): StoredObject[] {
 		const marks = names.map(() => "?").join(", ");
 		const rows = this.#sql.all<{ name: string; revision: number; body: string }>(
-			`SELECT name, revision, body FROM objects WHERE resource = ? AND name IN (${marks}) ORDER BY name`,
+			`SELECT o.name, o.revision, c.body FROM ${OBJECT_BODIES} WHERE o.resource = ? AND o.name IN (${marks}) ORDER BY o.name`,
 			resource,
 			...names,
 		);

@@ -4,7 +4,7 @@
  */
 import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
 
-/** The objects' current state. `labels` and `fields` stand before `body` so that a scan for a selector stays off overflow pages. */
+/** The objects' current state, but for their bodies: those are in the change log, in the entry of their revision. So each body is written once, and these rows stay small. */
 export const objects = sqliteTable(
 	"objects",
 	{
@@ -14,7 +14,6 @@ export const objects = sqliteTable(
 		revision: integer().notNull(),
 		labels: text().notNull(),
 		fields: text().notNull(),
-		body: text().notNull(),
 	},
 	(table) => [primaryKey({ columns: [table.resource, table.name] })],
 );
@@ -27,7 +26,7 @@ export const owners = sqliteTable(
 );
 
 /**
- * The change log. `previous` is {labels, fields} of the state before, null for a creation; `old` is that whole state, where a
+ * The change log, and the bodies of the objects: a compaction leaves the entry that holds an object's current state. `previous` is {labels, fields} of the state before, null for a creation; `old` is that whole state, where a
  * webhook subscription wants it.
  */
 export const changes = sqliteTable("changes", {
