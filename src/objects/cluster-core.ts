@@ -6,6 +6,7 @@ import type { Submission } from "../core/admission/outside-call.ts";
 import type { ApiRequest, ApiResponse } from "../core/api/request.ts";
 import { requestAttributes } from "../core/authz/request-attributes.ts";
 import { topologyOf } from "../core/controllers/pod-binding.ts";
+import { ATTACH_DETACH } from "../core/controllers/attachdetach-controller.ts";
 import { applyNamespaceEmptied } from "../core/controllers/namespace-controller.ts";
 import { clusterControllers } from "../core/controllers/registry.ts";
 import { conflict, notFound } from "../core/errors/status-error.ts";
@@ -102,13 +103,15 @@ export class ClusterCore {
 		this.#liveness = new NodeLiveness(ports.sql);
 		this.#watchers = new NodeWatchers(ports.sql, () => this.core.server.store.clock.next(ports.nowMs()));
 		const store = (): Store => this.core.server.store;
-		this.scheduler = new StoredScheduler(ports, storedVolumeObjects(store, this.#namespaced.byResource[CAPACITIES]), ports.scheduler);
+		const attach = (node: string): void => this.core.runner.enqueue(ATTACH_DETACH, node);
+		this.scheduler = new StoredScheduler(ports, storedVolumeObjects(store, this.#namespaced.byResource[CAPACITIES]), ports.scheduler, attach);
 		const authorizer = clusterAuthorizer(store, (node, namespace) => this.#placedClaims(node, namespace));
 		const controllers = clusterControllers({
 			registry: this.#definitions.registry,
 			schema,
 			hasForeignDependents: (uid) => this.#dependents.has(uid),
 			claimIsGone: (namespace, name) => this.#namespaced.isGone(CLAIMS, namespace, name),
+			...this.scheduler.attachDetach,
 			builtin: kinds,
 			authority: ports.authority,
 			allows: (user, attributes) => authorizer.decide(user, attributes).allowed,

@@ -2,6 +2,8 @@
  * The scheduler with its memory in the Cluster object's tables: a row for each pod that has a node and for each that waits
  * (its node is ""), written in the transaction of the decision.
  */
+import { createHash } from "node:crypto";
+import type { AttachDetachDeps } from "../core/controllers/attachdetach-controller.ts";
 import { podRefOf, type Placement, schedulingPodOf } from "../core/scheduler/scheduling-pod.ts";
 import type { SchedulerConfiguration } from "../core/scheduler/configuration/scheduler-configuration.ts";
 import type { SchedulingContext } from "../core/scheduler/schedule.ts";
@@ -22,14 +24,22 @@ const BUDGETS = "budgets/";
 export class StoredScheduler {
 	readonly #ports: CorePorts;
 	readonly #scheduler: Scheduler;
+	readonly #onVolumes: (node: string) => void;
 	/** Pods that have asked since the last decisions: those that are still undecided after them get a row. */
 	readonly #new = new Set<string>();
 	/** Pods that were released not long ago: what still comes of them was sent before. */
 	readonly #released = new Set<string>();
 
-	constructor(ports: CorePorts, objects: VolumeObjects, configuration: SchedulerConfiguration) {
+	/** `onVolumes`: what pods with volumes are on the node changed. */
+	constructor(ports: CorePorts, objects: VolumeObjects, configuration: SchedulerConfiguration, onVolumes: (node: string) => void) {
 		this.#ports = ports;
+		this.#onVolumes = onVolumes;
 		this.#scheduler = new Scheduler(objects, configuration);
+	}
+
+	/** What the attach-detach controller goes by. */
+	get attachDetach(): AttachDetachDeps {
+		return { placements: () => this.ledger.all(), digest: (text) => createHash("sha256").update(text).digest("hex") };
 	}
 
 	get ledger(): Ledger {
@@ -66,14 +76,21 @@ export class StoredScheduler {
 		const placement: Placement = { ref, node, pod: schedulingPodOf(pod), sinceMs, ...(known?.preempted && known.node === node ? { preempted: true } : {}) };
 		this.#scheduler.record(placement, this.#ports.nowMs());
 		this.#store(ref.uid, ref.namespace, node, placement);
+		this.#noteVolumes(placement);
 	}
 
 	release(uid: string): void {
+		const placement = this.ledger.get(uid);
 		this.#scheduler.release(uid, this.#ports.nowMs());
 		this.#released.add(uid);
 		const oldest = this.#released.size > RELEASED_MAX ? this.#released.values().next().value : undefined;
 		if (oldest !== undefined) this.#released.delete(oldest);
 		this.#ports.sql.run("DELETE FROM placements WHERE uid = ?", uid);
+		if (placement) this.#noteVolumes(placement);
+	}
+
+	#noteVolumes({ node, pod }: Placement): void {
+		if (pod.claims?.length) this.#onVolumes(node);
 	}
 
 	setNode(node: Node): void {
@@ -119,6 +136,7 @@ export class StoredScheduler {
 		const decisions = this.#scheduler.run(ctx, limit);
 		for (const placement of [...decisions.bindings, ...decisions.preemptions.flatMap(({ victims }) => victims)])
 			this.#store(placement.ref.uid, placement.ref.namespace, placement.node, placement);
+		for (const placement of decisions.bindings) this.#noteVolumes(placement);
 		const undecided = [...this.#new].map((uid) => this.#scheduler.queue.get(uid)).filter((entry) => entry !== undefined);
 		for (const entry of new Set([...decisions.waiting, ...undecided])) this.#store(entry.ref.uid, entry.ref.namespace, NOWHERE, entry.stored());
 		this.#new.clear();

@@ -1,9 +1,12 @@
 /** What a user does with volumes: claims of the built-in class, StatefulSets whose data stays, volumes of one's own, and what goes wrong. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
-import type { PersistentVolume, PersistentVolumeClaim, Pod } from "../../src/core/schema/kubernetes.d.ts";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { GrpcError } from "../../src/agent/runtime/containerd/grpc-client.ts";
+import type { CSINode, Node, PersistentVolume, PersistentVolumeClaim, Pod, VolumeAttachment } from "../../src/core/schema/kubernetes.d.ts";
 import { useCluster } from "./support/cluster.ts";
+import { kill, successor } from "./support/crash.ts";
+import { CSI_DRIVER, NodeDriver } from "./support/csi-driver.ts";
 import { shellPod } from "./support/example.ts";
 import { eventually } from "./support/petrel.ts";
 import { testableRuntimes } from "./support/runtimes.ts";
@@ -125,5 +128,73 @@ describe.each(testableRuntimes)("volumes of the %s runtime", (runtime) => {
 			'MountVolume.NewMounter initialization failed for volume "broken" : path "/nonexistent/volume" does not exist',
 		);
 		expect(await eventually("an Event", events("unclaimed", "FailedScheduling"))).toContain('persistentvolumeclaim "none" not found');
+	});
+
+	it("a CSI driver's volume is attached, mounted, found again after the agent's crash, and let go by all", async () => {
+		const driver = new NodeDriver(petrel.data.file("node"), runtime === "containerd");
+		await driver.start();
+		onTestFinished(() => driver.stop());
+		await kubectl.apply({ apiVersion: "storage.k8s.io/v1", kind: "CSIDriver", metadata: { name: CSI_DRIVER }, spec: { podInfoOnMount: true } });
+		const csiNode = await eventually("the driver in the CSINode", async () => {
+			const { items } = await kubectl.json<{ items: CSINode[] }>("get", "csinodes");
+			return items.find(({ spec }) => spec.drivers.length > 0);
+		});
+		expect(csiNode.spec.drivers).toEqual([
+			{ name: CSI_DRIVER, nodeID: "the-machine", topologyKeys: ["topology.sample.petrel.dev/node"], allocatable: { count: 4 } },
+		]);
+		const common = { storageClassName: "sample", accessModes: ["ReadWriteOnce"] };
+		await kubectl.run("create", "secret", "generic", "volume-key", "--from-literal=key=s3cret", "-n", "kube-system");
+		const csi = { driver: CSI_DRIVER, volumeHandle: "vol-1", nodeStageSecretRef: { name: "volume-key", namespace: "kube-system" } };
+		await kubectl.apply({ apiVersion: "v1", kind: "PersistentVolume", metadata: { name: "csi" }, spec: { ...common, capacity: { storage: "1Gi" }, csi } });
+		await kubectl.apply({ apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: "csi" }, spec: { ...claimSpec, ...common } });
+		writeFileSync(join(driver.directory("vol-1"), "file"), "the driver's\n");
+		await kubectl.apply(podWith("attached", { persistentVolumeClaim: { claimName: "csi" } }));
+		const attachment = await eventually("a VolumeAttachment", async () => {
+			const { items } = await kubectl.json<{ items: VolumeAttachment[] }>("get", "volumeattachments");
+			return items[0];
+		});
+		expect(attachment.spec).toMatchObject({ attacher: CSI_DRIVER, source: { persistentVolumeName: "csi" } });
+		expect(driver.node.named("NodePublishVolume")).toEqual([]);
+		const status = JSON.stringify({ status: { attached: true, attachmentMetadata: { device: "disk-7" } } });
+		await kubectl.run("patch", "volumeattachment", attachment.metadata.name ?? "", "--subresource=status", "--type=merge", "-p", status);
+		await ready("attached");
+		expect(await read("attached")).toBe("the driver's\n");
+		expect(driver.node.named("NodeStageVolume")[0]).toMatchObject({ publishContext: { device: "disk-7" }, secrets: { key: "s3cret" } });
+		expect(driver.node.named("NodePublishVolume")[0]?.volumeContext).toMatchObject({ "csi.storage.k8s.io/pod.name": "attached" });
+		const name = `kubernetes.io/csi/${CSI_DRIVER}^vol-1`;
+		await kubectl.run("wait", `--for=jsonpath={.status.volumesAttached[0].name}=${name}`, "node", "--all", "--timeout=60s");
+		const { items } = await kubectl.json<{ items: Node[] }>("get", "nodes");
+		expect(items[0]?.status?.volumesInUse).toEqual([name]);
+		expect(items[0]?.metadata.labels).toMatchObject({ "topology.sample.petrel.dev/node": "the-machine" });
+		const summary = await kubectl.run("get", "--raw", `/api/v1/nodes/${items[0]?.metadata.name}/proxy/stats/summary`);
+		expect(summary).toContain('"availableBytes":600,"capacityBytes":1000,"usedBytes":400');
+		await successor(petrel, "agent", kill(petrel, "agent"));
+		await kubectl.run("delete", "pod", "attached");
+		await gone(`volumeattachment/${attachment.metadata.name}`);
+		expect(driver.node.named("NodeUnpublishVolume")).toHaveLength(1);
+		expect(driver.node.named("NodeUnstageVolume")).toHaveLength(1);
+		expect(readFileSync("/proc/self/mounts", "utf8")).not.toContain("kubernetes.io~csi");
+	});
+
+	it("an inline CSI volume is the pod's own; what its driver refuses is said in the driver's words", async () => {
+		const driver = new NodeDriver(petrel.data.file("node"), runtime === "containerd");
+		driver.node.refusals.set("NodePublishVolume", new GrpcError(13, "the disk is on fire"));
+		await driver.start();
+		onTestFinished(() => driver.stop());
+		const spec = { podInfoOnMount: true, attachRequired: false, volumeLifecycleModes: ["Ephemeral"] };
+		await kubectl.run("delete", "csidriver", CSI_DRIVER, "--ignore-not-found");
+		await kubectl.apply({ apiVersion: "storage.k8s.io/v1", kind: "CSIDriver", metadata: { name: CSI_DRIVER }, spec });
+		await eventually("the driver in the CSINode", async () => ((await kubectl.run("get", "csinodes", "-o", "yaml")).includes(CSI_DRIVER) ? true : undefined));
+		await kubectl.apply(podWith("inline", { csi: { driver: CSI_DRIVER, volumeAttributes: { colour: "blue" } } }));
+		await ready("inline");
+		await write("inline", "text");
+		const [request] = driver.node.named("NodePublishVolume").slice(-1);
+		expect(request?.volumeContext).toMatchObject({ colour: "blue", "csi.storage.k8s.io/ephemeral": "true", "csi.storage.k8s.io/pod.name": "inline" });
+		expect(readFileSync(join(driver.directory(String(request?.volumeId)), "file"), "utf8")).toBe("text\n");
+		expect(await kubectl.run("events", "--for", "pod/inline")).toContain(
+			'MountVolume.SetUp failed for volume "data" : rpc error: code = Internal desc = the disk is on fire',
+		);
+		await kubectl.run("delete", "pod", "inline");
+		expect(driver.node.named("NodeUnpublishVolume")).toHaveLength(1);
 	});
 });

@@ -54,6 +54,8 @@ function controllersFor({ object, phase = "Active", lastSeen = {}, connected = [
 			emptied: () => new Set(),
 			authority: undefined,
 			allows: (user) => user.groups.includes("system:bootstrappers"),
+			placements: () => [],
+			digest: (text) => text,
 			claimIsGone: (_namespace, name) => gone.includes(name),
 			...idleScheduler,
 		});

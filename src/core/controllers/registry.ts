@@ -1,4 +1,5 @@
 /** The controllers of each object. A new controller is one file and one line here. */
+import { type AttachDetachDeps, attachDetachController } from "./attachdetach-controller.ts";
 import { apiServiceRegistrationController } from "./apiservice-registration-controller.ts";
 import type { CertificateAuthority } from "../certificates/certificate.ts";
 import type { KindRegistry } from "../kinds/define-kind.ts";
@@ -145,7 +146,7 @@ function creatingNothingAtTheEnd(controller: Controller, namespaceTerminating: (
 	};
 }
 
-export interface ClusterDeps extends NodeLiveness, DefinitionDeps, ApprovalDeps, SchedulerDeps, GarbageCollectorDeps, BinderDeps {
+export interface ClusterDeps extends NodeLiveness, DefinitionDeps, ApprovalDeps, SchedulerDeps, GarbageCollectorDeps, BinderDeps, AttachDetachDeps {
 	/** Undefined where the control plane has no CA of its own. */
 	authority: CertificateAuthority | undefined;
 	registry: KindRegistry;
@@ -163,6 +164,7 @@ export function clusterControllers(deps: ClusterDeps): Controller[] {
 		persistentVolumeController(deps),
 		localPathProvisionerController,
 		volumeExpandController,
+		attachDetachController(deps),
 		pvProtectionController,
 		clusterRoleAggregationController,
 		certificateSigningRequestApprovingController(deps),
