@@ -11,7 +11,7 @@ import type { AgentCommand, JoinResponse, NetworkRow } from "../core/protocol/ag
 import { AgentError } from "./agent-error.ts";
 import type { Agent, AgentOptions, NodeNetwork } from "./agent-options.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import { Backoff, type BackoffDurations, CONTAINER_BACKOFF_INITIAL_MS } from "./container-backoff.ts";
+import { Backoff, restartBackoff } from "./container-backoff.ts";
 import { ControlPlaneClient } from "./control-plane-client.ts";
 import { CredentialRenewal } from "./credential-renewal.ts";
 import { lockDataDirectory } from "./data-directory-lock.ts";
@@ -21,6 +21,8 @@ import { ApiEventRecorder } from "./event-recorder.ts";
 import { forgetMembership, joinCluster, type JoinOptions, loadInstanceId, loadMembership, type Membership, readCaFile } from "./identity.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { releaseKubeletRoot, takeKubeletRoot } from "./kubelet-root.ts";
+import { DEVICE_PLUGINS, DevicePlugins } from "./plugins/device-plugins.ts";
+import { POD_RESOURCES_SOCKET } from "./plugins/pod-resources.ts";
 import { PLUGINS_REGISTRY, PluginWatcher } from "./plugins/plugin-watcher.ts";
 import { ImagePuller } from "./image-puller.ts";
 import { KubeletApi } from "./kubelet-api.ts";
@@ -33,7 +35,7 @@ import { NODE_STATUS_REPORT_MS, NodeReport } from "./node-report.ts";
 import { shutDownPods } from "./node-shutdown.ts";
 import type { PodContext } from "./pod-context.ts";
 import { latestSandbox } from "./pod-lifecycle.ts";
-import { ClusterServices } from "./network/cluster-services.ts";
+import { ClusterServices, type ClusterServicesPlace } from "./network/cluster-services.ts";
 import { NetworkChanges } from "./network/network-changes.ts";
 import { podRef } from "./pod-names.ts";
 import { PodSupervisor } from "./pod-supervisor.ts";
@@ -135,6 +137,7 @@ class NodeAgent implements Agent {
 	readonly #csiDrivers: CsiDrivers;
 	readonly #csi: CsiVolumes;
 	readonly #claims: BoundVolumes;
+	readonly #devices: DevicePlugins;
 	#network: NodeNetwork | undefined;
 	readonly #networkChanges: NetworkChanges;
 	readonly #meter: UsageMeter;
@@ -172,24 +175,17 @@ class NodeAgent implements Agent {
 			onRefused: (code) => this.#rejoin(code),
 		});
 		this.#reporter = new StatusReporter(clock, log, new RetryDelay(), (report) => this.#poll.report(report));
-		if (options.clusterServices)
-			this.#clusterServices = new ClusterServices({
-				place: options.clusterServices,
-				client: this.#client,
-				clock,
-				log,
-				nodeName: options.nodeName,
-				dataDirectory: options.dataDir,
-				clusterDomain: membership.cluster.clusterDomain,
-			});
+		if (options.clusterServices) this.#clusterServices = this.#newClusterServices(options.clusterServices);
 		this.#csiDrivers = new CsiDrivers({ api: this.#client, nodeName: options.nodeName, clock, log });
 		this.#csi = this.#newCsiVolumes();
 		this.#claims = new BoundVolumes(this.#client);
 		const events = new ApiEventRecorder(this.#client, clock, log, options.nodeName);
+		this.#devices = this.#newDevicePlugins();
 		this.#nodeReport = this.#newNodeReport();
 		this.#static = this.#newStaticPods();
 		this.#housekeeping = this.#newHousekeeping(events);
-		this.#plugins = new PluginWatcher({ directory: join(parts.kubeletRoot, PLUGINS_REGISTRY), handlers: { CSIPlugin: this.#csiDrivers }, clock, log });
+		const handlers = { CSIPlugin: this.#csiDrivers, DevicePlugin: this.#devices };
+		this.#plugins = new PluginWatcher({ directory: join(parts.kubeletRoot, PLUGINS_REGISTRY), handlers, clock, log });
 		this.#supervisor = new PodSupervisor(this.#podContext(events));
 		this.#meter = new UsageMeter({ runtime, clock, pods: () => this.#state.pods.map(podRef), runtimeUid: (uid) => this.#static.runtimeUid(uid) });
 		this.#sessions = new SessionServer({
@@ -230,12 +226,34 @@ class NodeAgent implements Agent {
 			log,
 			compute: (previous) => {
 				const { pressures, shuttingDown } = this.#housekeeping;
-				const seen = { runtimeDown: this.#view.down, addresses: this.#addresses(), previous, pressures, shuttingDown, volumesInUse: this.#csi.inUse };
+				const devices = this.#devices.resources;
+				const seen = { runtimeDown: this.#view.down, addresses: this.#addresses(), previous, pressures, shuttingDown, volumesInUse: this.#csi.inUse, devices };
 				return computeNodeStatus({ clock, runtime, nodeName, instanceId, dataDirectory, configuration: this.#configuration, ...seen });
 			},
 			tell: async (status, nowMs) => {
 				this.#reporter.node({ labels: nodeLabels(nodeName, options.labels ?? {}), status, localPath: localPathDirectory(dataDirectory) });
 				await this.#renewLease(nowMs);
+			},
+		});
+	}
+
+	#newClusterServices(place: ClusterServicesPlace): ClusterServices {
+		const { options, clock, log, membership } = this.#parts;
+		const { nodeName, dataDir: dataDirectory } = options;
+		return new ClusterServices({ place, client: this.#client, clock, log, nodeName, dataDirectory, clusterDomain: membership.cluster.clusterDomain });
+	}
+
+	#newDevicePlugins(): DevicePlugins {
+		const { clock, log, kubeletRoot } = this.#parts;
+		return new DevicePlugins({
+			directory: join(kubeletRoot, DEVICE_PLUGINS),
+			podResourcesSocket: join(kubeletRoot, POD_RESOURCES_SOCKET),
+			clock,
+			log,
+			active: () => (this.#heard ? this.#supervisor.active.map(({ pod }) => pod) : undefined),
+			onChange: (podUids) => {
+				this.#nodeReport.soon();
+				for (const uid of podUids) this.#supervisor.find(uid)?.wake();
 			},
 		});
 	}
@@ -279,6 +297,7 @@ class NodeAgent implements Agent {
 			dataDirectory: options.dataDir,
 			events,
 			active: () => this.#supervisor.active,
+			devices: this.#devices,
 			allocatable: () => this.#nodeReport.status?.allocatable ?? {},
 			onPressure: () => this.#nodeReport.soon(),
 		});
@@ -312,6 +331,7 @@ class NodeAgent implements Agent {
 		this.#view.start((uid) => this.#supervisor.runtimeChanged(uid));
 		this.#housekeeping.start();
 		await this.#csi.start();
+		await this.#devices.start();
 		await this.#nodeReport.look();
 		await this.#static.look();
 		void this.#csiDrivers.initialize();
@@ -350,6 +370,7 @@ class NodeAgent implements Agent {
 		this.#credential.stop();
 		await step("the housekeeping", () => this.#housekeeping.stop());
 		await step("the plugins", () => this.#plugins.stop());
+		await step("the device plugins", () => this.#devices.stop());
 		await step("the poll", () => this.#poll.stop());
 		await step("the sessions", () => this.#sessions.stop());
 		await step("the edge's listener", () => this.#edge?.stop());
@@ -393,6 +414,7 @@ class NodeAgent implements Agent {
 			tokens: new ServiceAccountTokens(this.#client, clock, log, options.dataDir),
 			claims: this.#claims,
 			csi: this.#csi,
+			devices: this.#devices,
 			images: new ImagePuller(runtime, events, clock, this.#state, this.#configuration.serializeImagePulls ? 1 : this.#configuration.maxParallelImagePulls),
 			restartBackoff: new Backoff(clock, options.restartBackoff ?? restartBackoff(this.#configuration)),
 			admission: this.#housekeeping,
@@ -465,12 +487,6 @@ class NodeAgent implements Agent {
 		const membership = await joinCluster({ ...joinOptions, patienceMs: 0 }, instanceId);
 		this.#credential.joined(membership);
 	}
-}
-
-/** Kubelet's: a low ceiling lowers the first pause too. */
-function restartBackoff({ crashLoopBackOff }: KubeletConfiguration): BackoffDurations {
-	const maxMs = durationMs(crashLoopBackOff.maxContainerRestartPeriod);
-	return { initialMs: Math.min(CONTAINER_BACKOFF_INITIAL_MS, maxMs), maxMs };
 }
 
 export { AgentError, forgetMembership };

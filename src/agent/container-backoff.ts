@@ -1,5 +1,6 @@
 /** Exponential back-off by key, as k8s.io/client-go/util/flowcontrol.Backoff: restarts of containers, pulls of images. */
 import type { Clock } from "./clock.ts";
+import { durationMs, type KubeletConfiguration } from "./kubelet-configuration.ts";
 
 /** Kubelet's MaxContainerBackOff and initial container restart back-off. */
 export const CONTAINER_BACKOFF_INITIAL_MS = 10_000;
@@ -72,4 +73,10 @@ export function goDuration(ms: number): string {
 	if (minutes === 0) return `${seconds}s`;
 	const hours = Math.floor(minutes / 60);
 	return hours === 0 ? `${minutes}m${seconds % 60}s` : `${hours}h${minutes % 60}m${seconds % 60}s`;
+}
+
+/** Kubelet's: a low ceiling lowers the first pause too. */
+export function restartBackoff({ crashLoopBackOff }: KubeletConfiguration): BackoffDurations {
+	const maxMs = durationMs(crashLoopBackOff.maxContainerRestartPeriod);
+	return { initialMs: Math.min(CONTAINER_BACKOFF_INITIAL_MS, maxMs), maxMs };
 }

@@ -40,7 +40,9 @@ export interface ContainerConfigInput {
 /** Throws MissingObjectError and other errors whose message explains CreateContainerConfigError. */
 export async function containerConfig(context: PodContext, input: ContainerConfigInput): Promise<ContainerConfig> {
 	const { pod, container, attempt } = input;
-	const env = containerEnvironment(pod, container, context.objects, input.facts);
+	const grants = await context.devices.prepare(pod, container);
+	const given = grants.flatMap(({ envs }) => Object.entries(envs).map(([name, value]) => ({ name, value })));
+	const env = [...given, ...containerEnvironment(pod, container, context.objects, input.facts)];
 	const values = new Map(env.map((e) => [e.name, e.value]));
 	const expanded = (words: string[] | undefined) => words?.map((word) => expand(word, (name) => values.get(name)));
 	return {
@@ -51,8 +53,10 @@ export async function containerConfig(context: PodContext, input: ContainerConfi
 		env,
 		...(container.command?.length ? { command: expanded(container.command) } : {}),
 		...(container.args?.length ? { args: expanded(container.args) } : {}),
-		mounts: await containerMounts(context, input, values),
-		devices: volumeDevices(input),
+		mounts: [...grants.flatMap(({ mounts }) => mounts), ...(await containerMounts(context, input, values))],
+		devices: [...grants.flatMap(({ devices }) => devices), ...volumeDevices(input)],
+		cdiDevices: grants.flatMap(({ cdiDevices }) => cdiDevices),
+		annotations: Object.assign({}, ...grants.map(({ annotations }) => annotations)),
 		logPath: containerLogPath(container.name, attempt),
 		specHash: containerSpecHash(container),
 	};

@@ -30,6 +30,7 @@ export interface HousekeepingOptions {
 	configuration: KubeletConfiguration;
 	dataDirectory: string;
 	events: Pick<EventRecorder, "record" | "recordNode">;
+	devices: { allocate(pod: Pod): Promise<void>; forget(podUid: string): void };
 	/** The workers of pods that should run. */
 	active(): readonly PodWorker[];
 	allocatable(): Readonly<Record<string, string>>;
@@ -43,6 +44,8 @@ export class Housekeeping implements PodAdmission {
 	readonly #options: HousekeepingOptions;
 	/** The machine goes down. */
 	shuttingDown = false;
+	/** Pods that were taken and whose workers have not heard so yet. */
+	readonly #accepted = new Set<string>();
 	readonly #logs: LogRotation;
 	readonly #images: ImageCollection;
 	readonly #eviction: Eviction;
@@ -81,11 +84,30 @@ export class Housekeeping implements PodAdmission {
 		return this.#eviction.pressures;
 	}
 
-	admit(pod: Pod): ReturnType<PodAdmission["admit"]> {
+	async admit(pod: Pod): ReturnType<PodAdmission["admit"]> {
+		const refusal = this.#refuse(pod) ?? (await this.#giveDevices(pod));
+		if (refusal) return refusal;
+		const uid = pod.metadata.uid ?? "";
+		const lacking = admitByCapacity(pod, this.#granted(pod), this.#options.allocatable());
+		if (lacking) this.#options.devices.forget(uid);
+		else this.#accepted.add(uid);
+		return lacking;
+	}
+
+	#refuse(pod: Pod): { reason: string; message: string } | undefined {
 		if (this.shuttingDown) return { reason: "NodeShutdown", message: "Pod was rejected as the node is shutting down." };
 		const { allowedUnsafeSysctls } = this.#options.configuration;
 		const host = { allowedUnsafeSysctls, appArmor: existsSync(APP_ARMOR) };
-		return this.#eviction.admit(pod) ?? admitBySecurity(pod, host) ?? admitByCapacity(pod, this.#granted(pod), this.#options.allocatable());
+		return this.#eviction.admit(pod) ?? admitBySecurity(pod, host);
+	}
+
+	async #giveDevices(pod: Pod): Promise<{ reason: string; message: string } | undefined> {
+		try {
+			await this.#options.devices.allocate(pod);
+			return undefined;
+		} catch (error) {
+			return { reason: "UnexpectedAdmissionError", message: `Allocate failed due to ${(error as Error).message}, which is unexpected` };
+		}
 	}
 
 	refuseResize(pod: Pod): ReturnType<PodAdmission["refuseResize"]> {
@@ -94,7 +116,9 @@ export class Housekeeping implements PodAdmission {
 
 	/** The other pods here, with what they were granted. */
 	#granted({ metadata: { uid } }: Pod): Pod[] {
-		const others = this.#options.active().filter((worker) => worker.pod.metadata.uid !== uid && worker.admitted);
+		const active = this.#options.active();
+		for (const worker of active) if (worker.admitted) this.#accepted.delete(worker.pod.metadata.uid ?? "");
+		const others = active.filter((worker) => worker.pod.metadata.uid !== uid && (worker.admitted || this.#accepted.has(worker.pod.metadata.uid ?? "")));
 		return others.map((worker) => worker.granted);
 	}
 

@@ -32,6 +32,8 @@ export interface NodeStatusInput {
 	configuration: KubeletConfiguration;
 	/** Volumes that the cluster has attached and that are not to be taken away. */
 	volumesInUse: readonly string[];
+	/** Extended resources, by plugins' word. */
+	devices: { capacity: Record<string, string>; allocatable: Record<string, string> };
 }
 
 /** The labels that kubelet puts on its own node, with the user's. */
@@ -56,11 +58,12 @@ export async function computeNodeStatus(input: NodeStatusInput): Promise<NodeSta
 		"ephemeral-storage": `${Math.floor(diskBytes / BYTES_PER_KIB)}Ki`,
 		memory: `${Math.floor(totalmem() / BYTES_PER_KIB)}Ki`,
 		pods: String(input.configuration.maxPods),
+		...input.devices.capacity,
 	};
 	const now = timestamp(input.clock.nowMs());
 	return {
 		capacity,
-		allocatable: { ...capacity, ...allocatable(input.configuration, diskBytes) },
+		allocatable: { ...capacity, ...allocatable(input.configuration, diskBytes), ...input.devices.allocatable },
 		conditions: nodeConditions(input, now),
 		addresses: [...input.addresses.map((address) => ({ type: "InternalIP", address })), { type: "Hostname", address: input.nodeName }],
 		nodeInfo: await systemInfo(input),

@@ -1,6 +1,6 @@
 /** What all pod workers of a node share. */
 import type { PodRef } from "../core/protocol/messages.ts";
-import type { Pod, PodStatus } from "../core/schema/kubernetes.d.ts";
+import type { Container, Pod, PodStatus, ResourceStatus } from "../core/schema/kubernetes.d.ts";
 import type { Clock } from "./clock.ts";
 import type { Backoff } from "./container-backoff.ts";
 import type { EventRecorder } from "./event-recorder.ts";
@@ -9,6 +9,7 @@ import type { Limiter } from "./limiter.ts";
 import type { Logger } from "./log.ts";
 import type { ResizeRefusal } from "./node-capacity.ts";
 import type { ObjectSource } from "./object-source.ts";
+import type { DeviceGrant } from "./plugins/device-plugin.ts";
 import type { ContainerRuntime } from "./runtime/runtime.ts";
 import type { RuntimeView } from "./runtime-view.ts";
 import type { ClaimSource } from "./volumes/bound-volumes.ts";
@@ -31,9 +32,17 @@ export interface NodeFacts {
 
 /** Says whether a pod that is new here may run. */
 export interface PodAdmission {
-	admit(pod: Pod): { reason: string; message: string } | undefined;
+	admit(pod: Pod): Promise<{ reason: string; message: string } | undefined>;
 	/** Why a running pod cannot have what it asks for now. */
 	refuseResize(pod: Pod): ResizeRefusal | undefined;
+}
+
+/** What plugins give a pod's containers with the devices that it has. */
+export interface PodDevices {
+	/** The container is about to start. Rejects with kubelet's words. */
+	prepare(pod: Pod, container: Container): Promise<readonly DeviceGrant[]>;
+	statusOf(podUid: string, container: string): ResourceStatus[];
+	forget(podUid: string): void;
 }
 
 export interface PodContext {
@@ -46,6 +55,7 @@ export interface PodContext {
 	tokens: TokenSource & { forget(podUid: string): void };
 	claims: ClaimSource & { forget(podUid: string): void; refresh(podUid: string): void };
 	csi: CsiVolumes;
+	devices: PodDevices;
 	images: ImagePuller;
 	restartBackoff: Backoff;
 	admission: PodAdmission;

@@ -8,6 +8,7 @@ import type {
 	PodCondition,
 	PodStatus,
 	ResourceRequirements,
+	ResourceStatus,
 } from "../core/schema/kubernetes.d.ts";
 import { timestamp } from "./clock.ts";
 import { podConditions } from "./pod-conditions.ts";
@@ -56,6 +57,8 @@ export interface PodStatusInput {
 	runtimeName: string;
 	/** What a running container has, by its id; what the pod says, where nothing is known. */
 	applied?(containerId: string): ResourceRequirements | undefined;
+	/** The health of the devices that a container has. */
+	devices?(container: string): ResourceStatus[];
 	/** Of a resize that is under way or must wait. */
 	resizeConditions?: readonly Pick<PodCondition, "type" | "status" | "reason" | "message" | "observedGeneration">[];
 	/** The pod is over for a reason that its containers do not show (DeadlineExceeded, Evicted). */
@@ -148,6 +151,7 @@ function containerStatus(input: PodStatusInput, container: Container, previousSt
 		...(container.lifecycle?.stopSignal ? { stopSignal: container.lifecycle.stopSignal } : {}),
 		...resources(container, running, latest && input.applied?.(latest.id)),
 		...volumeMounts(container),
+		...allocatedResources(input.devices?.(container.name) ?? []),
 	};
 }
 
@@ -167,6 +171,8 @@ function resources(container: Container, running: boolean, applied: ResourceRequ
 		resources: { ...(limits ? { limits } : {}), ...(requests ? { requests } : {}) },
 	};
 }
+
+const allocatedResources = (status: ResourceStatus[]): Partial<ContainerStatus> => (status.length > 0 ? { allocatedResourcesStatus: status } : {});
 
 function volumeMounts(container: Container): Partial<ContainerStatus> {
 	if (!container.volumeMounts?.length) return {};

@@ -194,7 +194,7 @@ export class PodWorker {
 		if (!this.#loaded) await this.#load();
 		if (this.#removed || this.#pod.metadata.deletionTimestamp) return this.#delete();
 		const snapshot = await this.#context.view.pod(this.#pod.metadata.uid ?? "");
-		this.#admit(snapshot);
+		await this.#admit(snapshot);
 		if (this.#finished || this.#verdict || isTerminal(this.#status?.phase)) return this.#finish(snapshot);
 		const deadlineMs = remainingDeadlineMs(this.#pod, this.#status?.startTime, this.#context.clock.nowMs());
 		if (deadlineMs === 0) {
@@ -207,11 +207,11 @@ export class PodWorker {
 	}
 
 	/** Asked once, of a pod of which nothing has run here: what runs already stays. */
-	#admit(snapshot: PodSnapshot): void {
+	async #admit(snapshot: PodSnapshot): Promise<void> {
 		if (this.#admitted) return;
+		const isNew = this.#status === undefined && snapshot.sandboxes.length === 0;
+		const rejection = isNew ? await this.#context.admission.admit(this.#pod) : undefined;
 		this.#admitted = true;
-		if (this.#status !== undefined || snapshot.sandboxes.length > 0) return;
-		const rejection = this.#context.admission.admit(this.#pod);
 		if (rejection === undefined) return;
 		const { reason, message } = rejection;
 		this.#verdict = { phase: "Failed", reason, message: `Pod was rejected: ${message}`, rejected: true };
@@ -321,7 +321,8 @@ export class PodWorker {
 	}
 
 	#forget(uid: string): void {
-		const { images, restartBackoff, tokens, claims } = this.#context;
+		const { images, restartBackoff, tokens, claims, devices } = this.#context;
+		devices.forget(uid);
 		claims.forget(uid);
 		images.forget(uid);
 		tokens.forget(uid);
@@ -329,7 +330,7 @@ export class PodWorker {
 	}
 
 	async #report(snapshot: PodSnapshot, stage = { terminating: false, terminated: false }): Promise<void> {
-		const { node, clock, runtime, reports } = this.#context;
+		const { node, clock, runtime, reports, devices } = this.#context;
 		await this.#readMessages(snapshot.containers);
 		const status = computePodStatus({
 			pod: this.granted,
@@ -344,6 +345,7 @@ export class PodWorker {
 			...stage,
 			runtimeName: runtime.info().version.split("://")[0] ?? "petrel",
 			applied: (id) => this.#resize.applied(id),
+			devices: (container) => devices.statusOf(this.#pod.metadata.uid ?? "", container),
 			resizeConditions: this.#resize.conditions(),
 			...(this.#verdict ? { verdict: this.#verdict } : {}),
 		});

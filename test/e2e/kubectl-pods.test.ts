@@ -5,6 +5,7 @@ import { get } from "node:http";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Pod } from "../../src/core/schema/kubernetes.d.ts";
+import { SamplePlugin } from "../support/device-plugin.ts";
 import { useCluster } from "./support/cluster.ts";
 import { deployment, EXAMPLE_IMAGE_REF, EXAMPLE_PORT, shellPod } from "./support/example.ts";
 import { FollowedCommand } from "./support/followed-command.ts";
@@ -199,6 +200,33 @@ describe.each(testableRuntimes)("kubectl and pods of the %s runtime", (runtime) 
 		expect(again.status?.containerStatuses?.[0]?.containerID).toBe(status?.containerStatuses?.[0]?.containerID);
 		rmSync(join(folder, "static.json"));
 		await kubectl.run("wait", "--for=delete", `pod/${name}`, "--timeout=60s");
+	});
+
+	it("a device plugin's devices: the node has them, and a pod what its plugin gives for one", async () => {
+		const root = (petrel.data.read("node/kubelet-root") ?? "").trim();
+		const grant = (ids: readonly string[]) => ({
+			envs: { GADGETS: ids.join(",") },
+			devices: ids.map((id) => ({ hostPath: "/dev/null", containerPath: `/dev/gadget-${id}`, permissions: "rw" })),
+		});
+		const plugin = new SamplePlugin({ directory: join(root, "device-plugins"), resource: "example.com/gadget", devices: { a: true, b: false }, grant });
+		await plugin.start();
+		const of = async (list: string): Promise<string> => kubectl.run("get", "nodes", "-o", `jsonpath={.items[0].status.${list}.example\\.com/gadget}`);
+		await eventually("the node's devices", async () => ((await of("capacity")) === "2" && (await of("allocatable")) === "1" ? true : undefined));
+		const files = runtime === "containerd" ? "ls /dev/gadget-*; " : "";
+		const pod = shellPod("gadgeteer", `echo $GADGETS; ${files}sleep 3000`);
+		for (const container of pod.spec?.containers ?? []) container.resources = { limits: { "example.com/gadget": "1" } };
+		await kubectl.apply(pod);
+		await kubectl.run("wait", "--for=condition=Ready", "pod/gadgeteer", "--timeout=60s");
+		expect(await kubectl.run("logs", "gadgeteer")).toBe(runtime === "containerd" ? "a\n/dev/gadget-a\n" : "a\n");
+		plugin.change({ a: false, b: false });
+		await eventually("its device's ill health", async () => {
+			const { status } = await kubectl.json<Pod>("get", "pod", "gadgeteer");
+			const [told] = status?.containerStatuses?.[0]?.allocatedResourcesStatus ?? [];
+			return told?.name === "example.com/gadget" && told.resources?.[0]?.health === "Unhealthy" ? true : undefined;
+		});
+		expect(await of("allocatable")).toBe("0");
+		await kubectl.run("delete", "pod", "gadgeteer");
+		await plugin.stop();
 	});
 
 	it("run -i --rm ends with its pod's output and exit code", async () => {

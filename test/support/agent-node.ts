@@ -59,7 +59,7 @@ export class TestNode {
 	readonly context: PodContext;
 	supervisor: PodSupervisor;
 	tokenError: Error | undefined;
-	admit: PodContext["admission"]["admit"] = () => undefined;
+	admit: (pod: Pod) => ReturnType<PodContext["admission"]["admit"]> = async () => undefined;
 	refuseResize: PodContext["admission"]["refuseResize"] = () => undefined;
 	/** By the claim's name. */
 	readonly boundVolumes = new Map<string, BoundVolume>();
@@ -104,6 +104,7 @@ export class TestNode {
 				refresh: () => undefined,
 				forget: () => undefined,
 			},
+			devices: { prepare: async () => [], statusOf: () => [], forget: () => undefined },
 			images: new ImagePuller(this.runtime, recorder, this.clock, this.objects),
 			restartBackoff: new Backoff(this.clock, { initialMs: CONTAINER_BACKOFF_INITIAL_MS, maxMs: CONTAINER_BACKOFF_MAX_MS }),
 			startLimit: new Limiter(4),

@@ -39,6 +39,9 @@ const isReady = ({ status }: { status?: { conditions?: { type: string; status: s
 const identityOf = ({ metadata, status }: Pod): string =>
 	`${metadata.name} ${metadata.uid} ${status?.containerStatuses?.[0]?.containerID} ${status?.containerStatuses?.[0]?.restartCount}`;
 
+const described = (pod: Pod): string =>
+	`${pod.metadata.name} on ${pod.spec?.nodeName} ${isReady(pod) ? "ready" : "not ready"}${pod.metadata.deletionTimestamp ? " leaving" : ""}`;
+
 async function until<T>(what: string, attempt: () => Promise<T | undefined>, timeoutMs: number): Promise<T> {
 	const deadline = performance.now() + timeoutMs;
 	for (;;) {
@@ -98,9 +101,9 @@ export class FaultRounds {
 		const sampled = this.#sample();
 		await this.#plane.call("DELETE", `${PODS}/${names.leaving}`);
 		const lasting = before.filter(({ metadata, spec }) => spec?.nodeName === this.#far.name && metadata.name !== names.leaving);
-		await this.#faults[fault](() => exit(names.dying), lasting);
-		const endMs = performance.now();
 		const problems: string[] = [];
+		await this.#faults[fault](() => exit(names.dying), lasting).catch((error: Error) => problems.push(error.message));
+		const endMs = performance.now();
 		const after = await this.#settled([names.dying]).catch((error: Error) => {
 			problems.push(error.message);
 			return this.#pods();
@@ -134,16 +137,19 @@ export class FaultRounds {
 		cut: async (endOne) => {
 			this.#far.cut();
 			endOne();
-			await until("the eviction of the lost node's pods", () => this.#moved(), LOSS_TIMEOUT_MS);
-			this.#far.mend();
+			const moved = until("the eviction of the lost node's pods", () => this.#moved(), LOSS_TIMEOUT_MS);
+			await moved
+				.catch(async (error: Error) => {
+					throw new Error(`${error.message}: ${(await this.#pods()).map(described).join("; ")}`);
+				})
+				.finally(() => this.#far.mend());
 		},
 		reboot: async (_, lasting) => {
 			await this.#plane.goAway();
 			await this.#far.reset();
 			await this.#far.startAgent();
 			const running = async () => (runsAgain(await readNode(this.#far).catch(() => undefined), lasting) ? true : undefined);
-			await until("the pods without a control plane", running, LOSS_TIMEOUT_MS);
-			await this.#plane.comeBack();
+			await until("the pods without a control plane", running, LOSS_TIMEOUT_MS).finally(() => this.#plane.comeBack());
 		},
 	};
 

@@ -41,6 +41,7 @@ function keepHouse(settings: Partial<KubeletConfiguration> = {}): void {
 		dataDirectory: context.dataDirectory,
 		events: context.events,
 		active: () => node.supervisor.active,
+		devices: { allocate: async () => undefined, forget: () => undefined },
 		allocatable: () => ({ cpu: "4", memory: "8Gi", pods: "110" }),
 		onPressure: () => told.push(housekeeping.pressures.join(",")),
 		observe,

@@ -106,6 +106,9 @@ export interface ContainerConfig {
 	/** Relative to the sandbox's log directory. */
 	logPath: string;
 	specHash: string;
+	/** Fully qualified names (vendor.com/class=device). */
+	cdiDevices?: readonly string[];
+	annotations?: Readonly<Record<string, string>>;
 	/** A container of the pod whose processes this one sees and may signal. */
 	targetId?: string;
 }

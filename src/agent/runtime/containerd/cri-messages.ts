@@ -134,6 +134,7 @@ const ContainerConfig = messageOf("ContainerConfig", {
 	13: ["stdinOnce", "bool"],
 	14: ["tty", "bool"],
 	15: ["linux", LinuxContainerConfig],
+	17: ["CDIDevices", [messageOf("CDIDevice", { 1: ["name", "string"] })]],
 });
 const Container = messageOf("Container", {
 	1: ["id", "string"],
