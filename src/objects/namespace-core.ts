@@ -106,6 +106,8 @@ export class NamespaceCore {
 	/** Cluster-scoped owners of objects here, since the object woke: whoever is not among them is asked for again. */
 	readonly #owners = new Map<string, ForeignOwnerState>();
 	#config: ClusterConfig | undefined;
+	/** Whether the network table has this namespace's pods, once it was asked. */
+	#podRows: boolean | undefined;
 	#configUntilMs = 0;
 	#fetching: Promise<void> | undefined;
 
@@ -329,13 +331,15 @@ export class NamespaceCore {
 	#tellOfPods(): void {
 		if (this.#podRowsWanted()) return;
 		this.#ports.sql.run("INSERT OR REPLACE INTO meta VALUES (?, '')", POD_ROWS);
+		this.#podRows = true;
 		this.core.turn(() => {
 			for (const { name } of this.core.server.store.names("pods")) this.core.runner.enqueue(POD_TABLE, name);
 		});
 	}
 
 	#podRowsWanted(): boolean {
-		return this.#ports.sql.all("SELECT 1 FROM meta WHERE key = ?", POD_ROWS).length > 0;
+		this.#podRows ??= this.#ports.sql.all("SELECT 1 FROM meta WHERE key = ?", POD_ROWS).length > 0;
+		return this.#podRows;
 	}
 
 	#tellOfObjects({ resource, names }: Extract<MessageBody, { type: "wantReplicas" }>): void {
