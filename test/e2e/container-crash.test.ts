@@ -27,7 +27,7 @@ describe.each(testableRuntimes)("a container that ends with the %s runtime", (ru
 	it("is started again in a pod of a Deployment, which stays whole", async () => {
 		const marker = `killed-${process.pid}`;
 		const web = deployment("web", REPLICAS);
-		for (const main of web.spec?.template.spec?.containers ?? []) main.command = ["/bin/sh", "-c", "echo started; while :; do read -t 1 line; done", marker];
+		for (const main of web.spec?.template.spec?.containers ?? []) main.command = ["/bin/sh", "-c", "echo started; while :; do sleep 1; done", marker];
 		await kubectl.apply(web);
 		await kubectl.run("rollout", "status", "deployment/web", "--timeout=90s");
 		const before = (await kubectl.json<PodList>("get", "pods", "-l", "app=web")).items.map(({ metadata }) => metadata.name).sort();

@@ -248,7 +248,7 @@ function impatient(): Deployment {
 }
 
 function marked(name: string, node: string): Pod {
-	const pod = shellPod(name, `trap 'exit ${EXIT_CODE}' USR1; trap 'exit 0' TERM; while :; do read -t 1 line; done`);
+	const pod = shellPod(name, `trap 'exit ${EXIT_CODE}' USR1; trap 'exit 0' TERM; while :; do sleep 1 & wait $!; done`);
 	for (const container of pod.spec?.containers ?? []) container.command?.push(markerOf(name));
 	return { ...pod, spec: { ...(pod.spec as NonNullable<Pod["spec"]>), nodeSelector: { "kubernetes.io/hostname": node } } };
 }
