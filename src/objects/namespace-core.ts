@@ -30,6 +30,8 @@ import { GATEWAY_CLASSES, type GatewayClass, GATEWAYS, HTTP_ROUTES } from "../co
 import { nameOf } from "../core/controllers/identity.ts";
 import { INGRESS, INGRESS_CLASSES, INGRESSES } from "../core/controllers/ingress-controller.ts";
 import { servicesOfIngress } from "../core/edge/ingress-routes.ts";
+import { POD_SCHEDULING } from "../core/controllers/pod-scheduling-controller.ts";
+import { DEFAULT_SCHEDULER } from "../core/scheduler/configuration/scheduler-configuration.ts";
 import { POD_TABLE } from "../core/controllers/pod-table-controller.ts";
 import { systemServiceIn } from "../core/controllers/system-service-controller.ts";
 import { CUSTOM_RESOURCE_CLEANUP } from "../core/controllers/custom-resource-cleanup-controller.ts";
@@ -86,6 +88,8 @@ export interface NamespacePorts extends CorePorts, WebhookPorts {
 
 /** In the meta table: the classes and labels that this namespace's Ingresses, Gateways and routes were last looked at with. */
 const EDGE_FACTS = "edge-facts";
+/** In the meta table: names of the scheduler's profiles, when they are others than the default one. */
+const SCHEDULER_NAMES = "scheduler-names";
 /** In the meta table, once pods are told of. */
 const POD_ROWS = "pod-rows";
 
@@ -414,6 +418,19 @@ export class NamespaceCore {
 		this.#authorizer.changed("");
 		if (before !== undefined && before !== this.#phase()) this.#enqueue("namespace");
 		this.#lookAtEdgeFacts();
+		if (before === undefined) this.#lookAtSchedulerNames();
+	}
+
+	/** Pods may wait already for a profile that is new: they are asked for like those that are made from now on. */
+	#lookAtSchedulerNames(): void {
+		const { sql, schedulerNames } = this.#ports;
+		const names = [...schedulerNames].sort().join(" ");
+		const known = sql.all<{ value: string }>("SELECT value FROM meta WHERE key = ?", SCHEDULER_NAMES)[0]?.value ?? DEFAULT_SCHEDULER;
+		if (known === names) return;
+		sql.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", SCHEDULER_NAMES, names);
+		this.core.turn(() => {
+			for (const { name } of this.core.server.store.names("pods")) this.core.runner.enqueue(POD_SCHEDULING, name);
+		});
 	}
 
 	#replicated<T extends KubeObject>(resource: string): T[] {

@@ -172,3 +172,22 @@ it("places the pods of each profile by its own rules, tells of them by its name,
 	const scheduled = store.list<Event>("events").filter(({ reason }) => reason === "Scheduled");
 	expect(new Set(scheduled.map(({ source }) => source?.component))).toEqual(new Set(["packed"]));
 });
+
+it("takes up pods that waited for a profile before there was one", async () => {
+	const world = new World(1);
+	const agent = new Agent(world, "n1", CPU);
+	await agent.start();
+	await world.run(2_000);
+	const spec = { schedulerName: "late", containers: [{ name: "c", image: "i" }] };
+	await world.api({ verb: "create", resource: "pods", namespace: "default" }, { apiVersion: "v1", kind: "Pod", metadata: { name: "early" }, spec });
+	await world.run(10_000);
+	const node = async () => ((await world.api({ verb: "get", resource: "pods", namespace: "default", name: "early" })) as Pod).spec?.nodeName;
+	expect(await node()).toBeUndefined();
+	const profiles = [{ schedulerName: "default-scheduler" }, { schedulerName: "late" }];
+	world.scheduler = readSchedulerConfiguration({ apiVersion: "kubescheduler.config.k8s.io/v1", kind: "KubeSchedulerConfiguration", profiles });
+	world.crash({ object: "cluster" });
+	world.crash({ object: "namespace", name: "default" });
+	await node();
+	await world.run(10_000);
+	expect(await node()).toBe("n1");
+});
