@@ -28,7 +28,7 @@ export function applyPodStatuses(view: View, { node, statuses }: Extract<Message
 /** The agent's alone, and gone when it no longer tells of them. */
 const AGENTS_OWN = new Set(["PodResizePending", "PodResizeInProgress"]);
 
-/** The report, with what is not the agent's to say: the QoS class and conditions that others keep. */
+/** The report, with what is not the agent's to say: the QoS class, the names of its claims, and conditions that others keep. */
 function mergedStatus(stored: PodStatus, reported: PodStatus, nowMs: number): PodStatus {
 	const reportedTypes = new Set((reported.conditions ?? []).map((condition) => condition.type));
 	const others = (stored.conditions ?? []).filter(
@@ -38,6 +38,7 @@ function mergedStatus(stored: PodStatus, reported: PodStatus, nowMs: number): Po
 	return {
 		...reported,
 		...(stored.qosClass ? { qosClass: stored.qosClass } : {}),
+		...(stored.resourceClaimStatuses ? { resourceClaimStatuses: stored.resourceClaimStatuses } : {}),
 		conditions: [...own.map((condition) => timed(condition, stored, nowMs)), ...others],
 	};
 }

@@ -46,6 +46,7 @@ import { podSchedulingController, type SchedulingDeps } from "./pod-scheduling-c
 import { pvProtectionController } from "./pv-protection-controller.ts";
 import { pvcProtectionController } from "./pvc-protection-controller.ts";
 import { resourceQuotaController } from "./resource-quota-controller.ts";
+import { resourceClaimController } from "./resource-claim-controller.ts";
 import { replicaSetController } from "./replicaset-controller.ts";
 import { replicationController } from "./replication-controller.ts";
 import { rootCaController } from "./root-ca-controller.ts";
@@ -111,6 +112,7 @@ export function namespaceControllers(deps: NamespaceDeps): Controller[] {
 		podTableController(deps),
 		serviceAllocationController,
 		ephemeralVolumeController,
+		resourceClaimController,
 		// What the Cluster object decides about a pod's claims it must have heard of before the pod.
 		clusterReplicaController,
 		podSchedulingController(deps),
