@@ -61,6 +61,7 @@ export const STORMS: Readonly<Record<string, { fixed: readonly number[]; covers:
 		fixed: range(61, 66),
 		covers: ["persistentvolume", "local-path-provisioner", "volume-expand", "pv-protection", "pvc-protection", "ephemeral-volume", "cluster-replica"],
 	},
+	attachments: { fixed: range(1, 4), covers: ["attachdetach"] },
 	scheduling: { fixed: range(51, 56), covers: ["scheduler", "pod-scheduling", "pod-assignment", "pod-ledger"] },
 	// The last two found statuses that were never written when an object died between a change and its report.
 	webhooks: { fixed: [...range(1, 8), 775_765_795, 775_765_800], covers: [] },
