@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { NodeSql } from "../../test/support/node-sql.ts";
 import { migrate } from "../store/migrate.ts";
+import type { AllocationRequest } from "../core/kinds/define-kind.ts";
 import { Allocator, NODE_PORT_MAX, NODE_PORT_MIN } from "./allocator.ts";
 
 function allocatorOf(...cidrs: string[]): Allocator {
@@ -8,6 +9,7 @@ function allocatorOf(...cidrs: string[]): Allocator {
 	migrate(sql);
 	return new Allocator(sql, () => 0, cidrs.length > 0 ? () => cidrs : undefined);
 }
+const ANY: AllocationRequest = { clusterIPs: [{ family: "IPv4", address: "" }], nodePorts: [] };
 const port = (number: number, nodePort = 0, protocol = "TCP") => ({ port: number, protocol, nodePort });
 
 describe("node ports", () => {
@@ -34,14 +36,35 @@ describe("node ports", () => {
 describe("addresses", () => {
 	it("come from the upper band first, then the lower, then the next network, and never are the network's or broadcast's", () => {
 		const allocator = allocatorOf("10.0.0.0/27", "10.1.0.0/30");
-		const given = Array.from({ length: 32 }, (_, i) => allocator.allocate(`default/s${i}`, { clusterIP: "", nodePorts: [] }, false).clusterIP);
+		const given = Array.from({ length: 32 }, (_, i) => allocator.allocate(`default/s${i}`, ANY, false).clusterIPs?.[0]);
 		expect(given.slice(0, 2)).toEqual(["10.0.0.17", "10.0.0.18"]);
 		expect(new Set(given).size).toBe(32);
 		expect(given.slice(-2)).toEqual(["10.1.0.1", "10.1.0.2"]);
 		expect(given).not.toContain("10.0.0.0");
 		expect(given).not.toContain("10.0.0.31");
-		expect(() => allocator.allocate("default/late", { clusterIP: "", nodePorts: [] }, false)).toThrow("range is full");
+		expect(() => allocator.allocate("default/late", ANY, false)).toThrow("range is full");
 		allocator.release("default/s3");
-		expect(allocator.allocate("default/late", { clusterIP: "", nodePorts: [] }, false).clusterIP).toBe(given[3]);
+		expect(allocator.allocate("default/late", ANY, false).clusterIPs?.[0]).toBe(given[3]);
+	});
+
+	it("are of each family that is asked for, and held until they are let go", () => {
+		const allocator = allocatorOf("10.0.0.0/24", "fd00:1::/112");
+		const both: AllocationRequest = {
+			clusterIPs: [
+				{ family: "IPv6", address: "" },
+				{ family: "IPv4", address: "10.0.0.7" },
+			],
+			nodePorts: [],
+		};
+		const { clusterIPs = [] } = allocator.allocate("default/web", both, false);
+		expect(clusterIPs).toEqual(["fd00:1::101", "10.0.0.7"]);
+		expect(allocator.allocate("default/web", both, false).clusterIPs).toEqual(clusterIPs);
+		const taken: AllocationRequest = { clusterIPs: [{ family: "IPv6", address: "fd00:1:0::101" }], nodePorts: [] };
+		expect(() => allocator.allocate("default/other", taken, false)).toThrow("provided IP is already allocated");
+		allocator.allocate("default/web", { clusterIPs: [{ family: "IPv4", address: "10.0.0.7" }], nodePorts: [] }, false);
+		expect(allocator.addressesOf("default/web")).toEqual(["10.0.0.7"]);
+		expect(allocator.allocate("default/other", taken, false).clusterIPs).toEqual(["fd00:1:0::101"]);
+		const far: AllocationRequest = { clusterIPs: [{ family: "IPv6", address: "fd00:2::1" }], nodePorts: [] };
+		expect(() => allocator.allocate("default/far", far, false)).toThrow("The range of valid IPs is fd00:1::/112");
 	});
 });

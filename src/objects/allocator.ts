@@ -5,8 +5,9 @@
  */
 import { invalidObject } from "../core/errors/status-error.ts";
 import type { Allocation, AllocationRequest } from "../core/kinds/define-kind.ts";
-import { RESERVED_ADDRESSES, SERVICE_CIDR } from "../core/protocol/cluster-addresses.ts";
-import { type IPv4Range, ipv4Range, ipv4Text, placeIn } from "../core/meta/ipv4-range.ts";
+import { canonicalAddress, type IPFamily, ipFamily } from "../core/meta/address.ts";
+import { addressAt, type AddressRange, addressRange, placeIn, rangeFamily } from "../core/meta/address-range.ts";
+import { type ClusterNetwork, DEFAULT_NETWORK, reservedAddresses } from "../core/protocol/cluster-addresses.ts";
 import type { Sql } from "../store/sql.ts";
 
 /** --service-node-port-range */
@@ -20,18 +21,23 @@ const portBand = (size: number): number => Math.min(Math.max(16, Math.floor(size
 /** Likewise of addresses (KEP-3070). */
 const addressBand = (size: number): number => Math.min(Math.max(16, Math.floor(size / 16)), 256);
 
+/** Of a larger range the first ones are given out; any can be asked for. */
+const ADDRESSES_MAX = 1n << 32n;
+
 type WantedPort = AllocationRequest["nodePorts"][number];
 
 export class Allocator {
 	readonly #sql: Sql;
 	readonly #random: () => number;
 	readonly #cidrs: () => readonly string[];
+	readonly #reserved: Readonly<Record<string, string>>;
 
-	/** `cidrs` are the networks that addresses come from, the first one first. */
-	constructor(sql: Sql, random: () => number, cidrs: () => readonly string[] = () => [SERVICE_CIDR]) {
+	/** `cidrs` are the networks that addresses come from, the first one first; those of `network` alone without it. */
+	constructor(sql: Sql, random: () => number, cidrs?: () => readonly string[], network: ClusterNetwork = DEFAULT_NETWORK) {
 		this.#sql = sql;
 		this.#random = random;
-		this.#cidrs = cidrs;
+		this.#cidrs = cidrs ?? (() => network.serviceCidrs);
+		this.#reserved = reservedAddresses(network);
 	}
 
 	/** Gives the holder what it asks for, keeping what it has. Throws 422 for what is taken or out of range. */
@@ -43,25 +49,23 @@ export class Allocator {
 			given.set(wanted.port, nodePort);
 			return { ...wanted, nodePort };
 		});
-		const clusterIP = request.clusterIP === undefined ? undefined : this.#address(holder, request.clusterIP);
+		const clusterIPs = request.clusterIPs?.map(({ family, address }) => this.#address(holder, family, address));
 		if (!dryRun) {
 			this.release(holder);
 			for (const { protocol, nodePort } of nodePorts) this.#take(`port/${protocol}/${nodePort}`, holder);
-			if (clusterIP !== undefined) this.#take(`ip/${clusterIP}`, holder);
+			for (const address of clusterIPs ?? []) this.#take(`ip/${canonicalAddress(address) ?? address}`, holder);
 		}
-		return { nodePorts, ...(clusterIP === undefined ? {} : { clusterIP }) };
+		return { nodePorts, ...(clusterIPs === undefined ? {} : { clusterIPs }) };
 	}
 
 	release(holder: string): void {
 		this.#sql.run("DELETE FROM allocations WHERE holder = ?", holder);
 	}
 
-	/** The address that the holder has. */
-	addressOf(holder: string): string | undefined {
-		return this.#sql
-			.all<{ item: string }>("SELECT item FROM allocations WHERE holder = ?", holder)
-			.find(({ item }) => item.startsWith("ip/"))
-			?.item.slice("ip/".length);
+	/** The addresses that the holder has. */
+	addressesOf(holder: string): string[] {
+		const items = this.#sql.all<{ item: string }>("SELECT item FROM allocations WHERE holder = ?", holder);
+		return items.flatMap(({ item }) => (item.startsWith("ip/") ? [item.slice("ip/".length)] : []));
 	}
 
 	#take(item: string, holder: string): void {
@@ -81,21 +85,24 @@ export class Allocator {
 		return ![...given.values()].includes(port) && PROTOCOLS.every((protocol) => this.#holderOf(`port/${protocol}/${port}`) === undefined);
 	}
 
-	#address(holder: string, wanted: string): string {
-		const taken = (address: string) => (RESERVED_ADDRESSES[address] ?? this.#holderOf(`ip/${address}`) ?? holder) !== holder;
-		const ranges = this.#cidrs().flatMap((cidr) => ipv4Range(cidr) ?? []);
+	#address(holder: string, family: IPFamily, given: string): string {
+		// Kept in its one form: a Service may have it in another.
+		const wanted = canonicalAddress(given) ?? given;
+		const taken = (address: string) => (this.#reserved[address] ?? this.#holderOf(`ip/${address}`) ?? holder) !== holder;
+		const cidrs = this.#cidrs().filter((cidr) => rangeFamily(cidr) === family);
+		const ranges = cidrs.flatMap((cidr) => addressRange(cidr) ?? []);
 		if (wanted !== "") {
 			if (!ranges.some((range) => placeIn(range, wanted) !== undefined))
 				throw refusal(
 					holder,
 					"spec.clusterIPs",
 					wanted,
-					`failed to allocate IP ${wanted}: the provided IP (${wanted}) is not in the valid range. The range of valid IPs is ${this.#cidrs().join(",")}`,
+					`failed to allocate IP ${wanted}: the provided IP (${wanted}) is not in the valid range. The range of valid IPs is ${cidrs.join(",")}`,
 				);
 			if (taken(wanted)) throw refusal(holder, "spec.clusterIPs", wanted, `failed to allocate IP ${wanted}: provided IP is already allocated`);
-			return wanted;
+			return given;
 		}
-		const held = this.addressOf(holder);
+		const held = this.addressesOf(holder).find((address) => ipFamily(address) === family);
 		if (held !== undefined) return held;
 		for (const range of ranges) {
 			const free = this.#freeAddress(range, taken);
@@ -105,10 +112,10 @@ export class Allocator {
 	}
 
 	/** Neither the network's own address nor the one of broadcast. */
-	#freeAddress({ start, size }: IPv4Range, taken: (address: string) => boolean): string | undefined {
-		const usable = size - 2;
-		const band = usable > addressBand(size) ? addressBand(size) : 0;
-		const item = (offset: number) => ipv4Text(start + 1 + offset);
+	#freeAddress(range: AddressRange, taken: (address: string) => boolean): string | undefined {
+		const usable = Number(range.size < ADDRESSES_MAX ? range.size : ADDRESSES_MAX) - 2;
+		const band = usable > addressBand(usable + 2) ? addressBand(usable + 2) : 0;
+		const item = (offset: number) => addressAt(range, BigInt(1 + offset));
 		return probe(band, usable - band, this.#random, item, taken) ?? probe(0, band, this.#random, item, taken);
 	}
 

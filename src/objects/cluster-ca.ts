@@ -1,7 +1,7 @@
 /** The cluster's own CA: signs what agents serve under the cluster's names. Its key never leaves the Cluster object. */
 import { certificateToSign, signedCertificate } from "../core/pki/certificate.ts";
 import { badRequest } from "../core/errors/status-error.ts";
-import { API_ADDRESS, CLUSTER_DOMAIN } from "../core/protocol/cluster-addresses.ts";
+import { apiAddresses, CLUSTER_DOMAIN, type ClusterNetwork } from "../core/protocol/cluster-addresses.ts";
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 const NAME = "petrel-cluster-ca";
@@ -13,15 +13,7 @@ const BACKDATE_MS = 3_600_000;
 const SERIAL_BYTES = 16;
 const PUBLIC_KEY_BYTES_MAX = 1024;
 /** The names of the Service default/kubernetes, and how a process of the node itself reaches the agent. */
-const API_NAMES = [
-	"kubernetes",
-	"kubernetes.default",
-	"kubernetes.default.svc",
-	`kubernetes.default.svc.${CLUSTER_DOMAIN}`,
-	"localhost",
-	API_ADDRESS,
-	"127.0.0.1",
-];
+const API_NAMES = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", `kubernetes.default.svc.${CLUSTER_DOMAIN}`, "localhost", "127.0.0.1", "::1"];
 
 export interface ClusterCaState {
 	/** PEM. */
@@ -50,7 +42,7 @@ export async function createClusterCa(nowMs: number): Promise<ClusterCaState> {
 }
 
 /** A certificate for the API's names. @throws StatusError 400 for what is no P-256 key in base64 SubjectPublicKeyInfo. */
-export async function signApiServing(ca: ClusterCaState, publicKey: unknown, nowMs: number): Promise<string> {
+export async function signApiServing(ca: ClusterCaState, publicKey: unknown, network: ClusterNetwork, nowMs: number): Promise<string> {
 	const spki = await checkedKey(publicKey);
 	const toSign = certificateToSign({
 		serial: randomSerial(),
@@ -59,7 +51,7 @@ export async function signApiServing(ca: ClusterCaState, publicKey: unknown, now
 		notBeforeMs: nowMs - BACKDATE_MS,
 		notAfterMs: nowMs + SERVING_DAYS * DAY_MS,
 		publicKey: spki,
-		names: API_NAMES,
+		names: [...API_NAMES, ...apiAddresses(network)],
 	});
 	return sign(await crypto.subtle.importKey("jwk", ca.privateKey, ALGORITHM, false, ["sign"]), toSign);
 }

@@ -2,6 +2,7 @@
  * The Cluster object, portable: cluster-scoped objects, the namespace registry, the scheduler's ledger, addresses, and the
  * configuration replica that Namespace objects work by.
  */
+import { DEFAULT_NETWORK } from "../core/protocol/cluster-addresses.ts";
 import type { Submission } from "../core/admission/outside-call.ts";
 import type { ApiRequest, ApiResponse } from "../core/api/request.ts";
 import { requestAttributes } from "../core/authz/request-attributes.ts";
@@ -107,6 +108,7 @@ export class ClusterCore {
 		this.scheduler = new StoredScheduler(ports, storedVolumeObjects(store, this.#namespaced.byResource[CAPACITIES]), ports.scheduler, attach);
 		const authorizer = clusterAuthorizer(store, (node, namespace) => this.#placedClaims(node, namespace));
 		const controllers = clusterControllers({
+			network: ports.network ?? DEFAULT_NETWORK,
 			registry: this.#definitions.registry,
 			schema,
 			hasForeignDependents: (uid) => this.#dependents.has(uid),
@@ -144,10 +146,7 @@ export class ClusterCore {
 		this.#installDefinitions();
 		ports.sql.transaction(() => this.#announce());
 		bootstrapCluster(this.core, ports.sql);
-		this.core.turn(() => {
-			this.#addresses.ensureNetwork();
-			this.#addresses.ensureOwnAddresses();
-		});
+		this.core.turn(() => this.#addresses.ensureOwn());
 		for (const { metadata } of this.core.server.store.list(NAMESPACES)) this.scheduler.ledger.setNamespace(metadata.name ?? "", metadata.labels ?? {});
 		this.scheduler.load(this.core.server.store.list<Node>(NODES));
 	}
@@ -204,7 +203,7 @@ export class ClusterCore {
 	}
 
 	/** Takes a node's name for an agent instance. Throws 409 when another instance has it. */
-	join({ nodeName, instanceId, taints = [] }: JoinRequest): { podCidr: string } {
+	join({ nodeName, instanceId, taints = [] }: JoinRequest): { podCidrs: string[] } {
 		const old = this.core.server.store.get<Node>(NODES, nodeName);
 		const holder = old?.metadata.annotations?.[INSTANCE_ANNOTATION];
 		if (old && holder !== undefined && holder !== instanceId)
@@ -214,7 +213,7 @@ export class ClusterCore {
 				"the node's name is taken by another agent; choose another name, or delete the Node first if that agent is gone for good",
 			);
 		this.core.turn(() => this.#takeNode(nodeName, instanceId, taints, old));
-		return { podCidr: this.core.server.store.get<Node>(NODES, nodeName)?.spec?.podCIDR ?? "" };
+		return { podCidrs: this.core.server.store.get<Node>(NODES, nodeName)?.spec?.podCIDRs ?? [] };
 	}
 
 	/** Throws unless the Node is there and this agent instance's. */

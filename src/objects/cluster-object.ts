@@ -13,6 +13,7 @@ import { certificateAuthority } from "./certificate-authority.ts";
 import { ClusterCore, type ClusterPorts } from "./cluster-core.ts";
 import { ClusterMembers } from "./cluster-members.ts";
 import { namespaceObject } from "./addresses.ts";
+import { clusterNetworkOf } from "../core/protocol/cluster-addresses.ts";
 import { schedulerConfiguration } from "./scheduler-configuration.ts";
 import { admissionConfiguration } from "./admission-configuration.ts";
 import type { LevelVersion } from "../core/admission/pod-security/policy.ts";
@@ -152,16 +153,16 @@ export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRp
 		try {
 			const { state } = this.#core.ca;
 			if (state === undefined) throw new Error("the cluster has no CA");
-			return { ok: true, certificate: await signApiServing(state, publicKey, Date.now()) };
+			return { ok: true, certificate: await signApiServing(state, publicKey, clusterNetworkOf(this.env.PETREL_NETWORK), Date.now()) };
 		} catch (error) {
 			return { ok: false, status: statusOf(error, "a certificate for an agent") };
 		}
 	}
 
-	async join(request: JoinRequest): Promise<{ ok: true; podCidr: string } | Refusal> {
+	async join(request: JoinRequest): Promise<{ ok: true; podCidrs: string[] } | Refusal> {
 		try {
-			const { podCidr } = this.#core.join(request);
-			return { ok: true, podCidr };
+			const { podCidrs } = this.#core.join(request);
+			return { ok: true, podCidrs };
 		} catch (error) {
 			return { ok: false, status: statusOf(error, `join of node ${request.nodeName}`) };
 		} finally {

@@ -1,4 +1,5 @@
 /** The cores' ports over a Durable Object. */
+import { clusterNetworkOf } from "../core/protocol/cluster-addresses.ts";
 import type { ObjectAddress } from "../core/protocol/messages.ts";
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
 import { migrate } from "../store/migrate.ts";
@@ -32,6 +33,7 @@ export function durablePorts(ctx: DurableObjectState, env: WorkerEnv, cluster: s
 	migrate(sql);
 	return {
 		sql,
+		network: clusterNetworkOf(env.PETREL_NETWORK),
 		seal: new Envelope(sql, keyringOf(env.PETREL_ENCRYPTION_KEYS)),
 		nowMs: () => Date.now(),
 		random: () => crypto.getRandomValues(new Uint32Array(1))[0]! / 2 ** 32,

@@ -1,4 +1,5 @@
 /** The Namespace object, portable: every namespaced object of one namespace, and the loops over them. */
+import { DEFAULT_NETWORK } from "../core/protocol/cluster-addresses.ts";
 import type { Submission } from "../core/admission/outside-call.ts";
 import { policySource } from "../core/admission/policies/policy-sets.ts";
 import { MUTATING_CONFIGURATIONS, VALIDATING_CONFIGURATIONS, webhookSource } from "../core/admission/webhooks/webhook-set.ts";
@@ -127,6 +128,7 @@ export class NamespaceCore {
 		);
 		this.#nodes = new NodeReplicaStore(ports.sql);
 		const controllers = namespaceControllers({
+			network: ports.network ?? DEFAULT_NETWORK,
 			registry,
 			foreignOwners: { state: (uid) => this.#owners.get(uid) },
 			terminatingDefinitions: () => this.#definitions.terminating,

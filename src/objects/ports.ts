@@ -1,6 +1,7 @@
 /** What the portable cores of the Durable Objects stand on: a Durable Object gives the real things, the simulator its own. */
 import type { CallOutcome, OutsideCall } from "../core/admission/outside-call.ts";
 import type { MessageBody, ObjectAddress } from "../core/protocol/messages.ts";
+import type { ClusterNetwork } from "../core/protocol/cluster-addresses.ts";
 import type { Seal } from "../store/seal.ts";
 import type { Sql } from "../store/sql.ts";
 
@@ -14,6 +15,8 @@ export interface Delivery {
 
 export interface CorePorts {
 	sql: Sql;
+	/** The ranges of addresses of the cluster that the object belongs to; the default ones without it. */
+	network?: ClusterNetwork;
 	/** Encryption at rest. */
 	seal: Seal;
 	nowMs(): number;

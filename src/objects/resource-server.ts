@@ -11,6 +11,7 @@ import type { Allocation, AllocationRequest, HookContext, KindDefinition, KindRe
 import { apiVersionOf, resourceOf } from "../core/kinds/define-kind.ts";
 import type { KubeObject, ResourceName } from "../core/meta/object.ts";
 import { suffixFrom } from "../core/meta/names.ts";
+import { type ClusterNetwork, DEFAULT_NETWORK, serviceFamilies } from "../core/protocol/cluster-addresses.ts";
 import type { Schema } from "../core/schema/types.ts";
 import { Store, type Summary } from "../store/store.ts";
 import type { Authorizer } from "./authorizer.ts";
@@ -138,9 +139,19 @@ export class ResourceServer {
 		return kind.present ? JSON.stringify(kind.present(JSON.parse(text) as KubeObject)) : text;
 	}
 
+	get network(): ClusterNetwork {
+		return this.ports.network ?? DEFAULT_NETWORK;
+	}
+
 	hookContext(user: UserInfo): HookContext {
 		const { base } = this.attempt;
-		return { nowMs: this.attempt.nowMs(), suffix: (length) => this.suffix(length), user, ...(base === undefined ? {} : { base }) };
+		return {
+			nowMs: this.attempt.nowMs(),
+			suffix: (length) => this.suffix(length),
+			user,
+			serviceFamilies: serviceFamilies(this.network),
+			...(base === undefined ? {} : { base }),
+		};
 	}
 
 	suffix(length: number): string {

@@ -117,7 +117,7 @@ export interface ClusterRpc {
 	/** A certificate for the API's names inside the cluster. */
 	signApiServing(publicKey: unknown): Promise<{ ok: true; certificate: string } | Refusal>;
 	/** Takes a node's name for an agent instance and gives it its pod addresses. */
-	join(request: JoinRequest): Promise<{ ok: true; podCidr: string } | Refusal>;
+	join(request: JoinRequest): Promise<{ ok: true; podCidrs: string[] } | Refusal>;
 }
 
 export interface NamespaceRpc {

@@ -2,18 +2,15 @@
 import { IP_ADDRESSES, readyCidrs, SERVICE_CIDRS } from "../core/controllers/service-cidr-controller.ts";
 import type { IPAddress, ServiceCIDR } from "../core/schema/kubernetes.d.ts";
 import type { Allocation, AllocationRequest } from "../core/kinds/define-kind.ts";
+import { rangeFamily } from "../core/meta/address-range.ts";
 import type { CorePorts } from "./ports.ts";
-import { API_ADDRESS, DNS_ADDRESS, SERVICE_CIDR } from "../core/protocol/cluster-addresses.ts";
+import { type ClusterNetwork, DEFAULT_NETWORK, reservedAddresses } from "../core/protocol/cluster-addresses.ts";
 import { Allocator } from "./allocator.ts";
 import { viewOf } from "./controller-runner.ts";
 import type { ResourceServer } from "./resource-server.ts";
 import { createObject, type WriteOptions } from "./write.ts";
 
 const DEFAULT_CIDR = "kubernetes";
-const OWN_ADDRESSES = [
-	[API_ADDRESS, "default/kubernetes"],
-	[DNS_ADDRESS, "kube-system/kube-dns"],
-] as const;
 
 const asServer: WriteOptions = {
 	user: { name: "system:apiserver", groups: ["system:masters"] },
@@ -30,7 +27,7 @@ const addressObject = (address: string, holder: string): IPAddress => {
 		kind: "IPAddress",
 		metadata: {
 			name: address,
-			labels: { "ipaddress.kubernetes.io/ip-family": "IPv4", "ipaddress.kubernetes.io/managed-by": "ipallocator.k8s.io" },
+			labels: { "ipaddress.kubernetes.io/ip-family": rangeFamily(address), "ipaddress.kubernetes.io/managed-by": "ipallocator.k8s.io" },
 		},
 		spec: { parentRef: { group: "", resource: "services", namespace, name } },
 	};
@@ -40,27 +37,35 @@ const addressObject = (address: string, holder: string): IPAddress => {
 export class ServiceAddresses {
 	readonly #server: () => ResourceServer;
 	readonly #allocator: Allocator;
+	readonly #network: ClusterNetwork;
 
 	/** The server is there once the object that makes both is made. */
-	constructor({ sql, random }: Pick<CorePorts, "sql" | "random">, server: () => ResourceServer) {
+	constructor({ sql, random, network = DEFAULT_NETWORK }: Pick<CorePorts, "sql" | "random" | "network">, server: () => ResourceServer) {
 		this.#server = server;
-		this.#allocator = new Allocator(sql, random, () => readyCidrs(viewOf(server())));
+		this.#allocator = new Allocator(sql, random, () => readyCidrs(viewOf(server())), network);
+		this.#network = network;
 	}
 
 	allocate(holder: string, request: AllocationRequest, dryRun: boolean): Allocation {
-		const before = this.#allocator.addressOf(holder);
+		const before = this.#allocator.addressesOf(holder);
 		const allocation = this.#allocator.allocate(holder, request, dryRun);
-		if (!dryRun) this.#follow(holder, before, allocation.clusterIP);
+		if (!dryRun) this.#follow(holder, before, this.#allocator.addressesOf(holder));
 		return allocation;
 	}
 
 	release(holder: string): void {
-		this.#follow(holder, this.#allocator.addressOf(holder), undefined);
+		this.#follow(holder, this.#allocator.addressesOf(holder), []);
 		this.#allocator.release(holder);
 	}
 
+	/** What every cluster has. */
+	ensureOwn(): void {
+		this.#ensureNetwork();
+		this.#ensureOwnAddresses();
+	}
+
 	/** The network that a cluster begins with. */
-	ensureNetwork(): void {
+	#ensureNetwork(): void {
 		const server = this.#server();
 		const kind = server.kinds.byStoreName(SERVICE_CIDRS);
 		if (kind === undefined || server.store.getText(SERVICE_CIDRS, DEFAULT_CIDR) !== undefined) return;
@@ -68,25 +73,28 @@ export class ServiceAddresses {
 			apiVersion: "networking.k8s.io/v1",
 			kind: "ServiceCIDR",
 			metadata: { name: DEFAULT_CIDR },
-			spec: { cidrs: [SERVICE_CIDR] },
+			spec: { cidrs: [...this.#network.serviceCidrs] },
 		};
 		createObject(server, kind, network, asServer);
 	}
 
 	/** The Services that every cluster has hold theirs without asking. */
-	ensureOwnAddresses(): void {
+	#ensureOwnAddresses(): void {
 		const server = this.#server();
 		const kind = server.kinds.byStoreName(IP_ADDRESSES);
-		for (const [address, holder] of OWN_ADDRESSES)
+		for (const [address, holder] of Object.entries(reservedAddresses(this.#network)))
 			if (kind !== undefined && server.store.getText(IP_ADDRESSES, address) === undefined) createObject(server, kind, addressObject(address, holder), asServer);
 	}
 
-	#follow(holder: string, before: string | undefined, now: string | undefined): void {
+	#follow(holder: string, before: readonly string[], now: readonly string[]): void {
 		const server = this.#server();
 		const kind = server.kinds.byStoreName(IP_ADDRESSES);
-		if (kind === undefined || before === now) return;
-		const old = before === undefined ? undefined : server.store.get(IP_ADDRESSES, before);
-		if (old !== undefined) server.remove(kind, old);
-		if (now !== undefined && server.store.getText(IP_ADDRESSES, now) === undefined) createObject(server, kind, addressObject(now, holder), asServer);
+		if (kind === undefined) return;
+		for (const address of before) {
+			const old = now.includes(address) ? undefined : server.store.get(IP_ADDRESSES, address);
+			if (old !== undefined) server.remove(kind, old);
+		}
+		for (const address of now)
+			if (server.store.getText(IP_ADDRESSES, address) === undefined) createObject(server, kind, addressObject(address, holder), asServer);
 	}
 }

@@ -44,7 +44,7 @@ function refuseInvalid(kind: KindDefinition, object: KubeObject, errors: readonl
 
 /** Takes what the write needs from the Cluster object's pools, or asks for it. */
 function allocate(server: ResourceServer, kind: KindDefinition, object: KubeObject, old: KubeObject | undefined, dryRun: boolean): void {
-	const request = kind.allocationRequest?.(object, old);
+	const request = kind.allocationRequest?.(object, old, server.network);
 	if (request === undefined) return;
 	if (server.allocation === undefined) throw new AllocationNeeded(request, `${server.namespace}/${object.metadata.name}`, dryRun);
 	kind.applyAllocation?.(object, server.allocation);

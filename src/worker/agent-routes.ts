@@ -17,7 +17,7 @@ import {
 	type VolumeSecretRequest,
 	type VolumeSecretUse,
 } from "../core/protocol/agent-protocol.ts";
-import { CLUSTER_DOMAIN, DNS_ADDRESS, SERVICE_CIDR } from "../core/protocol/cluster-addresses.ts";
+import { CLUSTER_DOMAIN, clusterNetworkOf, dnsAddresses } from "../core/protocol/cluster-addresses.ts";
 import { GROUP_JOINING, GROUP_MASTERS, GROUP_NODES } from "../core/protocol/tokens.ts";
 import type { PersistentVolume } from "../core/schema/kubernetes.d.ts";
 import { TUNNELS_MAX } from "../core/tunnel/frame.ts";
@@ -61,15 +61,19 @@ export async function serveJoin(c: FrontDoor): Promise<Response> {
 	const joined = await clusterObject(c.env, cluster).join(request);
 	if (!joined.ok) throw StatusError.from(joined.status);
 	const lifeSeconds = request.renews === true ? NODE_CREDENTIAL_SECONDS : undefined;
+	const network = clusterNetworkOf(c.env.PETREL_NETWORK);
 	const response: JoinResponse = {
 		version: AGENT_PROTOCOL_VERSION,
 		credential: await signNodeCredential(c.env, cluster, request.nodeName, Date.now(), lifeSeconds),
 		...(lifeSeconds === undefined ? {} : { credentialSeconds: lifeSeconds }),
 		caCertificate: c.env.PETREL_CA,
 		clusterDomain: CLUSTER_DOMAIN,
-		dnsAddress: DNS_ADDRESS,
-		serviceCidr: SERVICE_CIDR,
-		podCidr: joined.podCidr,
+		// What agents of before there were two families read.
+		dnsAddress: dnsAddresses(network)[0] ?? "",
+		serviceCidr: network.serviceCidrs[0] ?? "",
+		podCidr: joined.podCidrs[0] ?? "",
+		podCidrs: joined.podCidrs,
+		network,
 	};
 	return answerValue(response, 200, PLAIN_JSON);
 }

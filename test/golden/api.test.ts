@@ -12,6 +12,7 @@ import { type CallOutcome, type Submission, SubmissionNeeded } from "../../src/c
 import type { ApiRequest, ApiResponse, PatchType } from "../../src/core/api/request.ts";
 import { StatusError } from "../../src/core/errors/status-error.ts";
 import { builtinKinds } from "../../src/core/kinds/registry.ts";
+import type { ClusterNetwork } from "../../src/core/protocol/cluster-addresses.ts";
 import { createCa } from "../../src/cli/certificates.ts";
 import { certificateAuthority } from "../../src/objects/certificate-authority.ts";
 import { START_MS, World } from "../sim/world.ts";
@@ -29,6 +30,12 @@ interface Step {
 	webhooks?: Record<string, WebhookAnswer>;
 	asked?: Record<string, unknown>[];
 	expect: { code: number; warnings?: string[]; body?: unknown };
+}
+
+/** A script against a cluster with a network of its own. */
+interface Script {
+	network?: ClusterNetwork;
+	steps: Step[];
 }
 
 const DIRECTORY = join(import.meta.dirname, "api");
@@ -107,14 +114,17 @@ const authority = createCa(START_MS).then(({ certificate, privateKey }) => certi
 describe("the API, by scripts", () => {
 	for (const file of readdirSync(DIRECTORY).sort()) {
 		it(file.replace(".yaml", ""), async () => {
+			const script = parse(readFileSync(join(DIRECTORY, file), "utf8"), { merge: true }) as Step[] | Script;
+			const { network, steps } = Array.isArray(script) ? { steps: script } : script;
 			const world = new World(1);
 			world.authority = await authority;
+			world.network = network;
 			world.cluster();
 			await world.settle({ object: "cluster" });
 			await world.run(1_000);
 			const webhooks = new WebhookAnswers();
 			world.answerCall = webhooks.answer;
-			for (const [i, step] of (parse(readFileSync(join(DIRECTORY, file), "utf8"), { merge: true }) as Step[]).entries()) {
+			for (const [i, step] of steps.entries()) {
 				for (const [url, said] of Object.entries(step.webhooks ?? {})) webhooks.answers.set(url, said);
 				webhooks.asked.length = 0;
 				const answer = await answerOf(world, step);

@@ -2,6 +2,7 @@
  * Controllers against files: x.in.yaml says which controller, key, time and objects; x.out.yaml is what it decides.
  * After a change that is meant, `vitest run -u test/golden` writes the new decisions; read them before committing.
  */
+import { DEFAULT_NETWORK } from "../../src/core/protocol/cluster-addresses.ts";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -46,6 +47,7 @@ function controllersFor({ object, phase = "Active", lastSeen = {}, connected = [
 	if (object === "cluster") {
 		const seen = (node: string) => (lastSeen[node] ? Date.parse(lastSeen[node]) : undefined);
 		return clusterControllers({
+			network: DEFAULT_NETWORK,
 			registry,
 			lastSeenMs: seen,
 			connected: (node) => connected.includes(node),
@@ -77,7 +79,7 @@ function controllersFor({ object, phase = "Active", lastSeen = {}, connected = [
 		namespaceLabels: () => ({}),
 		edge: { addresses: [], ports: {} },
 	};
-	return namespaceControllers({ registry, ...namespace });
+	return namespaceControllers({ registry, network: DEFAULT_NETWORK, ...namespace });
 }
 
 function storeName({ apiVersion, kind }: KubeObject): string {

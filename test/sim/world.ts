@@ -16,6 +16,7 @@ import { ClusterCore } from "../../src/objects/cluster-core.ts";
 import { EdgeCore } from "../../src/objects/edge-core.ts";
 import { NamespaceCore } from "../../src/objects/namespace-core.ts";
 import { NodeCore } from "../../src/objects/node-core.ts";
+import type { ClusterNetwork } from "../../src/core/protocol/cluster-addresses.ts";
 import type { CorePorts, Delivery } from "../../src/objects/ports.ts";
 import type { ResourceCore } from "../../src/objects/resource-core.ts";
 import type { ClusterWebhookPorts } from "../../src/objects/webhooks/cluster-subscriptions.ts";
@@ -82,6 +83,8 @@ export class World {
 	scheduler: SchedulerConfiguration = DEFAULT_SCHEDULER_CONFIGURATION;
 	/** Set before the Cluster object is woken. */
 	authority: CertificateAuthority | undefined;
+	/** The default without it. */
+	network: ClusterNetwork | undefined;
 	faults: Faults = NO_FAULTS;
 	/** The other machines that webhooks are on. */
 	answerCall: (call: OutsideCall) => CallOutcome = ({ key, uid }) => ({ key, uid, failure: "dial tcp: connection refused" });
@@ -241,6 +244,7 @@ export class World {
 	#ports(address: ObjectAddress, slot: Slot<unknown>): CorePorts {
 		const generation = slot.generation;
 		return {
+			...(this.network ? { network: this.network } : {}),
 			sql: slot.sql,
 			seal: testSeal(slot.sql),
 			nowMs: () => this.timeline.nowMs,

@@ -1,3 +1,4 @@
+import { DEFAULT_NETWORK } from "../protocol/cluster-addresses.ts";
 import { expect, it } from "vitest";
 import { MemoryWorld } from "../../../test/controllers/memory-world.ts";
 import { deployment, pods, replicaSets, settle } from "../../../test/controllers/workloads.ts";
@@ -55,6 +56,7 @@ it("lets an empty namespace go", () => {
 it("is emptied with all its workloads, which do not come back", () => {
 	let phase = "Active";
 	const controllers = namespaceControllers({
+		network: DEFAULT_NETWORK,
 		registry: builtinKinds,
 		namespaceActive: () => phase === "Active",
 		namespaceTerminating: () => phase === "Terminating",

@@ -66,6 +66,7 @@ import { ttlAfterFinishedController } from "./ttl-after-finished-controller.ts";
 import { validatingAdmissionPolicyStatusController } from "./validating-admission-policy-status-controller.ts";
 import { type WebhookReceiverDeps, webhookReceiverController } from "./webhook-receiver-controller.ts";
 import { volumeExpandController } from "./volume-expand-controller.ts";
+import type { ClusterNetwork } from "../protocol/cluster-addresses.ts";
 import type { Schema } from "../schema/types.ts";
 
 export interface NamespaceDeps
@@ -79,6 +80,7 @@ export interface NamespaceDeps
 		HttpRouteDeps,
 		WebhookReceiverDeps,
 		SchedulingDeps {
+	network: ClusterNetwork;
 	registry: KindRegistry;
 	namespaceActive(): boolean;
 	namespaceTerminating(): boolean;
@@ -151,6 +153,7 @@ function creatingNothingAtTheEnd(controller: Controller, namespaceTerminating: (
 export interface ClusterDeps extends NodeLiveness, DefinitionDeps, ApprovalDeps, SchedulerDeps, GarbageCollectorDeps, BinderDeps, AttachDetachDeps {
 	/** Undefined where the control plane has no CA of its own. */
 	authority: CertificateAuthority | undefined;
+	network: ClusterNetwork;
 	registry: KindRegistry;
 	/** Where the types of the built-in kinds are found. */
 	schema: Schema;
@@ -160,7 +163,7 @@ export function clusterControllers(deps: ClusterDeps): Controller[] {
 	return [
 		schedulerController(deps),
 		nodeLifecycleController(deps),
-		nodeIpamController,
+		nodeIpamController(deps),
 		namespaceController,
 		namespaceExpiryController,
 		persistentVolumeController(deps),

@@ -1,6 +1,6 @@
 /** Says of each ServiceCIDR that it is ready, and holds one that goes until no address of it is used (k8s.io/kubernetes/pkg/controller/servicecidrs). */
 import { semanticEqual } from "../meta/equality.ts";
-import { ipv4Range, placeIn } from "../meta/ipv4-range.ts";
+import { addressRange, placeIn } from "../meta/address-range.ts";
 import type { Condition, IPAddress, ServiceCIDR } from "../schema/kubernetes.d.ts";
 import { type Controller, NOTHING, type ReconcileContext, type ReconcileResult, type View } from "./controller.ts";
 import { draftOf, isBeingDeleted, nameOf, setMetadataList } from "./identity.ts";
@@ -61,8 +61,8 @@ function reconcile(key: string, view: View, ctx: ReconcileContext): ReconcileRes
 
 /** Whether an address that is given out lies in no other network. */
 function isUsed(network: ServiceCIDR, view: View): boolean {
-	const others = readyCidrs(view).flatMap((cidr) => ipv4Range(cidr) ?? []);
-	const own = (network.spec?.cidrs ?? []).flatMap((cidr) => ipv4Range(cidr) ?? []);
+	const others = readyCidrs(view).flatMap((cidr) => addressRange(cidr) ?? []);
+	const own = (network.spec?.cidrs ?? []).flatMap((cidr) => addressRange(cidr) ?? []);
 	return view.list<IPAddress>(IP_ADDRESSES).some((address) => {
 		const lies = (range: (typeof own)[number]): boolean => placeIn(range, nameOf(address)) !== undefined;
 		return own.some(lies) && !others.some(lies);

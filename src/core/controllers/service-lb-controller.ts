@@ -8,7 +8,7 @@ import type { Action, Controller, ObjectChange, ReconcileContext, ReconcileResul
 import { ENDPOINT_SLICES, SERVICE_NAME } from "./endpoint-slice-labels.ts";
 import { draftOf, isBeingDeleted, labelsOf, nameOf } from "./identity.ts";
 import { isNodeBalanced, needsNodes, wantNodes } from "./node-need.ts";
-import { SERVICES } from "./service-endpoints.ts";
+import { ipFamily, SERVICES } from "./service-endpoints.ts";
 
 const NODES = "nodes";
 /** A node that bears it is no load balancer's. */
@@ -50,8 +50,9 @@ function reconcile(key: string, view: View, ctx: ReconcileContext, { knowsNodes 
 function addressesFor(service: Service, view: View): LoadBalancerIngress[] {
 	const serving = isLocal(service) ? nodesWithEndpoints(nameOf(service), view) : undefined;
 	const nodes = view.list<Node>(NODES).filter((node) => labelsOf(node)[EXCLUDED] === undefined && (serving?.has(nameOf(node)) ?? true));
+	const families = service.spec?.ipFamilies ?? ["IPv4"];
 	const addresses = nodes.flatMap(({ status }) => (status?.addresses ?? []).filter(({ type }) => type === "InternalIP").map(({ address }) => address));
-	return [...new Set(addresses)].sort().map((ip) => ({ ip, ipMode: "VIP" }));
+	return families.flatMap((family) => [...new Set(addresses.filter((address) => ipFamily(address) === family))].sort()).map((ip) => ({ ip, ipMode: "VIP" }));
 }
 
 function nodesWithEndpoints(service: string, view: View): Set<string> {

@@ -39,13 +39,15 @@ function entryOf(service: Service, slices: readonly EndpointSlice[]): ServiceEnt
 	const { spec = {} } = service;
 	const isNamed = spec.type === "ExternalName";
 	const clusterIP = isNamed ? "" : (spec.clusterIP ?? "");
-	const family = clusterIP === HEADLESS || clusterIP === "" ? undefined : ipFamily(clusterIP);
-	const own = slices.filter((slice) => family === undefined || slice.addressType === family).sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+	const clusterIPs = clusterIP === HEADLESS || clusterIP === "" ? [] : (spec.clusterIPs ?? [clusterIP]);
+	const families: readonly string[] = clusterIPs.map(ipFamily);
+	const own = slices.filter((slice) => families.length === 0 || families.includes(slice.addressType)).sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
 	return {
 		namespace: namespaceOf(service),
 		name: nameOf(service),
 		type: (spec.type ?? "ClusterIP") as ServiceEntry["type"],
 		clusterIP,
+		...(clusterIPs.length > 1 ? { clusterIPs } : {}),
 		sessionAffinity: spec.sessionAffinity === "ClientIP" ? "ClientIP" : "None",
 		affinityTimeoutSeconds: spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? AFFINITY_SECONDS,
 		ports: isNamed ? [] : (spec.ports ?? []).map((port) => portOf(port, own, service)),

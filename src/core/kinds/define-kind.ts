@@ -7,6 +7,8 @@ import type { Conversion } from "../crd/conversion.ts";
 import type { FieldError } from "../errors/field-error.ts";
 import { type JsonObject, type KubeObject, type ResourceName, resourceName } from "../meta/object.ts";
 import type { PodTemplateSpec } from "../schema/kubernetes.d.ts";
+import type { IPFamily } from "../meta/address.ts";
+import type { ClusterNetwork } from "../protocol/cluster-addresses.ts";
 import type { Schema } from "../schema/types.ts";
 
 export type Verb = "get" | "list" | "watch" | "create" | "update" | "patch" | "delete" | "deletecollection";
@@ -20,6 +22,8 @@ export interface HookContext {
 	/** Lower-case suffix of upstream's alphabet (rand.String). */
 	suffix(length: number): string;
 	user: { name: string; groups: readonly string[]; uid?: string; extra?: Record<string, readonly string[]> };
+	/** The families of Services' addresses on this cluster, the first is the default; IPv4 alone when absent. */
+	serviceFamilies?: readonly IPFamily[];
 	/** The cluster's root as it is reached from outside; for a kind that `needsBase`. */
 	base?: string;
 }
@@ -143,7 +147,7 @@ export interface KindDefinition<T extends KubeObject = KubeObject> {
 	/** Held sealed at rest. */
 	encrypted?: boolean;
 	/** What must be had from the Cluster object before this write commits (Service addresses, node ports); undefined when nothing. */
-	allocationRequest?(object: T, old: T | undefined): AllocationRequest | undefined;
+	allocationRequest?(object: T, old: T | undefined, network?: ClusterNetwork): AllocationRequest | undefined;
 	/** Writes what was allocated into the object. Mutates. */
 	applyAllocation?(object: T, allocation: Allocation): void;
 }
@@ -197,14 +201,15 @@ export function versionOf<T extends KubeObject, S extends KubeObject>(stored: Ki
 
 /** Addresses and ports that are unique in the cluster. Idempotent by namespace and name of the holder. */
 export interface AllocationRequest {
-	/** "" asks for any; an address asks for that one; undefined for none. */
-	clusterIP?: string;
+	/** One for each family: "" asks for any address of it, else for that one; absent for none. */
+	clusterIPs?: { family: IPFamily; address: string }[];
 	/** One entry per port that needs a node port: 0 asks for any. */
 	nodePorts: { port: number; protocol: string; nodePort: number }[];
 }
 
 export interface Allocation {
-	clusterIP?: string;
+	/** In the order in which they were asked for. */
+	clusterIPs?: string[];
 	nodePorts: { port: number; protocol: string; nodePort: number }[];
 }
 

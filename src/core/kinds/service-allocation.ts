@@ -1,10 +1,12 @@
 /** What a Service holds of the cluster's addresses and ports: pkg/registry/core/service/storage/alloc.go. */
+import type { IPFamily } from "../meta/address.ts";
 import { semanticEqual } from "../meta/equality.ts";
-import { RESERVED_ADDRESSES } from "../protocol/cluster-addresses.ts";
+import { type ClusterNetwork, DEFAULT_NETWORK, reservedAddresses } from "../protocol/cluster-addresses.ts";
 import type { Service, ServicePort } from "../schema/kubernetes.d.ts";
 import type { Allocation, AllocationRequest } from "./define-kind.ts";
 
 export const HEADLESS = "None";
+const OWN_SERVICES: ReadonlySet<string> = new Set(Object.values(reservedAddresses(DEFAULT_NETWORK)));
 /** The entry of an allocation that is the health check's node port; no port of a Service has this number. */
 const HEALTH_CHECK_PORT = 0;
 
@@ -20,7 +22,8 @@ export const needsHealthCheckPort = ({ spec }: Service): boolean => spec?.type =
 function wanted(service: Service): AllocationRequest {
 	const spec = service.spec ?? {};
 	const request: AllocationRequest = { nodePorts: [] };
-	if (needsClusterIp(service) && spec.clusterIP !== HEADLESS) request.clusterIP = spec.clusterIP ?? "";
+	if (needsClusterIp(service) && spec.clusterIP !== HEADLESS)
+		request.clusterIPs = (spec.ipFamilies ?? []).map((family, index) => ({ family: family as IPFamily, address: spec.clusterIPs?.[index] ?? "" }));
 	const every = needsNodePorts(service);
 	for (const { port, protocol = "TCP", nodePort = 0 } of spec.ports ?? []) {
 		if (every || (spec.type === "LoadBalancer" && nodePort !== 0)) request.nodePorts.push({ port, protocol, nodePort });
@@ -29,18 +32,20 @@ function wanted(service: Service): AllocationRequest {
 	return request;
 }
 
-const isFulfilled = (request: AllocationRequest): boolean => request.clusterIP !== "" && request.nodePorts.every((p) => p.nodePort !== 0);
+const isFulfilled = (request: AllocationRequest): boolean =>
+	!request.clusterIPs?.some(({ address }) => address === "") && request.nodePorts.every((p) => p.nodePort !== 0);
 
 /** A Service of the cluster's own: its address is kept for it without asking. */
-function isReserved({ metadata, spec }: Service): boolean {
-	return spec?.type === "ClusterIP" && RESERVED_ADDRESSES[spec.clusterIP ?? ""] === `${metadata.namespace}/${metadata.name}`;
+function isReserved({ metadata, spec }: Service, network: ClusterNetwork): boolean {
+	const reserved = reservedAddresses(network);
+	return spec?.type === "ClusterIP" && spec.clusterIPs?.every((address) => reserved[address] === `${metadata.namespace}/${metadata.name}`) === true;
 }
 
 /** The whole of what the Service is to hold from now on; undefined when it holds just that already. */
-export function allocationRequest(next: Service, old: Service | undefined): AllocationRequest | undefined {
-	if (isReserved(next)) return undefined;
+export function allocationRequest(next: Service, old: Service | undefined, network = DEFAULT_NETWORK): AllocationRequest | undefined {
+	if (OWN_SERVICES.has(`${next.metadata.namespace}/${next.metadata.name}`) && isReserved(next, network)) return undefined;
 	const request = wanted(next);
-	if (!old) return request.clusterIP === undefined && request.nodePorts.length === 0 ? undefined : request;
+	if (!old) return request.clusterIPs === undefined && request.nodePorts.length === 0 ? undefined : request;
 	return isFulfilled(request) && semanticEqual(request, wanted(old)) ? undefined : request;
 }
 
@@ -48,9 +53,10 @@ export function allocationRequest(next: Service, old: Service | undefined): Allo
 export function applyAllocation(service: Service, allocation: Allocation): void {
 	const spec = service.spec;
 	if (!spec) return;
-	if (allocation.clusterIP) {
-		spec.clusterIP = allocation.clusterIP;
-		spec.clusterIPs = [allocation.clusterIP];
+	const [first] = allocation.clusterIPs ?? [];
+	if (first !== undefined) {
+		spec.clusterIP = first;
+		spec.clusterIPs = allocation.clusterIPs;
 	}
 	for (const { port, protocol, nodePort } of allocation.nodePorts) {
 		if (port === HEALTH_CHECK_PORT) spec.healthCheckNodePort = nodePort;

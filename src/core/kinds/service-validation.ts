@@ -1,10 +1,11 @@
 /** Rules of a Service: ValidateService of pkg/apis/core/validation. */
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required } from "../errors/field-error.ts";
-import { cidr, ipAddress, ipFamily, nonSpecialAddress } from "../meta/address.ts";
+import { cidr, ipAddress, nonSpecialAddress } from "../meta/address.ts";
 import { semanticEqual } from "../meta/equality.ts";
 import { dns1123Label, dns1123Subdomain, portNumber, qualifiedName } from "../meta/name-rules.ts";
 import { validateLabels } from "../meta/object-meta-validation.ts";
 import type { Service, ServicePort, ServiceSpec } from "../schema/kubernetes.d.ts";
+import { validateClusterIps, validateFamiliesUpdate } from "./service-families.ts";
 import { validatePortNumberOrName } from "./probe-validation.ts";
 import { HEADLESS, isExternallyAccessible, needsClusterIp, needsHealthCheckPort } from "./service-allocation.ts";
 
@@ -13,7 +14,6 @@ const PROTOCOLS = ["SCTP", "TCP", "UDP"];
 const AFFINITIES = ["ClientIP", "None"];
 const TRAFFIC_POLICIES = ["Cluster", "Local"];
 const DISTRIBUTIONS = ["PreferClose", "PreferSameNode", "PreferSameZone"];
-const FAMILY_POLICIES = ["PreferDualStack", "RequireDualStack", "SingleStack"];
 const CLIENT_IP_SECONDS_MAX = 86_400;
 const KUBELET_PORT = 10250;
 const LOAD_BALANCER_ONLY = "may only be used when `type` is 'LoadBalancer'";
@@ -90,7 +90,6 @@ function validateAffinity(spec: ServiceSpec): FieldError[] {
 	return seconds > 0 && seconds <= CLIENT_IP_SECONDS_MAX ? [] : [invalid(path, seconds, `must be greater than 0 and less than ${CLIENT_IP_SECONDS_MAX}`)];
 }
 
-/** Addresses: valid, and of the one family that the cluster serves. */
 function validateAddresses(spec: ServiceSpec, service: Service): FieldError[] {
 	const errors: FieldError[] = [];
 	for (const [index, address] of (spec.externalIPs ?? []).entries()) {
@@ -98,38 +97,7 @@ function validateAddresses(spec: ServiceSpec, service: Service): FieldError[] {
 		for (const problem of problems.length > 0 ? problems : nonSpecialAddress(address)) errors.push(invalid(`spec.externalIPs[${index}]`, address, problem));
 	}
 	if (!needsClusterIp(service)) return errors;
-	const addresses = spec.clusterIPs ?? [];
-	if (addresses.length > 2) errors.push(invalid("spec.clusterIPs", addresses, "may only hold up to 2 values"));
-	if (spec.clusterIP && addresses.length > 0 && addresses[0] !== spec.clusterIP) {
-		errors.push(invalid("spec.clusterIPs", addresses, "first value must match `clusterIP`"));
-	}
-	for (const [index, address] of addresses.entries()) {
-		const path = `spec.clusterIPs[${index}]`;
-		if (address === HEADLESS) {
-			if (addresses.length > 1) errors.push(invalid("spec.clusterIPs", addresses, "'None' must be the first and only value"));
-		} else if (ipAddress(address).length > 0) errors.push(...ipAddress(address).map((problem) => invalid(path, address, problem)));
-		else if (ipFamily(address) !== "IPv4") errors.push(invalid(path, address, "not configured on this cluster"));
-	}
-	return [...errors, ...validateFamilies(spec)];
-}
-
-function validateFamilies(spec: ServiceSpec): FieldError[] {
-	const errors: FieldError[] = [];
-	const selectorless = spec.clusterIP === HEADLESS && Object.keys(spec.selector ?? {}).length === 0;
-	if (spec.ipFamilyPolicy !== undefined && !FAMILY_POLICIES.includes(spec.ipFamilyPolicy)) {
-		errors.push(notSupported("spec.ipFamilyPolicy", spec.ipFamilyPolicy, FAMILY_POLICIES));
-	} else if (spec.ipFamilyPolicy === "RequireDualStack" && !selectorless) {
-		errors.push(invalid("spec.ipFamilyPolicy", spec.ipFamilyPolicy, "this cluster is not configured for dual-stack services"));
-	}
-	const seen = new Set<string>();
-	for (const [index, family] of (spec.ipFamilies ?? []).entries()) {
-		const path = `spec.ipFamilies[${index}]`;
-		if (family !== "IPv4" && family !== "IPv6") errors.push(notSupported(path, family, ["IPv4", "IPv6"]));
-		else if (seen.has(family)) errors.push(duplicate(path, family));
-		else if (family === "IPv6" && !selectorless) errors.push(invalid(path, family, "not configured on this cluster"));
-		seen.add(family);
-	}
-	return errors;
+	return [...errors, ...validateClusterIps(spec)];
 }
 
 function validateLoadBalancer(spec: ServiceSpec): FieldError[] {
@@ -184,10 +152,7 @@ export function validateService(service: Service): FieldError[] {
 
 /** What a Service may not change while it keeps its sort. */
 export function validateServiceUpdate(next: Service, old: Service): FieldError[] {
-	const errors: FieldError[] = [];
-	if (needsClusterIp(old) && needsClusterIp(next) && old.spec?.clusterIP) {
-		if (next.spec?.clusterIP !== old.spec.clusterIP) errors.push(invalid("spec.clusterIPs[0]", next.spec?.clusterIPs ?? null, "may not change once set"));
-	}
+	const errors = validateFamiliesUpdate(next, old);
 	if (old.spec?.type === "LoadBalancer" && next.spec?.type === "LoadBalancer" && !semanticEqual(old.spec.loadBalancerClass, next.spec.loadBalancerClass)) {
 		errors.push(invalid("spec.loadBalancerClass", next.spec.loadBalancerClass ?? null, "may not change once set"));
 	}

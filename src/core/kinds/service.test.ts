@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { fieldErrorText } from "../errors/field-error.ts";
+import type { StatusError } from "../errors/status-error.ts";
 import type { Service, ServiceSpec } from "../schema/kubernetes.d.ts";
 import type { HookContext } from "./define-kind.ts";
 import { serviceKind } from "./service.ts";
 
 const ctx: HookContext = { nowMs: 0, suffix: () => "x", user: { name: "u", groups: [] } };
+const GIVEN = { IPv4: "10.96.0.7", IPv6: "fd00::7" };
 const PORT = { ports: [{ port: 80 }] };
 
 function created(spec: ServiceSpec): Service {
@@ -27,13 +29,21 @@ function holding(spec: ServiceSpec): Service {
 	const request = serviceKind.allocationRequest?.(service, undefined);
 	if (!request) return service;
 	serviceKind.applyAllocation?.(service, {
-		clusterIP: request.clusterIP === undefined ? undefined : request.clusterIP || "10.96.0.7",
+		...(request.clusterIPs ? { clusterIPs: request.clusterIPs.map(({ family, address }) => address || GIVEN[family]) } : {}),
 		nodePorts: request.nodePorts.map((p, i) => ({ ...p, nodePort: p.nodePort || 30_000 + i })),
 	});
 	return service;
 }
 
-const broken = (spec: ServiceSpec): string[] => serviceKind.validate(created(spec)).map(fieldErrorText);
+/** Of families the object is refused before the rest of it is looked at. */
+function broken(spec: ServiceSpec): string[] {
+	try {
+		return serviceKind.validate(created(spec)).map(fieldErrorText);
+	} catch (error) {
+		return ((error as StatusError).status.details?.causes ?? []).map(({ field, message }) => `${field}: ${message}`);
+	}
+}
+
 const cells = (service: Service): unknown[] => serviceKind.columns.filter((c) => c.name !== "Age").map((c) => c.cell(service, { nowMs: 0 }));
 
 describe("the defaults of a Service", () => {
@@ -54,20 +64,20 @@ describe("the defaults of a Service", () => {
 
 describe("what a Service holds", () => {
 	it.each<[string, ServiceSpec, unknown]>([
-		["any address", PORT, { clusterIP: "", nodePorts: [] }],
-		["the address it asks for", { ...PORT, clusterIP: "10.96.0.9" }, { clusterIP: "10.96.0.9", nodePorts: [] }],
+		["any address", PORT, { clusterIPs: [{ family: "IPv4", address: "" }], nodePorts: [] }],
+		["the address it asks for", { ...PORT, clusterIP: "10.96.0.9" }, { clusterIPs: [{ family: "IPv4", address: "10.96.0.9" }], nodePorts: [] }],
 		["nothing, being headless", { ...PORT, clusterIP: "None" }, undefined],
 		["nothing, being a name", { type: "ExternalName", externalName: "a.b" }, undefined],
-		["node ports", { ...PORT, type: "NodePort" }, { clusterIP: "", nodePorts: [{ port: 80, protocol: "TCP", nodePort: 0 }] }],
+		["node ports", { ...PORT, type: "NodePort" }, { clusterIPs: [{ family: "IPv4", address: "" }], nodePorts: [{ port: 80, protocol: "TCP", nodePort: 0 }] }],
 		[
 			"the node port it asks for",
 			{ type: "LoadBalancer", ports: [{ port: 80, nodePort: 31000 }] },
-			{ clusterIP: "", nodePorts: [{ port: 80, protocol: "TCP", nodePort: 31000 }] },
+			{ clusterIPs: [{ family: "IPv4", address: "" }], nodePorts: [{ port: 80, protocol: "TCP", nodePort: 31000 }] },
 		],
 		[
 			"a port for its health",
 			{ ...PORT, type: "LoadBalancer", externalTrafficPolicy: "Local", allocateLoadBalancerNodePorts: false },
-			{ clusterIP: "", nodePorts: [{ port: 0, protocol: "TCP", nodePort: 0 }] },
+			{ clusterIPs: [{ family: "IPv4", address: "" }], nodePorts: [{ port: 0, protocol: "TCP", nodePort: 0 }] },
 		],
 	])("is %s", (_, spec, request) => expect(serviceKind.allocationRequest?.(created(spec), undefined)).toEqual(request));
 
@@ -87,7 +97,7 @@ describe("what a Service holds", () => {
 		expect(inside.spec?.ports?.[0]?.nodePort).toBeUndefined();
 		expect(inside.spec?.externalTrafficPolicy).toBeUndefined();
 		expect(serviceKind.validate(inside)).toEqual([]);
-		expect(serviceKind.allocationRequest?.(inside, old)).toEqual({ clusterIP: "10.96.0.7", nodePorts: [] });
+		expect(serviceKind.allocationRequest?.(inside, old)).toEqual({ clusterIPs: [{ family: "IPv4", address: "10.96.0.7" }], nodePorts: [] });
 		const name = updated(old, { ...old.spec, type: "ExternalName", externalName: "a.b" });
 		expect(name.spec?.clusterIP).toBeUndefined();
 		expect(serviceKind.validate(name)).toEqual([]);

@@ -1,8 +1,10 @@
-/** Service: pkg/registry/core/service. The cluster serves IPv4, single stack. */
+/** Service: pkg/registry/core/service. */
 import type { Service } from "../schema/kubernetes.d.ts";
 import { defineKind, PROXY_VERBS } from "./define-kind.ts";
-import { allocationRequest, applyAllocation, dropForType, HEADLESS, isExternallyAccessible, keepAllocated, needsClusterIp } from "./service-allocation.ts";
+import { allocationRequest, applyAllocation, dropForType, isExternallyAccessible, keepAllocated, needsClusterIp } from "./service-allocation.ts";
+import { DEFAULT_NETWORK, serviceFamilies } from "../protocol/cluster-addresses.ts";
 import { serviceColumns } from "./service-columns.ts";
+import { initFamilies, pairClusterIps } from "./service-families.ts";
 import { validateService, validateServiceUpdate } from "./service-validation.ts";
 import { keepStatus, statusSubresource } from "./strategy.ts";
 
@@ -32,20 +34,7 @@ function defaults(service: Service): void {
 	}
 }
 
-/** initIPFamilyFields: the fields that upstream fills where it allocates. */
-function fillFamilies(service: Service): void {
-	const spec = service.spec;
-	if (!spec || !needsClusterIp(service)) return;
-	if (spec.clusterIP && !spec.clusterIPs?.length) spec.clusterIPs = [spec.clusterIP];
-	if (!spec.clusterIP && spec.clusterIPs?.[0]) spec.clusterIP = spec.clusterIPs[0];
-	const dual = (spec.clusterIPs?.length ?? 0) === 2 || (spec.ipFamilies?.length ?? 0) === 2;
-	spec.ipFamilyPolicy ??= dual ? "RequireDualStack" : "SingleStack";
-	if (!spec.ipFamilies?.length) spec.ipFamilies = ["IPv4"];
-	const selectorless = Object.keys(spec.selector ?? {}).length === 0;
-	if (spec.clusterIP === HEADLESS && selectorless && spec.ipFamilyPolicy !== "SingleStack" && spec.ipFamilies.length === 1) {
-		spec.ipFamilies = spec.ipFamilies[0] === "IPv4" ? ["IPv4", "IPv6"] : ["IPv6", "IPv4"];
-	}
-}
+const DEFAULT_FAMILIES = serviceFamilies(DEFAULT_NETWORK);
 
 export const serviceKind = defineKind<Service>({
 	group: "",
@@ -63,15 +52,17 @@ export const serviceKind = defineKind<Service>({
 		connect: { proxy: { verbs: PROXY_VERBS, kind: { group: "", version: "v1", kind: "ServiceProxyOptions" } } },
 	},
 	defaults,
-	prepareCreate(service) {
+	prepareCreate(service, { serviceFamilies: families = DEFAULT_FAMILIES }) {
 		service.status = { loadBalancer: {} };
-		fillFamilies(service);
+		if (service.spec && needsClusterIp(service)) pairClusterIps(service.spec, undefined);
+		initFamilies(service, undefined, families);
 	},
-	prepareUpdate(next, old) {
+	prepareUpdate(next, old, { serviceFamilies: families = DEFAULT_FAMILIES }) {
 		keepStatus(next, old);
 		dropForType(next, old);
 		keepAllocated(next, old);
-		fillFamilies(next);
+		if (next.spec && needsClusterIp(next)) pairClusterIps(next.spec, needsClusterIp(old) ? old.spec : undefined);
+		initFamilies(next, old, families);
 		if (next.spec?.type !== "LoadBalancer") next.status = { ...next.status, loadBalancer: {} };
 	},
 	validate: validateService,

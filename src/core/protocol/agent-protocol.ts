@@ -14,6 +14,7 @@
  * is not empty is the answer. The other one carries reports up and is answered as soon as they are stored. An agent keeps
  * one held poll open and sends reports beside it.
  */
+import type { ClusterNetwork } from "./cluster-addresses.ts";
 import type { ConfigMap, NetworkPolicy, NodeStatus, Pod, PodStatus, Secret, Taint } from "../schema/kubernetes.d.ts";
 import type { PodRef } from "./messages.ts";
 
@@ -47,10 +48,16 @@ export interface JoinResponse {
 	/** PEM of the cluster's CA. */
 	caCertificate: string;
 	clusterDomain: string;
+	/** The first of the cluster's DNS. */
 	dnsAddress: string;
+	/** The first of the cluster's. */
 	serviceCidr: string;
-	/** This node's, allocated by the Cluster object. */
+	/** The first of this node's, allocated by the Cluster object. */
 	podCidr: string;
+	/** This node's, one of each family; absent in what was kept from before there were two. */
+	podCidrs?: string[];
+	/** The cluster's; likewise absent, where it is the default. */
+	network?: ClusterNetwork;
 }
 
 /** For a new credential, before the present one ends. */
@@ -228,6 +235,8 @@ export interface ServiceEntry {
 	type: "ClusterIP" | "NodePort" | "LoadBalancer" | "ExternalName";
 	/** "None" for a headless one, "" for an ExternalName. */
 	clusterIP: string;
+	/** Where it has an address of each family: both, `clusterIP` the first. Its endpoints are then of both. */
+	clusterIPs?: string[];
 	sessionAffinity: "None" | "ClientIP";
 	/** Seconds. */
 	affinityTimeoutSeconds: number;

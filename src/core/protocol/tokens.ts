@@ -78,6 +78,7 @@ export interface LegacyAccountTokenClaims {
  *   PETREL_PUBLIC_URL   where the front door is reached from outside ("https://host"), for the URLs of webhook receivers; that of the request that creates one when absent
  *   PETREL_ADMISSION    JSON of an AdmissionConfiguration (apiserver.config.k8s.io/v1); absent or "" for kube-apiserver's defaults
  *   PETREL_SCHEDULER    JSON of a KubeSchedulerConfiguration (kubescheduler.config.k8s.io/v1); absent or "" for kube-scheduler's defaults
+ *   PETREL_NETWORK      JSON of a ClusterNetwork: the ranges of pods' and Services' addresses; absent or "" for IPv4 alone, out of the default ranges
  *   PETREL_WEBHOOK_PRIVATE_TARGETS  "allow" lets webhook subscriptions deliver to private, loopback and link-local addresses
  *   PETREL_WEBHOOK_NETWORK  what deliveries by URL are made over; absent on an account, whose own network leads to the internet alone
  * Durable Object namespaces: CLUSTER, NAMESPACE, NODE, SESSION, REGISTRY, TUNNEL (classes ClusterObject, NamespaceObject,
@@ -94,6 +95,7 @@ export interface WorkerEnv {
 	PETREL_PUBLIC_URL?: string;
 	PETREL_ADMISSION?: string;
 	PETREL_SCHEDULER?: string;
+	PETREL_NETWORK?: string;
 	/** EdgeSettings. */
 	PETREL_EDGE?: string;
 	PETREL_WEBHOOK_PRIVATE_TARGETS?: string;
