@@ -62,10 +62,17 @@ export const STORMS: Readonly<Record<string, { fixed: readonly number[]; covers:
 		covers: ["persistentvolume", "local-path-provisioner", "volume-expand", "pv-protection", "pvc-protection", "ephemeral-volume", "cluster-replica"],
 	},
 	attachments: { fixed: range(1, 4), covers: ["attachdetach"] },
+	"resource-claims": { fixed: range(1, 4), covers: ["resource-claim"] },
 	scheduling: { fixed: range(51, 56), covers: ["scheduler", "pod-scheduling", "pod-assignment", "pod-ledger"] },
 	// The last two found statuses that were never written when an object died between a change and its report.
 	webhooks: { fixed: [...range(1, 8), 775_765_795, 775_765_800], covers: [] },
 	"webhook-receivers": { fixed: range(71, 74), covers: ["webhook-receiver"] },
+};
+
+/** Controllers without a storm, and why. */
+export const WITHOUT_STORM: Readonly<Record<string, string>> = {
+	"apiservice-availability": "asks extension API servers, of which the simulator has none",
+	"cluster-authentication-trust": "acts where there is a front proxy's CA",
 };
 
 export interface FreshSeeds {
