@@ -5,6 +5,7 @@
 import { execFileSync } from "node:child_process";
 import { setTimeout as delay } from "node:timers/promises";
 import { buildExampleImage } from "../../src/agent/image/example-image.ts";
+import { ApiClient } from "../../src/cli/api-client.ts";
 import { createJoinToken } from "../../src/cli/tokens.ts";
 import type { Deployment, Node, NodeList, Pod, PodList } from "../../src/core/schema/kubernetes.d.ts";
 import { ControlPlane } from "../../test/e2e/support/control-plane.ts";
@@ -57,6 +58,8 @@ export class FaultRounds {
 	readonly #nodes = [new RemoteNode("node-b", 1), new RemoteNode("node-c", 2)] as const;
 	readonly #address = `${testAddress(254)}/32`;
 	readonly #awayMs: number;
+	/** A connection for each request: one that is kept may be closed just when it is used. */
+	#api = new ApiClient({ url: "" });
 	#sampling = false;
 	#duplicates = new Set<string>();
 
@@ -71,14 +74,16 @@ export class FaultRounds {
 	async start(): Promise<void> {
 		execFileSync("ip", ["address", "add", this.#address, "dev", "lo"]);
 		await this.#plane.start({}, testAddress(254));
+		const { data, url } = this.#plane;
+		this.#api = new ApiClient({ url, ca: data.read("ca.crt"), token: data.read("admin.token") });
 		await buildExampleImage({ dataDir: this.#plane.data.path });
 		const token = await createJoinToken(this.#plane.data.read("signing-key.json") ?? "", Date.now());
 		await Promise.all(this.#nodes.map((node) => node.start(this.#plane, this.#plane.url, token)));
-		const nodes = async () => (await this.#plane.call<NodeList>("GET", "/api/v1/nodes")).items.filter(isReady).length === this.#nodes.length || undefined;
+		const nodes = async () => (await this.#api.call<NodeList>("GET", "/api/v1/nodes")).items.filter(isReady).length === this.#nodes.length || undefined;
 		await until("two ready nodes", nodes, LOSS_TIMEOUT_MS);
-		await this.#plane.call("POST", "/api/v1/namespaces/default/configmaps", { metadata: { name: "settings" }, data: { colour: "blue" } });
-		await this.#plane.call("POST", "/apis/apps/v1/namespaces/default/deployments", impatient());
-		await this.#plane.call("POST", PODS, lasting(this.#far.name));
+		await this.#api.call("POST", "/api/v1/namespaces/default/configmaps", { metadata: { name: "settings" }, data: { colour: "blue" } });
+		await this.#api.call("POST", "/apis/apps/v1/namespaces/default/deployments", impatient());
+		await this.#api.call("POST", PODS, lasting(this.#far.name));
 		await this.#settled([]);
 	}
 
@@ -96,10 +101,10 @@ export class FaultRounds {
 	/** The fault and its end; problems are told and not thrown. */
 	async round(fault: Fault, number: number): Promise<Round> {
 		const names = { dying: `dying-${number}`, leaving: `leaving-${number}` };
-		for (const name of Object.values(names)) await this.#plane.call("POST", PODS, marked(name, this.#far.name));
+		for (const name of Object.values(names)) await this.#api.call("POST", PODS, marked(name, this.#far.name));
 		const before = await this.#settled(Object.values(names));
 		const sampled = this.#sample();
-		await this.#plane.call("DELETE", `${PODS}/${names.leaving}`);
+		await this.#api.call("DELETE", `${PODS}/${names.leaving}`);
 		const lasting = before.filter(({ metadata, spec }) => spec?.nodeName === this.#far.name && metadata.name !== names.leaving);
 		const problems: string[] = [];
 		await this.#faults[fault](() => exit(names.dying), lasting).catch((error: Error) => problems.push(error.message));
@@ -113,7 +118,7 @@ export class FaultRounds {
 		this.#sampling = false;
 		await sampled;
 		problems.push(...this.#duplicates);
-		await this.#plane.call("DELETE", `${PODS}/${names.dying}`);
+		await this.#api.call("DELETE", `${PODS}/${names.dying}`);
 		await this.#settled([]).catch((error: Error) => problems.push(`after the round: ${error.message}`));
 		return { settledMs, problems };
 	}
@@ -154,12 +159,12 @@ export class FaultRounds {
 	};
 
 	async #pods(): Promise<Pod[]> {
-		return (await this.#plane.call<PodList>("GET", PODS)).items;
+		return (await this.#api.call<PodList>("GET", PODS)).items;
 	}
 
 	/** All replacements run on the other node. */
 	async #moved(): Promise<true | undefined> {
-		const node = await this.#plane.call<Node>("GET", `/api/v1/nodes/${this.#far.name}`);
+		const node = await this.#api.call<Node>("GET", `/api/v1/nodes/${this.#far.name}`);
 		const web = (await this.#pods()).filter(({ metadata }) => metadata.labels?.["app"] === "web" && metadata.deletionTimestamp === undefined);
 		const here = web.filter((pod) => pod.spec?.nodeName === this.#nodes[1].name && isReady(pod));
 		return !isReady(node) && here.length === REPLICAS && web.length === REPLICAS ? true : undefined;
