@@ -42,6 +42,7 @@ import { PodSupervisor } from "./pod-supervisor.ts";
 import { PollLoop } from "./poll-loop.ts";
 import { RetryDelay } from "./retry-delay.ts";
 import type { ContainerRuntime } from "./runtime/runtime.ts";
+import { RuntimeClasses } from "./runtime-classes.ts";
 import { RuntimeView } from "./runtime-view.ts";
 import { ServiceAccountTokens } from "./service-account-token.ts";
 import { SessionServer } from "./sessions/session-server.ts";
@@ -415,6 +416,7 @@ class NodeAgent implements Agent {
 			claims: this.#claims,
 			csi: this.#csi,
 			devices: this.#devices,
+			runtimeClasses: new RuntimeClasses(this.#client),
 			images: new ImagePuller(runtime, events, clock, this.#state, this.#configuration.serializeImagePulls ? 1 : this.#configuration.maxParallelImagePulls),
 			restartBackoff: new Backoff(clock, options.restartBackoff ?? restartBackoff(this.#configuration)),
 			admission: this.#housekeeping,

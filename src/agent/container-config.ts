@@ -22,6 +22,7 @@ export async function sandboxConfig(context: PodContext, pod: Pod, paths: PodPat
 		dns: await podDns(pod, context.node.clusterDomain, context.node.dnsAddress),
 		// The driver's own tree: /kubepods may be a kubelet's on the same machine.
 		cgroupParent: "",
+		runtimeHandler: await context.runtimeClasses.handler(pod, paths),
 	};
 }
 

@@ -61,12 +61,15 @@ export async function computeNodeStatus(input: NodeStatusInput): Promise<NodeSta
 		...input.devices.capacity,
 	};
 	const now = timestamp(input.clock.nowMs());
+	const { runtimeHandlers, features } = input.runtime.info();
 	return {
 		capacity,
 		allocatable: { ...capacity, ...allocatable(input.configuration, diskBytes), ...input.devices.allocatable },
 		conditions: nodeConditions(input, now),
 		addresses: [...input.addresses.map((address) => ({ type: "InternalIP", address })), { type: "Hostname", address: input.nodeName }],
 		nodeInfo: await systemInfo(input),
+		...(runtimeHandlers?.length ? { runtimeHandlers: [...runtimeHandlers] } : {}),
+		...(features ? { features } : {}),
 		images,
 		volumesInUse: [...input.volumesInUse],
 	};

@@ -11,6 +11,7 @@ import type { ResizeRefusal } from "./node-capacity.ts";
 import type { ObjectSource } from "./object-source.ts";
 import type { DeviceGrant } from "./plugins/device-plugin.ts";
 import type { ContainerRuntime } from "./runtime/runtime.ts";
+import type { RuntimeClasses } from "./runtime-classes.ts";
 import type { RuntimeView } from "./runtime-view.ts";
 import type { ClaimSource } from "./volumes/bound-volumes.ts";
 import type { CsiVolumes } from "./volumes/csi/csi-volumes.ts";
@@ -56,6 +57,7 @@ export interface PodContext {
 	claims: ClaimSource & { forget(podUid: string): void; refresh(podUid: string): void };
 	csi: CsiVolumes;
 	devices: PodDevices;
+	runtimeClasses: Pick<RuntimeClasses, "handler">;
 	images: ImagePuller;
 	restartBackoff: Backoff;
 	admission: PodAdmission;

@@ -229,6 +229,26 @@ describe.each(testableRuntimes)("kubectl and pods of the %s runtime", (runtime) 
 		await plugin.stop();
 	});
 
+	// Without a container there is no handler to choose.
+	if (runtime === "containerd") {
+		it("a RuntimeClass's handler runs its pods; one that the runtime has not is told", async () => {
+			const classOf = (name: string, handler: string) => ({ apiVersion: "node.k8s.io/v1", kind: "RuntimeClass", metadata: { name }, handler });
+			const podOf = (name: string): Pod => {
+				const pod = shellPod(name, "sleep 3000");
+				return { ...pod, spec: { ...(pod.spec as NonNullable<Pod["spec"]>), runtimeClassName: name } };
+			};
+			await Promise.all([kubectl.apply(classOf("plain", "runc")), kubectl.apply(classOf("exotic", "exotic-handler"))]);
+			await Promise.all([kubectl.apply(podOf("plain")), kubectl.apply(podOf("exotic"))]);
+			await kubectl.run("wait", "--for=condition=Ready", "pod/plain", "--timeout=60s");
+			const told = await eventually("an event", async () => {
+				const text = await kubectl.run("events", "--for=pod/exotic", "--types=Warning");
+				return text.includes("FailedCreatePodSandBox") ? text : undefined;
+			});
+			expect(told).toMatch(/FailedCreatePodSandBox +Pod\/exotic +Failed to create pod sandbox: .*no runtime for "exotic-handler" is configured/);
+			await kubectl.run("delete", "pod", "plain", "exotic");
+		});
+	}
+
 	it("run -i --rm ends with its pod's output and exit code", async () => {
 		const args = ["run", "once", "-i", "--rm", "--restart=Never", `--image=${EXAMPLE_IMAGE_REF}`, "--command", "--", "sh", "-c"];
 		expect(await kubectl.pipe("typed\n", ...args, "cat; echo bye")).toMatch(/^typed\nbye\npod "once" deleted/m);

@@ -4,7 +4,7 @@
  * RuntimeError whose `reason` is kubelet's word for it.
  */
 import type { Duplex, Readable, Writable } from "node:stream";
-import type { Container, Pod } from "../../core/schema/kubernetes.d.ts";
+import type { Container, NodeFeatures, NodeRuntimeHandler, Pod } from "../../core/schema/kubernetes.d.ts";
 
 export type RuntimeErrorReason =
 	| "ErrImagePull"
@@ -89,6 +89,8 @@ export interface SandboxConfig {
 	logDirectory: string;
 	dns: { servers: string[]; searches: string[]; options: string[] };
 	cgroupParent: string;
+	/** Of the runtime's handlers the one that runs the pod; empty for its default. */
+	runtimeHandler?: string;
 }
 
 export interface ContainerConfig {
@@ -130,6 +132,9 @@ export interface RuntimeInfo {
 	version: string;
 	/** False where there is no isolation at all. */
 	isolated: boolean;
+	/** For the node's status: the handlers that RuntimeClasses may name, and what the runtime can do, where it says so. */
+	runtimeHandlers?: readonly NodeRuntimeHandler[];
+	features?: NodeFeatures | undefined;
 	/** Pods may have users of their own. */
 	userNamespaces?: boolean;
 }

@@ -6,7 +6,7 @@ import type { Duplex } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import { decodeMessage, type Message } from "../../../core/codec/message.ts";
-import type { Container, Pod } from "../../../core/schema/kubernetes.d.ts";
+import type { Container, NodeFeatures, NodeRuntimeHandler, Pod } from "../../../core/schema/kubernetes.d.ts";
 import { archiveNames } from "../../image/archive-names.ts";
 import { findStaticBusybox } from "../../image/busybox.ts";
 import { buildPauseImage, PAUSE_IMAGE_REF } from "../../image/pause-image.ts";
@@ -90,6 +90,8 @@ export class ContainerdRuntime implements ContainerRuntime {
 	#client: GrpcClient;
 	#network: PodNetwork;
 	#version = "";
+	/** What it says of itself; nothing before containerd 2.0. */
+	#handlers: Pick<RuntimeInfo, "runtimeHandlers" | "features"> = {};
 	#busybox: string | undefined;
 	#listeners = new Set<(podUid: string) => void>();
 	#events: AbortController | undefined;
@@ -109,7 +111,7 @@ export class ContainerdRuntime implements ContainerRuntime {
 	}
 
 	info(): RuntimeInfo {
-		return { version: `containerd://${this.#version.split("~")[0]?.split("+")[0] ?? ""}`, isolated: true };
+		return { version: `containerd://${this.#version.split("~")[0]?.split("+")[0] ?? ""}`, isolated: true, ...this.#handlers };
 	}
 
 	async #call(method: Method, request: Message, reason: RuntimeErrorReason = "Unavailable", timeoutMs: number = CALL_TIMEOUT_MS): Promise<Message> {
@@ -135,7 +137,8 @@ export class ContainerdRuntime implements ContainerRuntime {
 		await this.#refreshHostPorts();
 		const deadline = Date.now() + NETWORK_READY_TIMEOUT_MS;
 		for (;;) {
-			const { status } = await this.#call(CRI.status, {});
+			const { status, runtimeHandlers, features } = await this.#call(CRI.status, {});
+			this.#handlers = { runtimeHandlers: (runtimeHandlers ?? []) as NodeRuntimeHandler[], features: features as NodeFeatures | undefined };
 			const conditions = ((status as Message | undefined)?.conditions ?? []) as Message[];
 			const network = conditions.find((one) => one.type === "NetworkReady");
 			if (network?.status === true) return;
@@ -239,7 +242,7 @@ export class ContainerdRuntime implements ContainerRuntime {
 		let failure: RuntimeError | undefined;
 		for (let attempt = config.attempt; attempt < config.attempt + ATTEMPTS_MAX; attempt++) {
 			try {
-				const request = { config: sandboxConfigOf(config, this.#cgroupParent(config), attempt) };
+				const request = { config: sandboxConfigOf(config, this.#cgroupParent(config), attempt), runtimeHandler: config.runtimeHandler };
 				const { podSandboxId } = await this.#call(CRI.runPodSandbox, request, "CreatePodSandboxError", LONG_CALL_TIMEOUT_MS);
 				return { id: String(podSandboxId), attempt };
 			} catch (error) {

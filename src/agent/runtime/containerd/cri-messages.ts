@@ -175,6 +175,9 @@ const Image = messageOf("Image", {
 const AuthConfig = messageOf("AuthConfig", { 1: ["username", "string"], 2: ["password", "string"] });
 const RuntimeCondition = messageOf("RuntimeCondition", { 1: ["type", "string"], 2: ["status", "bool"], 3: ["reason", "string"], 4: ["message", "string"] });
 
+const RuntimeHandlerFeatures = messageOf("RuntimeHandlerFeatures", { 1: ["recursiveReadOnlyMounts", "bool"], 2: ["userNamespaces", "bool"] });
+const RuntimeHandler = messageOf("RuntimeHandler", { 1: ["name", "string"], 2: ["features", RuntimeHandlerFeatures] });
+
 const podSandboxId = { 1: ["podSandboxId", "string"] } as const;
 const containerId = { 1: ["containerId", "string"] } as const;
 const runtime = (name: string, request: Record<number, Field>, response: Record<number, Field>) => ({
@@ -199,8 +202,16 @@ const ContainerStats = messageOf("ContainerStats", {
 
 export const CRI = {
 	version: runtime("Version", { 1: ["version", "string"] }, { 2: ["runtimeName", "string"], 3: ["runtimeVersion", "string"] }),
-	status: runtime("Status", {}, { 1: ["status", messageOf("RuntimeStatus", { 1: ["conditions", [RuntimeCondition]] })] }),
-	runPodSandbox: runtime("RunPodSandbox", { 1: ["config", PodSandboxConfig] }, podSandboxId),
+	status: runtime(
+		"Status",
+		{},
+		{
+			1: ["status", messageOf("RuntimeStatus", { 1: ["conditions", [RuntimeCondition]] })],
+			3: ["runtimeHandlers", [RuntimeHandler]],
+			4: ["features", messageOf("RuntimeFeatures", { 1: ["supplementalGroupsPolicy", "bool"] })],
+		},
+	),
+	runPodSandbox: runtime("RunPodSandbox", { 1: ["config", PodSandboxConfig], 2: ["runtimeHandler", "string"] }, podSandboxId),
 	stopPodSandbox: runtime("StopPodSandbox", podSandboxId, {}),
 	removePodSandbox: runtime("RemovePodSandbox", podSandboxId, {}),
 	podSandboxStatus: runtime("PodSandboxStatus", { ...podSandboxId, 2: ["verbose", "bool"] }, { 1: ["status", PodSandboxStatus], 2: ["info", STRINGS] }),

@@ -11,6 +11,7 @@ import { PAUSE_IMAGE_REF } from "../../image/pause-image.ts";
 import { RuntimeError } from "../runtime.ts";
 import { CRI } from "./cri-messages.ts";
 import { GrpcClient } from "./grpc-client.ts";
+import { runtimeHandlersText } from "./runtime-handlers.ts";
 
 const OVERLAY_MAGIC = 0x794c7630;
 /** sockaddr_un holds 108 bytes, and containerd appends ".ttrpc" to this path. */
@@ -83,6 +84,7 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.internal.v1.
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
   SystemdCgroup = false
 
+${runtimeHandlersText()}
 [plugins."io.containerd.grpc.v1.cri".cni]
   bin_dir = ${text(cniPluginDir)}
   conf_dir = ${text(paths.cniConfig)}
