@@ -71,6 +71,24 @@ describe("NodeCore", () => {
 		expect(sent.filter(({ type }) => type === "nodeStatus")).toMatchObject([{ connected: true }, { connected: false }]);
 	});
 
+	it("misses it also when the object has slept since", async () => {
+		const { node, sent, clock, again } = newNode();
+		deliver(node, { type: "assign", pods: [pod], configMaps: [], secrets: [] });
+		expect(answerTo(node, 0)).toBeDefined();
+		await node.settle();
+		clock.nowMs += POLL_GAP_MS;
+		await again().wake();
+		expect(sent.filter(({ type }) => type === "nodeStatus")).toMatchObject([{ connected: true }, { connected: false }]);
+	});
+
+	it("misses an agent that reported and does not poll", async () => {
+		const { node, sent, clock } = newNode();
+		node.report({ version: 1, cursor: 0, networkCursor: 0, node: { status: {}, labels: {} } } as never);
+		clock.nowMs += POLL_GAP_MS;
+		await node.wake();
+		expect(sent.filter(({ type }) => type === "nodeStatus").at(-1)).toMatchObject({ connected: false });
+	});
+
 	it("hands a command to the poll that comes after one which died with it", () => {
 		const { node } = newNode();
 		const { cursor } = answerTo(node, 0) as PollResponse;

@@ -62,6 +62,8 @@ export class NodeCore {
 	#usage: { usage: NodeUsage; atMs: number } | undefined;
 	readonly #alarm: Alarm;
 	#connected: boolean;
+	/** Nothing was heard of the agent since this object woke. */
+	#unheard = true;
 	#taints: Taint[];
 	/** An agent whose cursor is older has not heard since its node was given up for lost. */
 	#resyncSequence: number;
@@ -98,6 +100,9 @@ export class NodeCore {
 			if (volumesDeleted.length > 0) this.#takeDeleted(volumesDeleted);
 			if (node !== undefined) {
 				this.#connect();
+				this.#unheard = false;
+				// A report may come from an agent whose next poll does not.
+				if (this.#held.size === 0) this.#pollDueMs ??= this.#ports.nowMs() + POLL_GAP_MS;
 				this.#tellCluster({ connected: true, ...node });
 			}
 			this.#ports.sql.run("DELETE FROM desired WHERE body = '' AND sequence <= ?", cursor);
@@ -147,6 +152,7 @@ export class NodeCore {
 	/** Answers a held poll now if there is something to say, else keeps it. */
 	hold(held: HeldPoll): void {
 		this.#connect();
+		this.#unheard = false;
 		const nowMs = this.#ports.nowMs();
 		this.#pollDueMs = undefined;
 		this.#lossDueMs = nowMs + POLL_HOLD_MS + POLL_GAP_MS;
@@ -245,7 +251,9 @@ export class NodeCore {
 		this.#alarm.rang();
 		const nowMs = this.#ports.nowMs();
 		this.#ports.sql.transaction(() => {
-			if (this.#pollDueMs !== undefined && this.#pollDueMs <= nowMs && this.#held.size === 0) this.#disconnect();
+			// One that has slept since an answer is woken by the alarm that was set then: waiting anew each time, it would wait for ever.
+			const isDue = this.#pollDueMs !== undefined && (this.#unheard || this.#pollDueMs <= nowMs);
+			if (isDue && this.#held.size === 0) this.#disconnect();
 			if (this.#lossDueMs !== undefined && this.#lossDueMs <= nowMs) this.#lossDueMs = undefined;
 			if (this.#evictionDueMs !== undefined && this.#evictionDueMs <= nowMs) this.#evict();
 		});
