@@ -103,9 +103,11 @@ function volumeDevices({ pod, container, volumes }: ContainerConfigInput): Devic
 const propagationOf = ({ mountPropagation: wanted }: VolumeMount): Mount["propagation"] =>
 	(["HostToContainer", "Bidirectional"] as const).find((one) => one === wanted);
 
-/** A claim may be used read-only as a whole. */
-const isReadOnlyVolume = ({ spec }: Pod, name: string): boolean =>
-	spec?.volumes?.find((volume) => volume.name === name)?.persistentVolumeClaim?.readOnly === true;
+/** A claim may be used read-only as a whole; an image is read at most. */
+function isReadOnlyVolume({ spec }: Pod, name: string): boolean {
+	const found = spec?.volumes?.find((volume) => volume.name === name);
+	return found?.persistentVolumeClaim?.readOnly === true || found?.image !== undefined;
+}
 
 /** Made world-writable beforehand: the container may run as any user. */
 async function messageFile(paths: PodPaths, name: string, attempt: number): Promise<string> {

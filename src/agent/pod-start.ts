@@ -4,6 +4,7 @@ import type { Container, Pod, PodStatus } from "../core/schema/kubernetes.d.ts";
 import { sandboxConfig } from "./container-config.ts";
 import { START_RETRY_MS, StartError, startContainer } from "./container-start.ts";
 import type { PodFacts } from "./downward-field.ts";
+import { ImageError } from "./image-puller.ts";
 import { errorText } from "./log.ts";
 import type { PodContext } from "./pod-context.ts";
 import { type ContainerToKill, latestContainer, type PodActions } from "./pod-lifecycle.ts";
@@ -15,7 +16,7 @@ import type { SandboxConfig, SandboxState } from "./runtime/runtime.ts";
 import type { PodSnapshot } from "./runtime-view.ts";
 import { localPathDirectory } from "./volumes/local-path.ts";
 import { VolumeNotAttached } from "./volumes/volume.ts";
-import { setUpVolumes } from "./volumes/volume-set.ts";
+import { setUpVolumes, VolumeError } from "./volumes/volume-set.ts";
 
 /** Kubelet's back-off of a volume that cannot be made, doubling. */
 const VOLUME_RETRY_INITIAL_MS = 500;
@@ -102,7 +103,7 @@ export class PodStart {
 
 	/** Host paths by volume name, or milliseconds until the next attempt. */
 	async #volumes(pod: Pod, facts: PodFacts): Promise<Map<string, string> | number> {
-		const { objects, tokens, claims, csi, events, dataDirectory, log, runtime } = this.#context;
+		const { objects, tokens, claims, csi, images, events, dataDirectory, log, runtime } = this.#context;
 		try {
 			const paths = await setUpVolumes({
 				pod,
@@ -112,6 +113,8 @@ export class PodStart {
 				tokens,
 				claims,
 				csi,
+				images,
+				runtime,
 				events,
 				localPath: localPathDirectory(dataDirectory),
 				log,
@@ -122,9 +125,18 @@ export class PodStart {
 			return paths;
 		} catch (error) {
 			if (error instanceof VolumeNotAttached) return this.#untilAttached(pod);
+			if (error instanceof VolumeError && error.cause instanceof ImageError) return this.#withoutImage(pod, error.volume, error.cause);
 			this.#context.events.record(pod, "Warning", "FailedMount", errorText(error instanceof Error ? new Error(error.message) : error));
 			return Math.min(VOLUME_RETRY_INITIAL_MS * 2 ** this.#volumeFailures++, VOLUME_RETRY_MAX_MS);
 		}
+	}
+
+	/** The containers that would have had the image wait for it as for their own. */
+	#withoutImage(pod: Pod, volume: string, { reason, message, retryInMs }: ImageError): number {
+		const { initContainers = [], containers = [] } = pod.spec ?? {};
+		const users = [...initContainers, ...containers].filter(({ volumeMounts }) => volumeMounts?.some(({ name }) => name === volume));
+		for (const { name } of users) this.#failures.set(name, { reason, message });
+		return retryInMs;
 	}
 
 	/** Milliseconds until it is asked again. */

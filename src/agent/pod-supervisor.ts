@@ -149,7 +149,7 @@ export class PodSupervisor {
 
 	async #removeDirectory(ref: PodRef): Promise<void> {
 		const paths = podPaths(this.#context.dataDirectory, { namespace: ref.namespace || "none", name: ref.name || "none", uid: ref.uid });
-		await tearDownVolumes(paths, ref.uid, this.#context.csi);
+		await tearDownVolumes(paths, ref.uid, this.#context);
 		await rm(paths.podDirectory, { recursive: true, force: true });
 		if (ref.name) await rm(paths.logDirectory, { recursive: true, force: true });
 	}

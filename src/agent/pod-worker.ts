@@ -274,7 +274,7 @@ export class PodWorker {
 		for (const sandbox of snapshot.sandboxes) if (sandbox.ready) await this.#context.runtime.stopSandbox(sandbox.id);
 		const after = await this.#context.view.pod(this.#pod.metadata.uid ?? "");
 		await this.#report(after, { terminating: true, terminated: true });
-		await tearDownVolumes(this.#paths, this.#pod.metadata.uid ?? "", this.#context.csi);
+		await tearDownVolumes(this.#paths, this.#pod.metadata.uid ?? "", this.#context);
 		this.#tellEnd();
 		return RESYNC_MS;
 	}
@@ -299,7 +299,7 @@ export class PodWorker {
 		await this.#report(stopped, { terminating: true, terminated: true });
 		for (const container of stopped.containers) await runtime.removeContainer(container.id);
 		for (const sandbox of stopped.sandboxes) await runtime.removeSandbox(sandbox.id);
-		await tearDownVolumes(this.#paths, this.#pod.metadata.uid ?? "", this.#context.csi);
+		await tearDownVolumes(this.#paths, this.#pod.metadata.uid ?? "", this.#context);
 		await rm(this.#paths.podDirectory, { recursive: true, force: true });
 		await rm(this.#paths.logDirectory, { recursive: true, force: true });
 		this.#forget(uid);

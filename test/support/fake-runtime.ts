@@ -97,6 +97,20 @@ export class FakeRuntime implements ContainerRuntime {
 	async listImages(): Promise<ImageStatus[]> {
 		return [...this.images.values()];
 	}
+	readonly mountedImages = new Map<string, string>();
+
+	async mountImage(ref: string, directory: string): Promise<void> {
+		this.mountedImages.set(directory, ref);
+	}
+
+	async imageMounted(directory: string): Promise<boolean> {
+		return this.mountedImages.has(directory);
+	}
+
+	async unmountImage(directory: string): Promise<void> {
+		this.mountedImages.delete(directory);
+	}
+
 	async removeImage(ref: string): Promise<void> {
 		this.images.delete(ref);
 	}

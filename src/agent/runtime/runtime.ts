@@ -176,6 +176,11 @@ export interface ContainerRuntime {
 	importImage(tarPath: string): Promise<string[]>;
 	listImages(): Promise<ImageStatus[]>;
 	removeImage(ref: string): Promise<void>;
+	/** Shows an image's files in a directory, for reading alone; idempotent. */
+	mountImage(ref: string, directory: string): Promise<void>;
+	imageMounted(directory: string): Promise<boolean>;
+	/** Whoever made the mount, and whether or not it is there. */
+	unmountImage(directory: string): Promise<void>;
 
 	runSandbox(config: SandboxConfig): Promise<SandboxState>;
 	stopSandbox(id: string): Promise<void>;

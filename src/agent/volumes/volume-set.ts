@@ -5,12 +5,12 @@ import type { Volume } from "../../core/schema/kubernetes.d.ts";
 import { namesIn } from "../atomic-file.ts";
 import type { PodPaths } from "../pod-names.ts";
 import { inlineVolume } from "./csi/csi-request.ts";
-import type { CsiVolumes } from "./csi/csi-volumes.ts";
 import { setUpConfigMap } from "./config-map.ts";
 import { setUpDownwardAPI } from "./downward-api.ts";
 import { setUpEmptyDir } from "./empty-dir.ts";
 import { setUpHostPath } from "./host-path.ts";
 import { unmountIfMounted } from "./mounts.ts";
+import { setUpImage } from "./image.ts";
 import { setUpPersistentVolume } from "./persistent-volume.ts";
 import { setUpProjected } from "./projected.ts";
 import { setUpSecret } from "./secret.ts";
@@ -25,14 +25,18 @@ const KINDS: Record<string, VolumeSetUp> = {
 	hostPath: setUpHostPath,
 	persistentVolumeClaim: setUpPersistentVolume,
 	ephemeral: setUpPersistentVolume,
+	image: setUpImage,
 	csi: async (context, { name, csi }) => context.csi.setUp(context, inlineVolume(context.pod, name, csi ?? { driver: "" })),
 };
 
 export class VolumeError extends Error {
+	/** The pod's own name for it. */
+	readonly volume: string;
 	constructor(volume: string, cause: unknown) {
 		const why = cause instanceof Error ? cause.message : String(cause);
 		super(cause instanceof MountFailure ? why : `MountVolume.SetUp failed for volume ${JSON.stringify(volume)} : ${why}`, { cause });
 		this.name = "VolumeError";
+		this.volume = volume;
 	}
 }
 
@@ -102,9 +106,11 @@ async function giveToGroup(path: string, group: number): Promise<void> {
 }
 
 /** Unmounts and removes everything the pod's volumes hold; hostPaths stay untouched. */
-export async function tearDownVolumes(paths: PodPaths, podUid: string, csi: CsiVolumes): Promise<void> {
+export async function tearDownVolumes(paths: PodPaths, podUid: string, { csi, runtime }: Pick<VolumeContext, "csi" | "runtime">): Promise<void> {
 	await csi.tearDown(podUid);
 	const memoryRoot = join(paths.volumesDirectory, "kubernetes.io~empty-dir");
 	for (const name of await namesIn(memoryRoot)) await unmountIfMounted(join(memoryRoot, name));
+	const imageRoot = join(paths.volumesDirectory, "kubernetes.io~image");
+	for (const name of await namesIn(imageRoot)) await runtime.unmountImage(join(imageRoot, name));
 	await rm(paths.volumesDirectory, { recursive: true, force: true });
 }

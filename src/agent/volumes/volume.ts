@@ -2,9 +2,11 @@
 import type { Pod, Volume } from "../../core/schema/kubernetes.d.ts";
 import type { PodFacts } from "../downward-field.ts";
 import type { EventRecorder } from "../event-recorder.ts";
+import type { ImagePuller } from "../image-puller.ts";
 import type { Logger } from "../log.ts";
 import type { ObjectSource } from "../object-source.ts";
 import type { PodPaths } from "../pod-names.ts";
+import type { ContainerRuntime } from "../runtime/runtime.ts";
 import type { ClaimSource } from "./bound-volumes.ts";
 import type { CsiVolumes } from "./csi/csi-volumes.ts";
 
@@ -55,6 +57,8 @@ export interface VolumeContext {
 	objects: ObjectSource;
 	tokens: TokenSource;
 	claims: ClaimSource;
+	images: ImagePuller;
+	runtime: ContainerRuntime;
 	csi: CsiVolumes;
 	events: EventRecorder;
 	/** Where this node keeps the built-in provisioner's volumes. */

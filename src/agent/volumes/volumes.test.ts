@@ -1,5 +1,7 @@
 import { csiOf } from "../../../test/support/csi-node.ts";
+import { FakeRuntime } from "../../../test/support/fake-runtime.ts";
 import { systemClock } from "../clock.ts";
+import { ImagePuller } from "../image-puller.ts";
 import { chown, lstat, mkdtemp, readdir, readFile, readlink, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,11 +18,13 @@ import { setUpVolumes, tearDownVolumes } from "./volume-set.ts";
 
 let directory: string;
 let objects: FakeObjects;
+let runtime: FakeRuntime;
 /** By the claim's name. */
 const bound = new Map<string, PersistentVolume>();
 beforeEach(async () => {
 	directory = await mkdtemp(join(tmpdir(), "petrel-volumes-"));
 	objects = new FakeObjects();
+	runtime = new FakeRuntime(systemClock);
 	bound.clear();
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
@@ -46,6 +50,8 @@ async function setUp(first: Volume | PodSecurityContext, ...rest: Volume[]): Pro
 		tokens: { token: async () => "a.b.c", bound: async () => ({ token: "a.b.c", expirationTimestamp: "2026-01-01T01:00:00Z" }) },
 		claims,
 		csi: csiOf(directory, systemClock),
+		images: new ImagePuller(runtime, { record: () => undefined, recordNode: () => undefined }, systemClock, objects),
+		runtime,
 		events: { record: () => undefined, recordNode: () => undefined },
 		localPath: join(directory, "local-path"),
 		log: silentLogger,
@@ -112,9 +118,20 @@ describe("volumes", () => {
 		expect([await read("all", "token"), await read("all", "colour"), await read("all", "key")]).toEqual(["a.b.c", "blue", "s3cret"]);
 		expect((await stat(paths.get("scratch") ?? "")).mode & 0o777).toBe(0o777);
 		expect(paths.get("host")).toBe(directory);
-		await tearDownVolumes(podPaths(directory, podRef(testPod())), podRef(testPod()).uid, csiOf(directory, systemClock));
+		await tearDownVolumes(podPaths(directory, podRef(testPod())), podRef(testPod()).uid, { csi: csiOf(directory, systemClock), runtime });
 		await expect(stat(paths.get("keys") ?? "")).rejects.toThrow("ENOENT");
 		expect(await readdir(directory)).toContain("pods");
+	});
+
+	it("of images show what was pulled, once, and are taken away", async () => {
+		runtime.addImage("data:1");
+		const paths = await setUp({ name: "model", image: { reference: "data:1", pullPolicy: "IfNotPresent" } });
+		await setUp({ name: "model", image: { reference: "data:1", pullPolicy: "IfNotPresent" } });
+		expect(paths.get("model")).toMatch(/volumes\/kubernetes\.io~image\/model$/);
+		expect([...runtime.mountedImages.values()]).toEqual(["data:1"]);
+		await expect(setUp({ name: "none", image: { reference: "none:1", pullPolicy: "Never" } })).rejects.toThrow(
+			'Container image "none:1" is not present with pull policy of Never',
+		);
 	});
 
 	it.each<[Volume, string]>([
@@ -139,7 +156,7 @@ describe("volumes", () => {
 		expect((await setUp(claim)).get("data")).toBe(path);
 		expect((await stat(path)).mode & 0o777).toBe(0o777);
 		await writeFile(join(path, "kept"), "x");
-		await tearDownVolumes(podPaths(directory, podRef(testPod())), podRef(testPod()).uid, csiOf(directory, systemClock));
+		await tearDownVolumes(podPaths(directory, podRef(testPod())), podRef(testPod()).uid, { csi: csiOf(directory, systemClock), runtime });
 		expect(await readdir(path)).toEqual(["kept"]);
 		bound.set("data", volume("pv-1", join(directory, "absent")));
 		await expect(setUp(claim)).rejects.toThrow(

@@ -36,6 +36,7 @@ import { annotationsOf, containerInfo, containerUsageOf, imageStatusOf, millisec
 import { ContainerdDaemon } from "./daemon.ts";
 import { execInContainer } from "./exec-stream.ts";
 import { type GrpcClient, GrpcError, GRPC_STATUS, type Method } from "./grpc-client.ts";
+import { ImageMounts } from "./image-mount.ts";
 import { NATIVE, TaskExit, TaskStart } from "./native-messages.ts";
 import { limitPodCgroup, podLimits } from "./pod-cgroup.ts";
 import { dialPod } from "./pod-dial.ts";
@@ -89,6 +90,7 @@ export class ContainerdRuntime implements ContainerRuntime {
 	#daemon: ContainerdDaemon;
 	#client: GrpcClient;
 	#network: PodNetwork;
+	#imageMounts: ImageMounts;
 	#version = "";
 	/** What it says of itself; nothing before containerd 2.0. */
 	#handlers: Pick<RuntimeInfo, "runtimeHandlers" | "features"> = {};
@@ -107,6 +109,7 @@ export class ContainerdRuntime implements ContainerRuntime {
 		this.#podPidsLimit = options.podPidsLimit ?? -1;
 		this.#daemon = new ContainerdDaemon(options.dataDir, options);
 		this.#client = this.#daemon.client;
+		this.#imageMounts = new ImageMounts(this.#client, () => this.#daemon.snapshotter());
 		this.#network = new PodNetwork(this.#daemon.paths.instance);
 	}
 
@@ -183,6 +186,20 @@ export class ContainerdRuntime implements ContainerRuntime {
 		const name = /^sha256:[0-9a-f]{64}$/.test(ref) ? ref : normalizeImageRef(ref);
 		const { image } = await this.#call(CRI.imageStatus, { image: { image: name } });
 		return image === undefined ? undefined : imageStatusOf(image as Message);
+	}
+
+	imageMounted(directory: string): Promise<boolean> {
+		return this.#imageMounts.mounted(directory);
+	}
+
+	async mountImage(ref: string, directory: string): Promise<void> {
+		await this.#imageMounts.mount(normalizeImageRef(ref), directory).catch((error: unknown) => {
+			throw translated(error, "CreateContainerError");
+		});
+	}
+
+	unmountImage(directory: string): Promise<void> {
+		return this.#imageMounts.unmount(directory);
 	}
 
 	async pullImage(ref: string, auth?: { username: string; password: string }): Promise<ImageStatus> {

@@ -231,7 +231,7 @@ export const CRI = {
 		{ 1: ["url", "string"] },
 	),
 	listImages: image("ListImages", {}, { 1: ["images", [Image]] }),
-	imageStatus: image("ImageStatus", { 1: ["image", ImageSpec] }, { 1: ["image", Image] }),
+	imageStatus: image("ImageStatus", { 1: ["image", ImageSpec], 2: ["verbose", "bool"] }, { 1: ["image", Image], 2: ["info", STRINGS] }),
 	pullImage: image("PullImage", { 1: ["image", ImageSpec], 2: ["auth", AuthConfig] }, { 1: ["imageRef", "string"] }),
 	removeImage: image("RemoveImage", { 1: ["image", ImageSpec] }, {}),
 } as const;

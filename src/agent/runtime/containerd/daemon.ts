@@ -113,6 +113,11 @@ export class ContainerdDaemon {
 		return answer?.runtimeVersion as string | undefined;
 	}
 
+	/** Overlays do not lie upon overlays. */
+	async snapshotter(): Promise<string> {
+		return (await statfs(this.paths.base)).type === OVERLAY_MAGIC ? "native" : "overlayfs";
+	}
+
 	async #runningPid(): Promise<number | undefined> {
 		const pid = Number(await readFile(this.paths.pidFile, "utf8").catch(() => ""));
 		const command = pid > 0 ? await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "") : "";
@@ -125,8 +130,7 @@ export class ContainerdDaemon {
 		for (const directory of [paths.cniConfig, paths.cniData, paths.fifos, paths.registries, join(paths.socket, "..")]) {
 			await mkdir(directory, { recursive: true, mode: 0o711 });
 		}
-		const overlaid = (await statfs(paths.base)).type === OVERLAY_MAGIC;
-		await writeFile(paths.config, configText(paths, this.#programs.cniPluginDir, overlaid ? "native" : "overlayfs"));
+		await writeFile(paths.config, configText(paths, this.#programs.cniPluginDir, await this.snapshotter()));
 	}
 
 	async #spawn(): Promise<void> {

@@ -1,4 +1,4 @@
-/** Messages of containerd's own API (containerd.services.*.v1), for what CRI does not do well: exec, events, pids. */
+/** Messages of containerd's own API (containerd.services.*.v1), for what CRI does not do well: exec, events, pids, images as volumes. */
 import { Empty, messageOf } from "./cri-messages.ts";
 
 /** Where containerd's CRI plugin keeps its containers. */
@@ -7,6 +7,8 @@ const headers = { "containerd-namespace": "k8s.io" };
 const Any = messageOf("Any", { 1: ["typeUrl", "string"], 2: ["value", "bytes"] });
 const Container = messageOf("Container", { 1: ["id", "string"], 5: ["spec", Any] });
 const Process = messageOf("Process", { 1: ["containerId", "string"], 2: ["id", "string"], 3: ["pid", "uint32"], 4: ["status", "enum"] });
+const Mount = messageOf("Mount", { 1: ["type", "string"], 2: ["source", "string"], 4: ["options", ["string"]] });
+const snapshotKey = { 1: ["snapshotter", "string"], 2: ["key", "string"] } as const;
 const execIds = { 1: ["containerId", "string"], 2: ["execId", "string"] } as const;
 
 export const NATIVE = {
@@ -69,6 +71,24 @@ export const NATIVE = {
 	resizePty: {
 		path: "/containerd.services.tasks.v1.Tasks/ResizePty",
 		request: messageOf("ResizePtyRequest", { ...execIds, 3: ["width", "uint32"], 4: ["height", "uint32"] }),
+		response: Empty,
+		headers,
+	},
+	viewSnapshot: {
+		path: "/containerd.services.snapshots.v1.Snapshots/View",
+		request: messageOf("ViewSnapshotRequest", { ...snapshotKey, 3: ["parent", "string"], 4: ["labels", { map: "string" }] }),
+		response: messageOf("ViewSnapshotResponse", { 1: ["mounts", [Mount]] }),
+		headers,
+	},
+	snapshotMounts: {
+		path: "/containerd.services.snapshots.v1.Snapshots/Mounts",
+		request: messageOf("MountsRequest", snapshotKey),
+		response: messageOf("MountsResponse", { 1: ["mounts", [Mount]] }),
+		headers,
+	},
+	removeSnapshot: {
+		path: "/containerd.services.snapshots.v1.Snapshots/Remove",
+		request: messageOf("RemoveSnapshotRequest", snapshotKey),
 		response: Empty,
 		headers,
 	},

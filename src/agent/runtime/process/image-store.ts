@@ -2,9 +2,9 @@
  * The process runtime's images: imported archives, unpacked below the data directory. It has no registry client: an
  * image that was not imported cannot be pulled.
  */
-import { createReadStream } from "node:fs";
-import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { constants, createReadStream } from "node:fs";
+import { cp, mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { parseImageRef } from "../../image/reference.ts";
 import { unpackTar } from "../../image/unpack.ts";
 import { type ImageStatus, RuntimeError } from "../runtime.ts";
@@ -105,6 +105,17 @@ export class ImageStore {
 		} finally {
 			await rm(staging, { recursive: true, force: true });
 		}
+	}
+
+	/** A copy of the image's files, whole or not there: nothing keeps a process from writing to what it can see. */
+	async copyTo(ref: string, directory: string): Promise<void> {
+		const image = await this.find(ref);
+		if (image === undefined) throw new RuntimeError("NotFound", `the image ${ref} is not here`);
+		const staging = `${directory}.copy`;
+		await rm(staging, { recursive: true, force: true });
+		await mkdir(dirname(directory), { recursive: true });
+		await cp(image.rootPath, staging, { recursive: true, verbatimSymlinks: true, mode: constants.COPYFILE_FICLONE });
+		await rename(staging, directory);
 	}
 
 	async remove(ref: string): Promise<void> {

@@ -4,6 +4,7 @@
  * and security settings are not enforced. Everything is on disk, so a new agent finds what an earlier one left running.
  */
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
@@ -126,6 +127,18 @@ export class ProcessRuntime implements ContainerRuntime {
 
 	listImages(): Promise<ImageStatus[]> {
 		return this.#images.list();
+	}
+
+	mountImage(ref: string, directory: string): Promise<void> {
+		return this.#images.copyTo(ref, directory);
+	}
+
+	async imageMounted(directory: string): Promise<boolean> {
+		return existsSync(directory);
+	}
+
+	async unmountImage(directory: string): Promise<void> {
+		await rm(directory, { recursive: true, force: true });
 	}
 
 	removeImage(ref: string): Promise<void> {

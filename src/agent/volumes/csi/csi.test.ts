@@ -64,6 +64,8 @@ describe("CSI volumes of a node", () => {
 			grown: async (_pod, _paths, claim, size) => void grown.push(`${claim} ${size}`),
 		},
 		csi: undefined as never,
+		images: undefined as never,
+		runtime: undefined as never,
 		events: { record: () => undefined, recordNode: () => undefined },
 		localPath: "",
 		log: silentLogger,
