@@ -1,13 +1,14 @@
 /** What a user does with volumes: claims of the built-in class, StatefulSets whose data stays, volumes of one's own, and what goes wrong. */
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { GrpcError } from "../../src/agent/runtime/containerd/grpc-client.ts";
-import type { CSINode, Node, PersistentVolume, PersistentVolumeClaim, Pod, VolumeAttachment } from "../../src/core/schema/kubernetes.d.ts";
+import type { CSINode, Node, PersistentVolume, PersistentVolumeClaim, Pod, Volume, VolumeAttachment, VolumeMount } from "../../src/core/schema/kubernetes.d.ts";
 import { useCluster } from "./support/cluster.ts";
 import { kill, successor } from "./support/crash.ts";
 import { CSI_DRIVER, NodeDriver } from "./support/csi-driver.ts";
-import { shellPod } from "./support/example.ts";
+import { EXAMPLE_IMAGE_REF, shellPod } from "./support/example.ts";
 import { eventually } from "./support/petrel.ts";
 import { testableRuntimes } from "./support/runtimes.ts";
 
@@ -128,6 +129,98 @@ describe.each(testableRuntimes)("volumes of the %s runtime", (runtime) => {
 			'MountVolume.NewMounter initialization failed for volume "broken" : path "/nonexistent/volume" does not exist',
 		);
 		expect(await eventually("an Event", events("unclaimed", "FailedScheduling"))).toContain('persistentvolumeclaim "none" not found');
+	});
+
+	/** All kinds that need no claim, each below the root by its name. */
+	function everyVolume(host: string): Pod {
+		const pod = shellPod("every", IDLE);
+		const volumes: Volume[] = [
+			{ name: "config", configMap: { name: "settings", defaultMode: 0o440 } },
+			{ name: "secret", secret: { secretName: "keys", items: [{ key: "key", path: "deep/renamed", mode: 0o400 }] } },
+			{ name: "info", downwardAPI: { items: [{ path: "labels", fieldRef: { fieldPath: "metadata.labels" } }] } },
+			{
+				name: "all",
+				projected: {
+					sources: [
+						{ serviceAccountToken: { path: "token", expirationSeconds: 600 } },
+						{ configMap: { name: "settings", items: [{ key: "colour", path: "colour" }] } },
+						{ downwardAPI: { items: [{ path: "name", fieldRef: { fieldPath: "metadata.name" } }] } },
+					],
+				},
+			},
+			{ name: "scratch", emptyDir: { sizeLimit: "10Mi" } },
+			{ name: "shm", emptyDir: { medium: "Memory", sizeLimit: "1Mi" } },
+			{ name: "host", hostPath: { path: host, type: "DirectoryOrCreate" } },
+			{ name: "model", image: { reference: EXAMPLE_IMAGE_REF } },
+		];
+		const mounts = Object.fromEntries(volumes.map(({ name }): [string, VolumeMount] => [name, { name, mountPath: `/${name}` }]));
+		Object.assign(mounts.scratch as VolumeMount, { subPathExpr: "of-$(POD_NAME)" });
+		Object.assign(mounts.host as VolumeMount, { mountPropagation: "HostToContainer" });
+		pod.spec?.containers.forEach((container) => {
+			container.workingDir = "/";
+			container.env = [{ name: "POD_NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } }];
+			container.volumeMounts = [...Object.values(mounts), { name: "config", mountPath: "/fixed", subPath: "colour", readOnly: true }];
+		});
+		return { ...pod, spec: { ...pod.spec, volumes, securityContext: { fsGroup: 4000, fsGroupChangePolicy: "OnRootMismatch" } } } as Pod;
+	}
+	const sh = (command: string): Promise<string> => kubectl.run("exec", "every", "--", "sh", "-c", command);
+
+	it("every kind of volume that needs no claim is there, and follows its ConfigMap within seconds", async () => {
+		const host = join(petrel.data.path, "made", "for-pod");
+		await kubectl.run("create", "configmap", "settings", "--from-literal=colour=blue");
+		await kubectl.run("create", "secret", "generic", "keys", "--from-literal=key=s3cret");
+		await kubectl.apply(everyVolume(host));
+		await ready("every");
+		expect(await sh("cat config/colour secret/deep/renamed all/colour all/name fixed info/labels")).toBe('blues3cretblueeveryblueapp="every"');
+		expect(await sh("cut -d. -f1 all/token | base64 -d 2>/dev/null | grep -c alg")).toBe("1\n");
+		expect(await sh("ls model/bin")).toContain("sh");
+		await sh("echo kept > scratch/file; echo seen > host/file");
+		expect(readFileSync(join(host, "file"), "utf8")).toBe("seen\n");
+		const { uid } = (await kubectl.json<Pod>("get", "pod", "every")).metadata;
+		const scratch = petrel.data.file("node", "pods", uid ?? "", "volumes", "kubernetes.io~empty-dir", "scratch");
+		expect(readFileSync(join(scratch, "of-every", "file"), "utf8")).toBe("kept\n");
+		await kubectl.run("patch", "configmap", "settings", "-p", '{"data":{"colour":"green"}}');
+		await eventually("the new value", async () => ((await sh("cat config/colour all/colour")) === "greengreen" ? true : undefined));
+	});
+
+	if (runtime === "containerd")
+		it("mounts are what they say: read-only, in memory, of the pod's group, and open to the host's", async () => {
+			const host = join(petrel.data.path, "made", "for-pod");
+			// A subPath stays what it was, as upstream.
+			expect(await sh("cat fixed")).toBe("blue");
+			for (const name of ["config", "model", "fixed"])
+				expect(await sh(`touch ${name}/x 2>&1 || true; echo x >> ${name} 2>&1 || true`)).toMatch(/Read-only|Is a directory|is a directory/);
+			expect(await sh("df -k shm | tail -n 1")).toMatch(/^tmpfs +1024 /);
+			expect(await sh("stat -c %g scratch config/..data/colour; stat -c %a config/..data/colour secret/..data/deep/renamed")).toBe("4000\n4000\n440\n440\n");
+			mkdirSync(join(host, "later"));
+			execFileSync("mount", ["-t", "tmpfs", "tmpfs", join(host, "later")]);
+			onTestFinished(() => void execFileSync("umount", [join(host, "later")]));
+			writeFileSync(join(host, "later", "file"), "mounted since\n");
+			expect(await sh("cat host/later/file")).toBe("mounted since\n");
+			const back = podWith(
+				"back",
+				{ hostPath: { path: host } },
+				`mkdir /data/inner; mount -t tmpfs tmpfs /data/inner && echo mine > /data/inner/file; ${IDLE}`,
+			);
+			back.spec?.containers.forEach((container) => {
+				container.securityContext = { privileged: true };
+				container.volumeMounts = [{ name: "data", mountPath: "/data", mountPropagation: "Bidirectional" }];
+			});
+			await kubectl.apply(back);
+			await ready("back");
+			onTestFinished(() => void execFileSync("umount", [join(host, "inner")]));
+			expect(
+				await eventually("the pod's mount", async () =>
+					existsSync(join(host, "inner", "file")) ? readFileSync(join(host, "inner", "file"), "utf8") : undefined,
+				),
+			).toBe("mine\n");
+			await kubectl.run("delete", "pod", "back");
+		});
+
+	it("an image that cannot be had as a volume holds its container up, and says why", async () => {
+		await kubectl.apply(podWith("no-model", { image: { reference: "registry.invalid/model:1", pullPolicy: "Never" } }));
+		await kubectl.run("wait", "--for=jsonpath={.status.containerStatuses[0].state.waiting.reason}=ErrImageNeverPull", "pod/no-model", "--timeout=60s");
+		await kubectl.run("delete", "pod", "no-model");
 	});
 
 	it("a CSI driver's volume is attached, mounted, found again after the agent's crash, and let go by all", async () => {

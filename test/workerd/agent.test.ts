@@ -1,7 +1,7 @@
 /** The agent protocol in workerd, both sides of it seen: a pod's life, the held poll, sessions, a node that is lost. */
 import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { Node, Pod } from "../../src/core/schema/kubernetes.d.ts";
+import type { Node, Pod, VolumeAttachmentList } from "../../src/core/schema/kubernetes.d.ts";
 import { NODE_MONITOR_GRACE_MS } from "../../src/core/controllers/node-lifecycle-controller.ts";
 import { POLL_GAP_MS } from "../../src/objects/node-core.ts";
 import { clusterStub, nodeStub } from "./support/bindings.ts";
@@ -78,6 +78,41 @@ describe("a pod", () => {
 		expect((await agent.catchUp()).pods).toEqual([]);
 		agent.cursor = 0;
 		expect(await agent.catchUp()).toMatchObject({ full: true, pods: [{ metadata: { name: "web" } }] });
+	});
+});
+
+describe("a volume of a CSI driver", () => {
+	it("is attached for its pod, and its Secret is told to the pod's node alone", async () => {
+		const cluster = await TestCluster.create();
+		const agent = await TestAgent.ready(cluster);
+		const secret = { apiVersion: "v1", kind: "Secret", metadata: { name: "volume-key" }, stringData: { key: "value" } };
+		await cluster.call("POST", "/api/v1/namespaces/kube-system/secrets", secret);
+		const common = { storageClassName: "sample", accessModes: ["ReadWriteOnce"] };
+		const csi = { driver: "sample.example.com", volumeHandle: "vol-1", nodeStageSecretRef: { name: "volume-key", namespace: "kube-system" } };
+		const spec = { ...common, capacity: { storage: "1Gi" }, csi };
+		await cluster.call("POST", "/api/v1/persistentvolumes", { apiVersion: "v1", kind: "PersistentVolume", metadata: { name: "pv" }, spec });
+		const claim = { ...common, resources: { requests: { storage: "1Gi" } } };
+		const claims = "/api/v1/namespaces/default/persistentvolumeclaims";
+		await cluster.call("POST", claims, { apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: "data" }, spec: claim });
+		const path = "/agent/v1/nodes/worker/volume-secret";
+		const asked = { version: 1, volume: "pv", use: "nodeStage" };
+		const token = agent.credential;
+		expect(await cluster.refused("POST", path, asked, { token })).toMatchObject({ code: 403 });
+		const held = agent.pod(({ metadata }) => metadata.name === "web");
+		const web = pod("web");
+		await cluster.call("POST", pods(), { ...web, spec: { ...web.spec, volumes: [{ name: "v", persistentVolumeClaim: { claimName: "data" } }] } });
+		const assigned = await held;
+		const attachment = await eventually(async () => (await cluster.call<VolumeAttachmentList>("GET", "/apis/storage.k8s.io/v1/volumeattachments")).items[0]);
+		expect(attachment.spec).toEqual({ attacher: "sample.example.com", nodeName: "worker", source: { persistentVolumeName: "pv" } });
+		expect(await cluster.call("POST", path, asked, { token })).toMatchObject({ kind: "Secret", data: { key: btoa("value") } });
+		expect(await cluster.refused("POST", path, { ...asked, use: "nodePublish" }, { token })).toMatchObject({ code: 404 });
+		expect(await cluster.refused("POST", path, { ...asked, use: "none" }, { token })).toMatchObject({ code: 400 });
+		expect(await cluster.refused("POST", path, asked)).toMatchObject({ code: 403 });
+		await cluster.call("DELETE", pods("web"));
+		await agent.report({ stopped: [refOf(assigned)] });
+		await eventually(async () =>
+			(await cluster.call<VolumeAttachmentList>("GET", "/apis/storage.k8s.io/v1/volumeattachments")).items.length === 0 ? true : undefined,
+		);
 	});
 });
 
