@@ -1,7 +1,7 @@
 /** From a pod's container to what the runtime is told: environment, command, mounts. */
 import { chmod, mkdir, realpath, writeFile } from "node:fs/promises";
 import { dirname, join, sep } from "node:path";
-import type { Container, Pod, VolumeMount } from "../core/schema/kubernetes.d.ts";
+import type { Container, Pod, Volume, VolumeMount } from "../core/schema/kubernetes.d.ts";
 import type { PodFacts } from "./downward-field.ts";
 import { containerEnvironment, expand } from "./environment.ts";
 import { kernelHostname, writeHostsFile } from "./hosts-file.ts";
@@ -103,10 +103,11 @@ function volumeDevices({ pod, container, volumes }: ContainerConfigInput): Devic
 const propagationOf = ({ mountPropagation: wanted }: VolumeMount): Mount["propagation"] =>
 	(["HostToContainer", "Bidirectional"] as const).find((one) => one === wanted);
 
-/** A claim may be used read-only as a whole; an image is read at most. */
+/** What the agent itself writes, and an image, is only read; a claim or an inline volume may be used so as a whole. */
 function isReadOnlyVolume({ spec }: Pod, name: string): boolean {
-	const found = spec?.volumes?.find((volume) => volume.name === name);
-	return found?.persistentVolumeClaim?.readOnly === true || found?.image !== undefined;
+	const found: Partial<Volume> = spec?.volumes?.find((volume) => volume.name === name) ?? {};
+	const isWritten = found.configMap ?? found.secret ?? found.downwardAPI ?? found.projected ?? found.image;
+	return isWritten !== undefined || found.persistentVolumeClaim?.readOnly === true || found.csi?.readOnly === true;
 }
 
 /** Made world-writable beforehand: the container may run as any user. */

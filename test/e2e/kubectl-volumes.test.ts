@@ -188,8 +188,7 @@ describe.each(testableRuntimes)("volumes of the %s runtime", (runtime) => {
 			const host = join(petrel.data.path, "made", "for-pod");
 			// A subPath stays what it was, as upstream.
 			expect(await sh("cat fixed")).toBe("blue");
-			for (const name of ["config", "model", "fixed"])
-				expect(await sh(`touch ${name}/x 2>&1 || true; echo x >> ${name} 2>&1 || true`)).toMatch(/Read-only|Is a directory|is a directory/);
+			for (const name of ["config", "model", "fixed"]) expect(await sh(`(touch ${name}/x; echo x >> ${name}) 2>&1; true`)).toContain("Read-only file system");
 			expect(await sh("df -k shm | tail -n 1")).toMatch(/^tmpfs +1024 /);
 			expect(await sh("stat -c %g scratch config/..data/colour; stat -c %a config/..data/colour secret/..data/deep/renamed")).toBe("4000\n4000\n440\n440\n");
 			mkdirSync(join(host, "later"));
