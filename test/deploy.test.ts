@@ -20,7 +20,7 @@ it(
 			const env = { ...process.env, CI: "true", WRANGLER_SEND_METRICS: "false" };
 			const wrangler = join(root, "node_modules", "wrangler", "bin", "wrangler.js");
 			const { stdout } = await promisify(execFile)(process.execPath, [wrangler, "deploy", "--dry-run", "--outdir", directory], { cwd: root, env });
-			for (const binding of ["CLUSTER", "NAMESPACE", "NODE", "SESSION", "REGISTRY", "TUNNEL", "EDGE"]) expect(stdout).toContain(`env.${binding}`);
+			for (const binding of ["CLUSTER", "NAMESPACE", "NODE", "SESSION", "REGISTRY", "TUNNEL", "EDGE", "RELAY"]) expect(stdout).toContain(`env.${binding}`);
 			const bundle = readFileSync(join(directory, "index.js"), "utf8");
 			expect(gzipSync(bundle).length).toBeLessThan(GZIP_BYTES_MAX);
 			expect(bundle).not.toMatch(/\bnew Function\(/);

@@ -2,6 +2,7 @@
 import type { JoinResponse, NetworkRow } from "../core/protocol/agent-protocol.ts";
 import type { Clock } from "./clock.ts";
 import type { BackoffDurations } from "./container-backoff.ts";
+import type { ControlPlaneClient } from "./control-plane-client.ts";
 import type { KubeletConfiguration } from "./kubelet-configuration.ts";
 import type { Logger } from "./log.ts";
 import type { ClusterServicesPlace } from "./network/cluster-services.ts";
@@ -30,7 +31,9 @@ export interface AgentOptions {
 	dataDir: string;
 	/** Made once the cluster's settings (pod CIDR, DNS) are known, if it is a function. */
 	runtime: NodeRuntime | ((cluster: JoinResponse) => NodeRuntime | Promise<NodeRuntime>);
-	network?: NodeNetwork | ((cluster: JoinResponse, runtime: ContainerRuntime) => NodeNetwork | undefined | Promise<NodeNetwork | undefined>);
+	network?:
+		| NodeNetwork
+		| ((cluster: JoinResponse, runtime: ContainerRuntime, client: ControlPlaneClient) => NodeNetwork | undefined | Promise<NodeNetwork | undefined>);
 	/** Where the API and DNS are served to pods; nowhere without it. */
 	clusterServices?: ClusterServicesPlace;
 	labels?: Record<string, string>;

@@ -325,7 +325,7 @@ class NodeAgent implements Agent {
 		// Volumes hold Secrets: nobody else on the machine may look in.
 		await mkdir(join(options.dataDir, "pods"), { recursive: true, mode: 0o700 });
 		await this.#state.load();
-		this.#network = typeof options.network === "function" ? await options.network(this.cluster, runtime) : options.network;
+		this.#network = typeof options.network === "function" ? await options.network(this.cluster, runtime, this.#client) : options.network;
 		await this.#network?.start();
 		this.#clusterServices?.start();
 		this.#applyNetwork(this.#state.networkRows);

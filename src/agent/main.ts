@@ -6,10 +6,12 @@ import { type Agent, type AgentOptions, type NodeNetwork, startAgent } from "./a
 import { AgentError } from "./agent-error.ts";
 import { isMissing } from "./atomic-file.ts";
 import { KUBELET_ROOT } from "./kubelet-root.ts";
+import { systemClock } from "./clock.ts";
 import { createLogger, errorText, type Logger } from "./log.ts";
 import { NetworkPolicies } from "./network/network-policies.ts";
 import { NftProxy } from "./network/nft-proxy.ts";
 import { PodRoutes } from "./network/pod-routes.ts";
+import { RelayedPaths } from "./network/relay/relayed-paths.ts";
 import type { ServiceProxy } from "./network/service-proxy.ts";
 import { UserspaceProxy } from "./network/userspace-proxy.ts";
 import { createRuntime, detectRuntime, type RuntimeKind } from "./runtime/detect.ts";
@@ -39,15 +41,17 @@ export async function runNode(options: NodeOptions): Promise<Agent> {
 		...kubeletRootOf(kind, options.rootDir),
 		clusterServices: kind === "containerd" ? "cluster-addresses" : "loopback",
 		runtime: () => createRuntime(kind, { dataDir, podPidsLimit: options.configuration?.podPidsLimit }),
-		network: async (cluster, runtime) => {
+		network: async (cluster, runtime, client) => {
 			await importImages(runtime, options.imagesDir, log);
 			const { nodeName } = options;
-			if (kind === "containerd" && cluster.podCidr)
+			if (kind === "containerd" && cluster.podCidr) {
+				const routes = podRoutes(dataDir, nodeName, cluster.podCidr, log);
 				return combined([
 					networkPolicies(dataDir, cluster.podCidr, log),
 					serviceProxy(kind, dataDir, nodeName, log),
-					podRoutes(dataDir, nodeName, cluster.podCidr, log),
+					new RelayedPaths({ routes, client, clock: options.clock ?? systemClock, log }),
 				]);
+			}
 			return serviceProxy(kind, dataDir, nodeName, log);
 		},
 	});

@@ -13,6 +13,7 @@ export const DURABLE_OBJECTS = {
 	REGISTRY: "RegistryObject",
 	TUNNEL: "TunnelObject",
 	EDGE: "EdgeObject",
+	RELAY: "RelayObject",
 } as const;
 
 export interface WorkerdFiles {

@@ -43,6 +43,10 @@ export const registryObject = (env: WorkerEnv): ObjectStub<Rpc<RegistryObject>> 
 /** A node's tunnels are numbered from 0: the next is opened when one is full. */
 export const tunnelObject = (env: WorkerEnv, cluster: string, node: string, index: number): ObjectStub => named(env.TUNNEL, `${cluster}/${node}/${index}`);
 
+/** Where two nodes meet that cannot reach each other: one object for the two, whoever asks. */
+export const relayObject = (env: WorkerEnv, cluster: string, nodes: readonly [string, string]): ObjectStub =>
+	named(env.RELAY, [cluster, ...[...nodes].sort()].join("/"));
+
 /** The Session object of an id that `newSessionId` made; throws a TypeError for anything else. */
 export const sessionObject = (env: WorkerEnv, id: string): ObjectStub => env.SESSION.get(env.SESSION.idFromString(id));
 /** A new Session object's id, as a string that a command can carry. */

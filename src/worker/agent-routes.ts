@@ -21,7 +21,7 @@ import { CLUSTER_DOMAIN, clusterNetworkOf, dnsAddresses } from "../core/protocol
 import { GROUP_JOINING, GROUP_MASTERS, GROUP_NODES } from "../core/protocol/tokens.ts";
 import type { PersistentVolume } from "../core/schema/kubernetes.d.ts";
 import { TUNNELS_MAX } from "../core/tunnel/frame.ts";
-import { clusterObject, nodeObject, sessionObject, tunnelObject } from "../objects/addresses.ts";
+import { clusterObject, nodeObject, relayObject, sessionObject, tunnelObject } from "../objects/addresses.ts";
 import { AGENT_SILENT_CODE, CLIENT_GONE_CODE, CLUSTER_HEADER, NODE_HEADER, POLL_HEADER, SESSION_SIDE_HEADER, TUNNEL_SIDE_HEADER } from "../objects/rpc.ts";
 import { answerValue } from "./answer.ts";
 import { readJsonBody } from "./body.ts";
@@ -217,14 +217,29 @@ export async function serveAgentSession(c: FrontDoor): Promise<Response> {
 	return response;
 }
 
-/** GET /agent/v1/tunnels/{number}: the agent's end of one of its node's tunnels. */
-export async function serveAgentTunnel(c: FrontDoor): Promise<Response> {
+/** The node whose agent dials a WebSocket; `what` names that in a refusal. */
+function dialledBy(c: FrontDoor, what: string): string {
 	const user = c.get("user");
 	const node = /^system:node:(.+)$/.exec(user.name)?.[1];
 	if (node === undefined || !user.groups.includes(GROUP_NODES)) throw forbiddenError(NODES, "", `User ${JSON.stringify(user.name)} is not a node`);
-	if (!isWebSocketUpgrade(c.req.raw.headers)) throw badRequest("a tunnel is a WebSocket");
+	if (!isWebSocketUpgrade(c.req.raw.headers)) throw badRequest(`${what} is a WebSocket`);
+	return node;
+}
+
+/** GET /agent/v1/relays/{node}: the agent's end of the relay to a node that it cannot reach directly. */
+export async function serveAgentRelay(c: FrontDoor): Promise<Response> {
+	const node = dialledBy(c, "a relay");
+	const other = c.req.param("node") ?? "";
+	if (!/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(other) || other === node) throw badRequest("the relay's other node is not one");
+	const headers = { Upgrade: "websocket", [CLUSTER_HEADER]: c.get("cluster"), [NODE_HEADER]: node };
+	return (await relayObject(c.env, c.get("cluster"), [node, other]).fetch("https://object/relay", { headers })) as Response;
+}
+
+/** GET /agent/v1/tunnels/{number}: the agent's end of one of its node's tunnels. */
+export async function serveAgentTunnel(c: FrontDoor): Promise<Response> {
+	const node = dialledBy(c, "a tunnel");
 	const tunnel = c.req.param("tunnel") ?? "";
 	if (!/^\d{1,3}$/.test(tunnel) || Number(tunnel) >= TUNNELS_MAX) throw badRequest("the tunnel's number is out of range");
-	const headers = { Upgrade: "websocket", [CLUSTER_HEADER]: c.get("cluster"), [NODE_HEADER]: user.name, [TUNNEL_SIDE_HEADER]: "agent" };
+	const headers = { Upgrade: "websocket", [CLUSTER_HEADER]: c.get("cluster"), [NODE_HEADER]: c.get("user").name, [TUNNEL_SIDE_HEADER]: "agent" };
 	return (await tunnelObject(c.env, c.get("cluster"), node, Number(tunnel)).fetch("https://object/tunnel", { headers })) as Response;
 }

@@ -4,6 +4,7 @@ import { pathNotFound, unauthorized } from "../core/errors/status-error.ts";
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
 import {
 	serveAgentSession,
+	serveAgentRelay,
 	serveAgentTunnel,
 	serveCertificate,
 	serveCredential,
@@ -79,6 +80,7 @@ function createApp(): Hono<FrontDoorEnv> {
 	app.post("/agent/v1/nodes/:name/volume-secret", authenticated(serveVolumeSecret));
 	app.get("/agent/v1/sessions/:id", authenticated(serveAgentSession));
 	app.get("/agent/v1/tunnels/:tunnel", authenticated(serveAgentTunnel));
+	app.get("/agent/v1/relays/:node", authenticated(serveAgentRelay));
 	app.all("/webhooks/:namespace/:name/:token/:secret?", serveWebhook);
 	app.get("/agent/v1/edge/certificates/:host", authenticated(serveEdgeCertificate));
 	app.all("/api/*", authenticated(serveResource));

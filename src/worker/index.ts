@@ -9,6 +9,7 @@ export { EdgeObject } from "../objects/edge-object.ts";
 export { NamespaceObject } from "../objects/namespace-object.ts";
 export { NodeObject } from "../objects/node-object.ts";
 export { RegistryObject } from "../objects/registry-object.ts";
+export { RelayObject } from "../objects/relay-object.ts";
 export { SessionObject } from "../objects/session-object.ts";
 export { TunnelObject } from "../objects/tunnel-object.ts";
 

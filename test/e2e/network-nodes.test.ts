@@ -1,4 +1,7 @@
-/** Two nodes in networks of their own: pods reach each other, and Services choose among both nodes' pods as their policies say. */
+/**
+ * Two nodes in networks of their own, one of them behind a NAT with no way in: pods reach each other, and Services choose among all nodes'
+ * pods as their policies say.
+ */
 import { execFileSync } from "node:child_process";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Deployment, NetworkPolicy, Node, NodeList, Pod, PodList, Service } from "../../src/core/schema/kubernetes.d.ts";
@@ -35,7 +38,7 @@ const service = (name: string, part: Partial<NonNullable<Service["spec"]>> = {})
 describe("nodes with networks of their own", () => {
 	const petrel = new Petrel();
 	const { kubectl } = petrel;
-	const [left, right] = [new RemoteNode("node-b", 1), new RemoteNode("node-c", 2)];
+	const [left, right] = [new RemoteNode("node-b", 1), new RemoteNode("node-c", 2, { behindNat: true })];
 	const nodes = [NEAR, left.name, right.name];
 	const address = `${testAddress(254)}/32`;
 	const names = new Map<string, string>();
@@ -95,6 +98,24 @@ describe("nodes with networks of their own", () => {
 		expect(
 			await inPod(left.name, "curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "-H", `X-Large: ${"x".repeat(3000)}`, `http://${far}:${EXAMPLE_PORT}/`),
 		).toMatch(/^\d+$/);
+	});
+
+	it("carries UDP to and from the node that nobody reaches, and says who asks", async () => {
+		const echo =
+			"use IO::Socket::INET; my $s = IO::Socket::INET->new(LocalPort => 5300, Proto => 'udp'); while ($s->recv(my $m, 2000)) { $s->send($s->peerhost . ' ' . length $m) }";
+		const ask =
+			"use IO::Socket::INET; my $s = IO::Socket::INET->new(PeerAddr => $ARGV[0], PeerPort => 5300, Proto => 'udp'); $s->send('x' x 1400); local $SIG{ALRM} = sub { exit 1 }; alarm 2; $s->recv(my $m, 2000); print $m";
+		for (const node of [left.name, right.name]) await kubectl.apply(on(machinePod(`echo-${node}`, `exec perl -e "${echo.replaceAll("$", "\\$")}"`), node));
+		await kubectl.run("wait", "--for=condition=Ready", "pod", "--all", "--timeout=90s");
+		const ip = (pod: string) => kubectl.run("get", "pod", pod, "-o", "jsonpath={.status.podIP}");
+		for (const [from, to] of [
+			[left.name, right.name],
+			[right.name, left.name],
+		] as const) {
+			const target = await ip(`echo-${to}`);
+			const answer = await eventually(`${from} to ${to}`, () => inPod(from, "perl", "-e", ask, target).catch(() => undefined));
+			expect(answer).toBe(`${await ip(`client-${from}`)} 1400`);
+		}
 	});
 
 	it("leads a Service to the pods of all nodes, or as its policies say", async () => {

@@ -1,15 +1,17 @@
 /**
  * The way to the pods of other nodes: by the other node itself where both share a link, else through VXLAN, whose
- * forwarding table comes from the node list. A change costs what one node costs.
+ * forwarding table comes from the node list; and through the agent's relay where neither leads there. A change costs what one node costs.
  */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import type { NetworkRow, NodeEntry } from "../../core/protocol/agent-protocol.ts";
-import { requireAddress, requireNetwork } from "./nft.ts";
+import { applyNft, deleteTable, requireAddress, requireNetwork, requirePort } from "./nft.ts";
+import { type ProbeEnd, VXLAN_ID, VXLAN_PORT } from "./relay/probe-frame.ts";
+import type { ProbedPeer } from "./relay/path-prober.ts";
 
 const run = promisify(execFile);
-const VXLAN_ID = 7345;
-const VXLAN_PORT = 8472;
+/** Nobody's address (RFC 7600): frames for it are led to the agent, which has the relays. */
+const RELAY_ADDRESS = "192.0.0.8";
 /** Of our routes, so that they are found again after a crash; numbers above 4 are nobody's in particular. */
 const ROUTE_PROTOCOL = "98";
 
@@ -41,16 +43,42 @@ export class PodRoutes {
 	readonly #options: PodRoutesOptions;
 	readonly #link: string;
 	readonly #peers = new Map<string, Peer>();
+	readonly #relayed = new Set<string>();
+	#relayPort: number | undefined;
 	#ownAddresses: readonly string[] = [];
 	#started = false;
+	/** One change after the other: rows and relays come each when they do. */
+	#last: Promise<unknown> = Promise.resolve();
 
 	constructor(options: PodRoutesOptions) {
 		this.#options = options;
 		this.#link = `ptx-${options.instance}`;
 	}
 
+	/** This node's end of the pod network. */
+	get own(): ProbeEnd {
+		const { podCidr } = this.#options;
+		return { mac: macOf(podCidr), address: baseOf(podCidr) };
+	}
+
+	/** Another node's; undefined while it is not known. */
+	endOf(name: string): ProbedPeer | undefined {
+		const peer = this.#peers.get(name);
+		return peer && { mac: macOf(peer.podCidr), address: baseOf(peer.podCidr), host: peer.address };
+	}
+
 	/** Idempotent. */
-	async start(): Promise<void> {
+	start(): Promise<void> {
+		return this.#next(() => this.#start());
+	}
+
+	#next<T>(act: () => Promise<T>): Promise<T> {
+		const done = this.#last.then(act);
+		this.#last = done.catch(() => undefined);
+		return done;
+	}
+
+	async #start(): Promise<void> {
 		if (this.#started) return;
 		const own = requireNetwork(this.#options.podCidr);
 		await this.#remove();
@@ -63,8 +91,55 @@ export class PodRoutes {
 		this.#started = true;
 	}
 
-	async apply(rows: readonly NetworkRow[]): Promise<void> {
-		if (rows.some(({ kind }) => kind === "node")) await this.start();
+	apply(rows: readonly NetworkRow[]): Promise<void> {
+		return this.#next(() => this.#apply(rows));
+	}
+
+	/**
+	 * The agent's port on 127.0.0.1 for the frames of relayed nodes. To an address that is the machine's own, or behind "lo", the kernel
+	 * would send none, but look for a VXLAN link there: so they seem to go out by a link where they are translated before they do.
+	 */
+	openRelay(port: number): Promise<void> {
+		return this.#next(async () => {
+			this.#relayPort = requirePort(port);
+			await ip("link", "delete", this.#relayLink).catch(() => undefined);
+			await ip("link", "add", this.#relayLink, "type", "veth", "peer", "name", `ptq-${this.#options.instance}`);
+			await ip("link", "set", this.#relayLink, "up", "addrgenmode", "none");
+			await ip("route", "replace", `${RELAY_ADDRESS}/32`, "dev", this.#relayLink, "src", "127.0.0.1", "proto", ROUTE_PROTOCOL);
+			const table = `table ip ${this.#relayTable}`;
+			await applyNft(`${table} {}
+delete ${table}
+${table} {
+	chain output {
+		type nat hook output priority -101; policy accept;
+		ip daddr ${RELAY_ADDRESS} udp dport ${port} dnat to 127.0.0.1;
+	}
+}
+`);
+		});
+	}
+
+	/** Leads a node's packets through the agent's relay, or straight to it again. */
+	setRelayed(name: string, relayed: boolean): Promise<void> {
+		return this.#next(async () => {
+			if (this.#relayed.has(name) === relayed) return;
+			if (relayed) this.#relayed.add(name);
+			else this.#relayed.delete(name);
+			const peer = this.#peers.get(name);
+			if (peer) await this.#reach(name, peer);
+		});
+	}
+
+	get #relayLink(): string {
+		return `ptr-${this.#options.instance}`;
+	}
+
+	get #relayTable(): string {
+		return `petrel-${this.#options.instance}-relay`;
+	}
+
+	async #apply(rows: readonly NetworkRow[]): Promise<void> {
+		if (rows.some(({ kind }) => kind === "node")) await this.#start();
 		for (const row of rows) if (row.kind === "node" && row.name === this.#options.nodeName) await this.#setOwn(row.node);
 		for (const row of rows) if (row.kind === "node" && row.name !== this.#options.nodeName) await this.#set(row.name, row.node);
 	}
@@ -74,9 +149,9 @@ export class PodRoutes {
 		const addresses = node?.addresses ?? [];
 		if (addresses.join() === this.#ownAddresses.join()) return;
 		this.#ownAddresses = addresses;
-		for (const peer of this.#peers.values()) {
+		for (const [name, peer] of this.#peers) {
 			await this.#forget(peer);
-			await this.#reach(peer);
+			await this.#reach(name, peer);
 		}
 	}
 
@@ -85,10 +160,11 @@ export class PodRoutes {
 		const old = this.#peers.get(name);
 		if (old && JSON.stringify(old) !== JSON.stringify(next)) {
 			this.#peers.delete(name);
+			this.#relayed.delete(name);
 			await this.#forget(old);
 		}
 		if (!next || JSON.stringify(old) === JSON.stringify(next)) return;
-		await this.#reach(next);
+		await this.#reach(name, next);
 		this.#peers.set(name, next);
 	}
 
@@ -104,35 +180,47 @@ export class PodRoutes {
 		}
 	}
 
-	async #reach({ podCidr, address }: Peer): Promise<void> {
-		const found = await ip("-4", "route", "get", address);
+	async #reach(name: string, { podCidr, address }: Peer): Promise<void> {
+		const base = baseOf(podCidr);
+		const relay = this.#relayed.has(name) ? this.#relayPort : undefined;
+		const link = relay === undefined ? await this.#sharedLink(address) : undefined;
+		const way = relay === undefined ? ["dst", address] : ["dst", RELAY_ADDRESS, "port", String(relay)];
+		await run("bridge", ["fdb", "replace", macOf(podCidr), "dev", this.#link, ...way, "self", "permanent"]);
+		await ip("neighbour", "replace", base, "lladdr", macOf(podCidr), "dev", this.#link, "nud", "permanent");
+		// The node's own end is behind VXLAN always: there the direct way is asked for, also where pods go another.
+		await ip("route", "replace", `${base}/32`, "dev", this.#link, "proto", ROUTE_PROTOCOL);
+		const next = link === undefined ? ["via", base, "dev", this.#link, "onlink"] : ["via", address, "dev", link];
+		await ip("route", "replace", podCidr, ...next, "proto", ROUTE_PROTOCOL);
+	}
+
+	/** The link that both nodes are on, where there is one. */
+	async #sharedLink(address: string): Promise<string | undefined> {
+		// Nothing leads there when the node is behind a NAT.
+		const found = await ip("-4", "route", "get", address).catch(() => "");
 		const [device, source] = [/\bdev (\S+)/.exec(found)?.[1], /\bsrc (\S+)/.exec(found)?.[1]];
 		// Both sides must come to the same end: packets that come another way than they would go are dropped by strict nodes.
 		const sharesLink = !/\bvia\b/.test(found) && source !== undefined && this.#ownAddresses.includes(source);
-		if (device !== undefined && device !== "lo" && sharesLink) {
-			await ip("route", "replace", podCidr, "via", address, "dev", device, "proto", ROUTE_PROTOCOL);
-			return;
-		}
-		const base = baseOf(podCidr);
-		await run("bridge", ["fdb", "replace", macOf(podCidr), "dev", this.#link, "dst", address, "self", "permanent"]);
-		await ip("neighbour", "replace", base, "lladdr", macOf(podCidr), "dev", this.#link, "nud", "permanent");
-		await ip("route", "replace", podCidr, "via", base, "dev", this.#link, "onlink", "proto", ROUTE_PROTOCOL);
+		return sharesLink && device !== "lo" ? device : undefined;
 	}
 
 	async #forget({ podCidr }: Peer): Promise<void> {
-		await ip("route", "delete", podCidr, "proto", ROUTE_PROTOCOL).catch(() => undefined);
+		for (const range of [podCidr, `${baseOf(podCidr)}/32`]) await ip("route", "delete", range, "proto", ROUTE_PROTOCOL).catch(() => undefined);
 		await ip("neighbour", "delete", baseOf(podCidr), "dev", this.#link).catch(() => undefined);
 		await run("bridge", ["fdb", "delete", macOf(podCidr), "dev", this.#link]).catch(() => undefined);
 	}
 
 	/** Leaves nothing behind, of an earlier run neither. */
 	async stop({ removeAll }: { removeAll: boolean }): Promise<void> {
+		await this.#last;
 		this.#started = false;
 		this.#peers.clear();
+		this.#relayed.clear();
 		if (removeAll) await this.#remove();
 	}
 
 	async #remove(): Promise<void> {
+		await deleteTable(this.#relayTable);
+		await ip("link", "delete", this.#relayLink).catch(() => undefined);
 		await ip("route", "flush", "proto", ROUTE_PROTOCOL).catch(() => undefined);
 		await ip("link", "delete", this.#link).catch(() => undefined);
 	}

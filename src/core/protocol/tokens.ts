@@ -81,8 +81,8 @@ export interface LegacyAccountTokenClaims {
  *   PETREL_NETWORK      JSON of a ClusterNetwork: the ranges of pods' and Services' addresses; absent or "" for IPv4 alone, out of the default ranges
  *   PETREL_WEBHOOK_PRIVATE_TARGETS  "allow" lets webhook subscriptions deliver to private, loopback and link-local addresses
  *   PETREL_WEBHOOK_NETWORK  what deliveries by URL are made over; absent on an account, whose own network leads to the internet alone
- * Durable Object namespaces: CLUSTER, NAMESPACE, NODE, SESSION, REGISTRY, TUNNEL (classes ClusterObject, NamespaceObject,
- * NodeObject, SessionObject, RegistryObject, TunnelObject, exported by src/worker/index.ts).
+ * Durable Object namespaces: CLUSTER, NAMESPACE, NODE, SESSION, REGISTRY, TUNNEL, EDGE, RELAY (classes ClusterObject, NamespaceObject,
+ * NodeObject, SessionObject, RegistryObject, TunnelObject, EdgeObject, RelayObject, exported by src/worker/index.ts).
  */
 export interface WorkerEnv {
 	PETREL_SIGNING_KEY: string;
@@ -107,4 +107,5 @@ export interface WorkerEnv {
 	REGISTRY: DurableObjectNamespace;
 	TUNNEL: DurableObjectNamespace;
 	EDGE: DurableObjectNamespace;
+	RELAY: DurableObjectNamespace;
 }

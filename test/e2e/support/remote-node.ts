@@ -18,6 +18,16 @@ const ip = (...args: string[]): string => execFileSync("ip", args, { encoding: "
 /** An address in the range for benchmarks (RFC 2544) that this test process alone uses. */
 export const testAddress = (host: number): string => `198.18.${process.pid % 256}.${host}`;
 
+/** The same in every private network, as in most homes. */
+const [PRIVATE_ROUTER, PRIVATE_NODE] = ["192.168.1.1", "192.168.1.2"];
+
+/** A link that leads outside. */
+function configure(namespace: string, link: string, address: string, gateway: string): void {
+	for (const name of ["lo", link]) ip("-n", namespace, "link", "set", name, "up");
+	ip("-n", namespace, "address", "add", address, "dev", link);
+	ip("-n", namespace, "route", "add", "default", "via", gateway);
+}
+
 export class RemoteNode {
 	readonly name: string;
 	readonly directory = mkdtempSync(join(tmpdir(), "petrel-e2e-node-"));
@@ -25,12 +35,16 @@ export class RemoteNode {
 	readonly #outer: string;
 	readonly #inner: string;
 	readonly #number: number;
+	/** Whether a router that translates its address is before it: it reaches others, and they not it. */
+	readonly #behindNat: boolean;
 	#agent: ChildProcess | undefined;
 	#arguments: string[] = [];
 
 	/** `number` counts from 1. */
-	constructor(name: string, number: number) {
+	constructor(name: string, number: number, { behindNat = false } = {}) {
 		this.name = name;
+		this.#behindNat = behindNat;
+		this.#behindNat = behindNat;
 		this.#number = number;
 		this.#namespace = `petrel-${process.pid}-${number}`;
 		this.#outer = `pt${process.pid}o${number}`;
@@ -76,13 +90,46 @@ export class RemoteNode {
 
 	#makeNetwork(): void {
 		const [outer, inner] = [testAddress(4 * this.#number + 1), testAddress(4 * this.#number + 2)];
-		ip("netns", "add", this.#namespace);
-		ip("link", "add", this.#outer, "type", "veth", "peer", "name", this.#inner, "netns", this.#namespace);
+		const outermost = this.#behindNat ? this.#router : this.#namespace;
+		ip("netns", "add", outermost);
+		ip("link", "add", this.#outer, "type", "veth", "peer", "name", this.#inner, "netns", outermost);
 		ip("address", "add", `${outer}/30`, "dev", this.#outer);
 		ip("link", "set", this.#outer, "up");
-		for (const link of ["lo", this.#inner]) ip("-n", this.#namespace, "link", "set", link, "up");
-		ip("-n", this.#namespace, "address", "add", `${inner}/30`, "dev", this.#inner);
-		ip("-n", this.#namespace, "route", "add", "default", "via", outer);
+		configure(outermost, this.#inner, `${inner}/30`, outer);
+		if (this.#behindNat) this.#makePrivateNetwork();
+	}
+
+	/** Behind the router: what comes from inside gets the router's address, and nothing that was not asked for comes in. */
+	#makePrivateNetwork(): void {
+		ip("netns", "add", this.#namespace);
+		ip("-n", this.#router, "link", "add", "private", "type", "veth", "peer", "name", this.#inner, "netns", this.#namespace);
+		ip("-n", this.#router, "address", "add", `${PRIVATE_ROUTER}/24`, "dev", "private");
+		ip("-n", this.#router, "link", "set", "private", "up");
+		configure(this.#namespace, this.#inner, `${PRIVATE_NODE}/24`, PRIVATE_ROUTER);
+		const rules = `table ip nat {
+	chain postrouting { type nat hook postrouting priority 100; oifname "${this.#inner}" masquerade; }
+	chain forward { type filter hook forward priority 0; iifname "${this.#inner}" ct state new drop; }
+}
+`;
+		const inRouter = [`--net=/run/netns/${this.#router}`];
+		execFileSync("nsenter", [...inRouter, "nft", "-f", "-"], { input: rules });
+		execFileSync("nsenter", [...inRouter, "sysctl", "-qw", "net.ipv4.ip_forward=1"]);
+	}
+
+	/** As a router that was started anew: it knows no flow any more. */
+	forgetFlows(): void {
+		execFileSync("nsenter", [`--net=/run/netns/${this.#behindNat ? this.#router : this.#namespace}`, "conntrack", "-F"], { stdio: "ignore" });
+	}
+
+	/** What the node's kernel is told of ways to others, sorted: what it learns by itself is not among it. */
+	ways(): string[] {
+		const lines = (...args: string[]) => execFileSync("nsenter", [`--net=${this.#path}`, ...args], { encoding: "utf8" }).split("\n");
+		const permanent = [...lines("bridge", "fdb", "show"), ...lines("ip", "neighbour", "show", "nud", "permanent")];
+		return [...lines("ip", "route", "show", "table", "all"), ...permanent].filter((line) => line.trim() !== "").sort();
+	}
+
+	get #router(): string {
+		return `${this.#namespace}r`;
 	}
 
 	/** The link first: a namespace lives on while anything is in it. */
@@ -90,6 +137,7 @@ export class RemoteNode {
 		if (!existsSync(this.#path)) return;
 		ip("link", "delete", this.#outer);
 		ip("netns", "delete", this.#namespace);
+		if (this.#behindNat) ip("netns", "delete", this.#router);
 	}
 
 	/** Pulls the cable. */
