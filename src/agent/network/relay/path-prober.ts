@@ -39,8 +39,8 @@ export class PathProber {
 	/** The node's own end of the pod network must be there. */
 	async start(): Promise<void> {
 		if (this.#asking) return;
-		this.#out = await bound(0, undefined);
-		this.#in = await bound(PROBE_PORT, this.#options.own.address);
+		this.#out ??= await bound(0, undefined);
+		this.#in ??= await bound(PROBE_PORT, this.#options.own.address);
 		this.#in.on("message", (body, { address }) => this.#receive(body, address));
 		this.#asking = this.#ask();
 	}

@@ -32,6 +32,7 @@ export class RelayedPaths implements NodeNetwork {
 	readonly #lost = new Set<string>();
 	readonly #halt = new AbortController();
 	#port: RelayPort | undefined;
+	#opening: Promise<void> | undefined;
 
 	constructor(options: RelayedPathsOptions) {
 		this.#options = options;
@@ -47,13 +48,8 @@ export class RelayedPaths implements NodeNetwork {
 		const { routes } = this.#options;
 		await routes.apply(rows);
 		const changed = rows.filter(({ kind }) => kind === "node");
-		if (changed.length === 0) return;
-		if (!this.#port) {
-			this.#port = await RelayPort.open((frame) => this.#send(frame));
-			await routes.openRelay(this.#port.port);
-			await this.#prober.start();
-		}
 		for (const row of changed) if (row.kind === "node") this.#take(row.name);
+		if (this.#byMac.size > 0) await this.#prober.start();
 	}
 
 	#take(name: string): void {
@@ -97,9 +93,20 @@ export class RelayedPaths implements NodeNetwork {
 	}
 
 	#way(peer: string, relayed: boolean): void {
-		this.#options.routes
-			.setRelayed(peer, relayed)
-			.catch((error: unknown) => this.#options.log.error("the way to a node could not be changed", { node: peer, error }));
+		const { routes, log } = this.#options;
+		const opened = relayed ? (this.#opening ??= this.#open()) : Promise.resolve();
+		opened
+			.then(() => routes.setRelayed(peer, relayed))
+			.catch((error: unknown) => {
+				this.#opening = undefined;
+				log.error("the way to a node could not be changed", { node: peer, error });
+			});
+	}
+
+	/** A node that reaches all others needs none of it. */
+	async #open(): Promise<void> {
+		this.#port ??= await RelayPort.open((frame) => this.#send(frame));
+		await this.#options.routes.openRelay(this.#port.port);
 	}
 
 	#send(frame: Buffer): void {
