@@ -29,6 +29,9 @@ const KINDS: Record<string, VolumeSetUp> = {
 	csi: async (context, { name, csi }) => context.csi.setUp(context, inlineVolume(context.pod, name, csi ?? { driver: "" })),
 };
 
+/** Kinds whose files come again with each change of what they show. */
+const WRITTEN_ANEW: ReadonlySet<string> = new Set(["configMap", "secret", "downwardAPI", "projected"]);
+
 export class VolumeError extends Error {
 	/** The pod's own name for it. */
 	readonly volume: string;
@@ -69,7 +72,9 @@ async function setUpVolume(context: VolumeContext, volume: Volume): Promise<stri
 	if (!setUp) throw new Error(`no volume plugin matched: this node has none for ${kind}`);
 	const mounted: MountedVolume = asMounted(await setUp(context, volume, volumeDirectory(context.paths, kind, volume.name)));
 	const { fsGroup: group, fsGroupChangePolicy } = context.pod.spec?.securityContext ?? {};
-	if (group !== undefined && !mounted.keepsGroup) await giveVolumeToGroup(mounted.path, group, fsGroupChangePolicy);
+	// The policy is not for what the agent writes anew with each change: below a root of the group's the new files are not.
+	const policy = WRITTEN_ANEW.has(kind) ? undefined : fsGroupChangePolicy;
+	if (group !== undefined && !mounted.keepsGroup) await giveVolumeToGroup(mounted.path, group, policy);
 	// A driver's volume may hold a lot: who remembers it goes through it once.
 	mounted.keepsGroup = true;
 	return mounted.path;
