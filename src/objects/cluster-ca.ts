@@ -1,15 +1,24 @@
-/** The cluster's own CA: signs what agents serve under the cluster's names. Its key never leaves the Cluster object. */
-import { certificateToSign, signedCertificate } from "../core/pki/certificate.ts";
+/**
+ * The cluster's own CAs. One signs what agents serve under the cluster's names, the other the certificate by which extension API
+ * servers know that it is this server that passes a request on (the front proxy). Their keys never leave the Cluster object.
+ */
+import { certificateToSign, pem, signedCertificate } from "../core/pki/certificate.ts";
 import { badRequest } from "../core/errors/status-error.ts";
 import { apiAddresses, CLUSTER_DOMAIN, type ClusterNetwork } from "../core/protocol/cluster-addresses.ts";
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 const NAME = "petrel-cluster-ca";
-const DAY_MS = 86_400_000;
+const FRONT_PROXY_CA = "front-proxy-ca";
+/** The one name that requestheader-allowed-names has. */
+export const FRONT_PROXY_CLIENT = "front-proxy-client";
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 const CA_DAYS = 3650;
 const SERVING_DAYS = 365;
+/** A node that passes a request on has the key for as long as the certificate is good. */
+const FRONT_PROXY_HOURS = 2;
 /** Certificates begin in the past, for clients whose clock is behind. */
-const BACKDATE_MS = 3_600_000;
+const BACKDATE_MS = HOUR_MS;
 const SERIAL_BYTES = 16;
 const PUBLIC_KEY_BYTES_MAX = 1024;
 /** The names of the Service default/kubernetes, and how a process of the node itself reaches the agent. */
@@ -27,12 +36,14 @@ async function sign(key: CryptoKey, toSign: Uint8Array): Promise<string> {
 	return signedCertificate(toSign, new Uint8Array(await crypto.subtle.sign(ALGORITHM, key, toSign)));
 }
 
-export async function createClusterCa(nowMs: number): Promise<ClusterCaState> {
+export const createFrontProxyCa = (nowMs: number): Promise<ClusterCaState> => createClusterCa(nowMs, FRONT_PROXY_CA);
+
+export async function createClusterCa(nowMs: number, name = NAME): Promise<ClusterCaState> {
 	const { privateKey, publicKey } = (await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"])) as CryptoKeyPair;
 	const toSign = certificateToSign({
 		serial: randomSerial(),
-		issuer: NAME,
-		subject: NAME,
+		issuer: name,
+		subject: name,
 		notBeforeMs: nowMs - BACKDATE_MS,
 		notAfterMs: nowMs + CA_DAYS * DAY_MS,
 		publicKey: new Uint8Array((await crypto.subtle.exportKey("spki", publicKey)) as ArrayBuffer),
@@ -54,6 +65,34 @@ export async function signApiServing(ca: ClusterCaState, publicKey: unknown, net
 		names: [...API_NAMES, ...apiAddresses(network)],
 	});
 	return sign(await crypto.subtle.importKey("jwk", ca.privateKey, ALGORITHM, false, ["sign"]), toSign);
+}
+
+/** PEM, both. */
+export interface FrontProxyClient {
+	certificate: string;
+	privateKey: string;
+	/** In milliseconds since 1970. */
+	notAfterMs: number;
+}
+
+/** What this server shows to extension API servers, with a key of its own each time. */
+export async function signFrontProxyClient(ca: ClusterCaState, nowMs: number): Promise<FrontProxyClient> {
+	const { privateKey, publicKey } = (await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"])) as CryptoKeyPair;
+	const notAfterMs = nowMs + FRONT_PROXY_HOURS * HOUR_MS;
+	const toSign = certificateToSign({
+		serial: randomSerial(),
+		issuer: FRONT_PROXY_CA,
+		subject: FRONT_PROXY_CLIENT,
+		notBeforeMs: nowMs - BACKDATE_MS,
+		notAfterMs,
+		publicKey: new Uint8Array((await crypto.subtle.exportKey("spki", publicKey)) as ArrayBuffer),
+		names: "client",
+	});
+	return {
+		certificate: await sign(await crypto.subtle.importKey("jwk", ca.privateKey, ALGORITHM, false, ["sign"]), toSign),
+		privateKey: pem("PRIVATE KEY", new Uint8Array((await crypto.subtle.exportKey("pkcs8", privateKey)) as ArrayBuffer)),
+		notAfterMs,
+	};
 }
 
 /** As WebCrypto writes it again, so that nothing but a key gets into a certificate. */

@@ -29,12 +29,16 @@ import { KeptClusterCa } from "./kept-cluster-ca.ts";
 import { StoredScheduler } from "./stored-scheduler.ts";
 import { STORAGE, storedVolumeObjects } from "./stored-volume-objects.ts";
 import { ServiceAddresses } from "./service-addresses.ts";
+import { API_SERVICES } from "../core/kinds/api-service.ts";
+import { changesAggregation } from "../core/controllers/apiservice/availability.ts";
 import { clusterAuthorizer } from "./authorizer.ts";
 import { ClusterWebhooks } from "./cluster-webhooks.ts";
 import { bootstrapCluster, systemWrite } from "./cluster-bootstrap.ts";
 import { ForeignDependents } from "./foreign-dependents.ts";
+import { announceKeys } from "./key-rotation.ts";
+import { answerProbes, type ProbePorts } from "./aggregation/probes.ts";
 import { GARBAGE_COLLECTOR } from "../core/controllers/garbage-collector.ts";
-import { DefinitionLedger, DefinitionReplica, type DefinitionSet, DEFINITIONS } from "./custom-definitions.ts";
+import { DefinitionLedger, definitionsOf, DefinitionReplica, type DefinitionSet, DEFINITIONS } from "./custom-definitions.ts";
 import { CAPACITIES, CLAIMS, REPLICATED_UP } from "../core/controllers/cluster-replica-controller.ts";
 import { applyVolumeDeleted, LOCAL_PATH } from "../core/controllers/local-path-provisioner-controller.ts";
 import { LOCAL_PATH_ANNOTATION } from "../core/volumes/local-path.ts";
@@ -53,7 +57,7 @@ import { ClusterSubscriptions, type ClusterWebhookPorts } from "./webhooks/clust
 import { isSubscriptionRequest, serveSubscription } from "./webhooks/subscription-requests.ts";
 import { CLUSTER_SUBSCRIPTIONS } from "./webhooks/webhook-deliveries.ts";
 
-export interface ClusterPorts extends CorePorts, ClusterWebhookPorts {
+export interface ClusterPorts extends CorePorts, ClusterWebhookPorts, ProbePorts {
 	/** PEM of the CA of the front door's certificate; "" where that is a public one. */
 	frontDoorCa: string;
 	/** What signs certificates with the CA's key; absent where there is none. */
@@ -72,12 +76,11 @@ const CONFIG_LEASE_MARGIN_MS = 10_000;
 export const INSTANCE_ANNOTATION = "petrel.dev/agent-instance";
 const NAMESPACES = "namespaces";
 const NODES = "nodes";
-/** The encryption key that the cluster's objects were last told of, in the meta table. */
-const ENCRYPTION_KEY = "encryption-key";
 
 export class ClusterCore {
 	readonly core: ResourceCore;
 	readonly ca: KeptClusterCa;
+	readonly frontProxyCa: KeptClusterCa;
 	readonly #ports: ClusterPorts;
 	readonly scheduler: StoredScheduler;
 	readonly #network: NetworkTable;
@@ -94,7 +97,8 @@ export class ClusterCore {
 
 	constructor(ports: ClusterPorts, kinds: KindRegistry, schema: Schema) {
 		this.#ports = ports;
-		this.ca = new KeptClusterCa(ports.sql, ports.seal);
+		this.ca = new KeptClusterCa(ports.sql, ports.seal, "cluster-ca");
+		this.frontProxyCa = new KeptClusterCa(ports.sql, ports.seal, "front-proxy-ca");
 		this.#network = new NetworkTable(ports.sql);
 		this.#addresses = new ServiceAddresses(ports, () => this.core.server);
 		this.#dependents = new ForeignDependents(ports.sql);
@@ -143,6 +147,7 @@ export class ClusterCore {
 			this.#subscriptions,
 			(changes) => this.#observe(changes),
 		);
+		answerProbes(this.core, ports);
 		this.#installDefinitions();
 		ports.sql.transaction(() => this.#announce());
 		bootstrapCluster(this.core, ports.sql);
@@ -188,14 +193,16 @@ export class ClusterCore {
 		const untilMs = this.#ports.nowMs() + CONFIG_LEASE_MS + CONFIG_LEASE_MARGIN_MS;
 		if (store.getText(NAMESPACES, namespace) !== undefined)
 			this.#ports.sql.run("INSERT OR REPLACE INTO config_leases (namespace, until_ms) VALUES (?, ?)", namespace, untilMs);
-		const isOld = haveVersion === 0 || [...this.#replicated.list(), NAMESPACES, DEFINITIONS].some((resource) => store.log.changedSince(resource, haveVersion));
+		const isOld =
+			haveVersion === 0 ||
+			[...this.#replicated.list(), NAMESPACES, DEFINITIONS, API_SERVICES].some((resource) => store.log.changedSince(resource, haveVersion));
 		return isOld ? this.#configFor(namespace) : null;
 	}
 
 	/** The CustomResourceDefinitions; null for who has them in their present version already. */
 	definitions(haveVersion: number): DefinitionSet {
 		const version = this.#definitionLedger.version();
-		return { version, definitions: version === haveVersion ? null : this.core.server.store.list(DEFINITIONS) };
+		return version === haveVersion ? { version, definitions: null, services: null } : { version, ...definitionsOf(this.core.server.store) };
 	}
 
 	allocate(holder: string, request: AllocationRequest, dryRun: boolean): Allocation {
@@ -379,6 +386,8 @@ export class ClusterCore {
 			definitionsVersion: this.#definitionLedger.version(),
 			namespace: object,
 			rootCa: `${this.#ports.frontDoorCa}${this.ca.state?.certificate ?? ""}`,
+			clientCa: this.#ports.authority === undefined ? "" : this.#ports.frontDoorCa,
+			requestHeaderCa: this.frontProxyCa.state?.certificate ?? "",
 			// Whoever asks for a namespace that is not there is not told when it comes, and so asks again.
 			leaseMs: object === null ? 0 : CONFIG_LEASE_MS,
 		};
@@ -395,7 +404,7 @@ export class ClusterCore {
 			if (change.resource === DEFINITIONS && change.object === undefined) this.#definitionLedger.forget(change.old?.metadata.uid ?? "");
 		}
 		this.#scheduleSoon();
-		const definition = changes.findLast((change) => change.resource === DEFINITIONS);
+		const definition = changes.findLast((change) => change.resource === DEFINITIONS || changesAggregation(change));
 		if (definition !== undefined) this.#definitionsChanged(definition.revision);
 		const configured = changes.filter((change) => this.#isConfiguration(change));
 		if (definition === undefined && configured.length > 0) this.#pushConfig(undefined);
@@ -416,7 +425,7 @@ export class ClusterCore {
 	}
 
 	#installDefinitions(): void {
-		this.#definitions.take({ version: this.#definitionLedger.version(), definitions: this.core.server.store.list(DEFINITIONS) });
+		this.#definitions.take({ version: this.#definitionLedger.version(), ...definitionsOf(this.core.server.store) });
 	}
 
 	#namespaceChanged({ name, object, old }: CommittedChange): void {
@@ -478,19 +487,7 @@ export class ClusterCore {
 	}
 
 	#announce(): void {
-		this.#announceKeys();
+		announceKeys(this.core, this.#ports, [this.ca, this.frontProxyCa]);
 		for (const message of this.#namespaced.questions(this.namespaces())) this.#post(message);
-	}
-
-	/** After a rotation of the encryption keys the cluster's objects are woken once, sleeping or not, to seal anew what they keep. */
-	#announceKeys(): void {
-		const { seal, sql } = this.#ports;
-		const told = sql.all<{ value: string }>("SELECT value FROM meta WHERE key = ?", ENCRYPTION_KEY)[0]?.value;
-		if (told === seal.keyId) return;
-		this.ca.sealAnew();
-		if (told !== undefined) this.#post({ to: { object: "edge" }, body: { type: "keysRotated" } });
-		for (const { name } of this.core.server.store.names(NAMESPACES)) this.#post({ to: { object: "namespace", name }, body: { type: "keysRotated" } });
-		for (const { name } of this.core.server.store.names(NODES)) this.#post({ to: { object: "node", name }, body: { type: "keysRotated" } });
-		sql.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", ENCRYPTION_KEY, seal.keyId);
 	}
 }

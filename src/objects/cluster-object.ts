@@ -17,7 +17,7 @@ import { clusterNetworkOf } from "../core/protocol/cluster-addresses.ts";
 import { schedulerConfiguration } from "./scheduler-configuration.ts";
 import { admissionConfiguration } from "./admission-configuration.ts";
 import type { LevelVersion } from "../core/admission/pod-security/policy.ts";
-import { createClusterCa, signApiServing } from "./cluster-ca.ts";
+import { createClusterCa, createFrontProxyCa, type FrontProxyClient, signApiServing, signFrontProxyClient } from "./cluster-ca.ts";
 import type { DefinitionSet } from "./custom-definitions.ts";
 import { CommitGate } from "./commit-gate.ts";
 import { durablePorts, memberOf } from "./durable-ports.ts";
@@ -27,6 +27,7 @@ import type { Delivery } from "./ports.ts";
 import { openWatch, resumeWatches, streamList } from "./resource-object.ts";
 import type { ClusterRpc, ProxyTarget, Refusal, UsageTargets } from "./rpc.ts";
 import { clusterGone, isHosted, keepsAnything, wipe } from "./tenancy.ts";
+import { extensionProbe } from "./aggregation/extension-probe.ts";
 import { nodeProxyTarget } from "./verbs/proxy.ts";
 import { nodeTargets } from "./usage-targets.ts";
 import { durableWebhookPorts } from "./webhooks/durable-webhook-ports.ts";
@@ -62,9 +63,10 @@ export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRp
 		this.#members = new ClusterMembers(ports.sql);
 		this.#made = new ClusterCore(ports, builtinKinds, builtinSchema);
 		const made = this.#made;
-		if (made.ca.state === undefined)
+		if (made.ca.state === undefined || made.frontProxyCa.state === undefined)
 			this.ctx.blockConcurrencyWhile(async () => {
 				made.ca.state ??= await createClusterCa(Date.now());
+				made.frontProxyCa.state ??= await createFrontProxyCa(Date.now());
 			});
 		resumeWatches(this.ctx, made.core);
 		this.#settle();
@@ -159,6 +161,12 @@ export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRp
 		}
 	}
 
+	async frontProxyClient(): Promise<FrontProxyClient> {
+		const { state } = this.#core.frontProxyCa;
+		if (state === undefined) throw new Error("the cluster has no front proxy CA");
+		return signFrontProxyClient(state, Date.now());
+	}
+
 	async join(request: JoinRequest): Promise<{ ok: true; podCidrs: string[] } | Refusal> {
 		try {
 			const { podCidrs } = this.#core.join(request);
@@ -240,5 +248,6 @@ function clusterPorts(ctx: DurableObjectState, env: WorkerEnv): ClusterPorts {
 		admission: admissionConfiguration(env),
 		scheduler: schedulerConfiguration(env),
 		existingPodWarnings: (namespace, enforce) => (namespaceObject(env, cluster, namespace) as unknown as NamespaceInternals).existingPodWarnings(enforce),
+		probe: extensionProbe(env, cluster),
 	};
 }

@@ -2,10 +2,12 @@
 import type { TerminatingDefinition } from "../core/controllers/custom-resource-cleanup-controller.ts";
 import { customKinds } from "../core/crd/custom-kinds.ts";
 import type { KindDefinition, KindRegistry } from "../core/kinds/define-kind.ts";
+import { API_SERVICES } from "../core/kinds/api-service.ts";
 import { LayeredRegistry } from "../core/kinds/layered-registry.ts";
 import { resourceName } from "../core/meta/object.ts";
-import type { CustomResourceDefinition } from "../core/schema/kubernetes.d.ts";
+import type { APIService, CustomResourceDefinition } from "../core/schema/kubernetes.d.ts";
 import type { Sql } from "../store/sql.ts";
+import type { Store } from "../store/store.ts";
 
 export const DEFINITIONS = "apiextensions.k8s.io/customresourcedefinitions";
 const VERSION_KEY = "definitions-version";
@@ -17,7 +19,14 @@ export interface DefinitionSet {
 	/** 0 while there has never been one. */
 	version: number;
 	definitions: CustomResourceDefinition[] | null;
+	/** Those APIServices that other servers serve; of `definitions`' version, and null as they are. */
+	services: APIService[] | null;
 }
+
+export const definitionsOf = (store: Store): { definitions: CustomResourceDefinition[]; services: APIService[] } => ({
+	definitions: store.list(DEFINITIONS),
+	services: store.list<APIService>(API_SERVICES).filter(({ spec }) => spec?.service),
+});
 
 /** Keeps the kinds of definitions that have not changed: what they have compiled is worth keeping. */
 class KindCache {
@@ -41,6 +50,7 @@ export class DefinitionReplica {
 	readonly #cache = new KindCache();
 	#version = 0;
 	#terminating: readonly TerminatingDefinition[] = [];
+	#services: readonly APIService[] = [];
 
 	constructor(builtin: KindRegistry) {
 		this.registry = new LayeredRegistry(builtin);
@@ -55,8 +65,14 @@ export class DefinitionReplica {
 		return this.#terminating;
 	}
 
-	take({ version, definitions }: DefinitionSet): void {
+	/** The APIServices that other servers serve. */
+	get services(): readonly APIService[] {
+		return this.#services;
+	}
+
+	take({ version, definitions, services }: DefinitionSet): void {
 		this.#version = version;
+		this.#services = services ?? this.#services;
 		if (definitions === null) return;
 		this.registry.setCustom(this.#cache.of(definitions));
 		this.#terminating = definitions
@@ -73,7 +89,7 @@ export class DefinitionLedger {
 		this.#sql = sql;
 	}
 
-	/** Grows with each change of any definition. */
+	/** Grows with each change of any definition, and of what other servers serve. */
 	version(): number {
 		return Number(this.#sql.all<{ value: string }>("SELECT value FROM meta WHERE key = ?", VERSION_KEY)[0]?.value ?? 0);
 	}

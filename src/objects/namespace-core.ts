@@ -11,6 +11,7 @@ import type { AdmissionConfiguration } from "../core/admission/configuration.ts"
 import { existingPodWarnings } from "../core/admission/pod-security/existing-pods.ts";
 import type { LevelVersion } from "../core/admission/pod-security/policy.ts";
 import type {
+	APIService,
 	Ingress,
 	IngressClass,
 	MutatingWebhookConfiguration,
@@ -34,6 +35,7 @@ import { servicesOfIngress } from "../core/edge/ingress-routes.ts";
 import { POD_SCHEDULING } from "../core/controllers/pod-scheduling-controller.ts";
 import { DEFAULT_SCHEDULER } from "../core/scheduler/configuration/scheduler-configuration.ts";
 import { POD_TABLE } from "../core/controllers/pod-table-controller.ts";
+import { answerGathers } from "./gathers.ts";
 import { systemServiceIn } from "../core/controllers/system-service-controller.ts";
 import { CUSTOM_RESOURCE_CLEANUP } from "../core/controllers/custom-resource-cleanup-controller.ts";
 import { requestAttributes } from "../core/authz/request-attributes.ts";
@@ -49,11 +51,12 @@ import { applyVolumeBinding } from "../core/controllers/pod-volume-binding.ts";
 import { applyPodStatuses, applyPodStopped } from "../core/controllers/pod-status-reports.ts";
 import { applyEviction, applyNodeGone, applyNodeLost, applyOutOfService } from "../core/controllers/pod-node-loss.ts";
 import { type Authorizer, namespaceAuthorizer } from "./authorizer.ts";
-import { type MetricAnswer, type MetricQuery, queryKey } from "../core/controllers/autoscaling/metric-samples.ts";
+import type { MetricAnswer, MetricQuery } from "../core/controllers/autoscaling/metric-samples.ts";
 import type { NodeUsage } from "../core/protocol/agent-protocol.ts";
 import { recordEvent } from "./event-recorder.ts";
 import { keepQuotas } from "./quota-ledger.ts";
 import { NodeReplicaStore } from "./node-replica.ts";
+import { AUTHENTICATION_TRUST } from "../core/controllers/cluster-authentication-trust-controller.ts";
 import { DefinitionReplica, type DefinitionSet } from "./custom-definitions.ts";
 import type { CorePorts, Delivery } from "./ports.ts";
 import { ResourceCore } from "./resource-core.ts";
@@ -137,6 +140,7 @@ export class NamespaceCore {
 			schedulerNames: ports.schedulerNames,
 			namespaceUid: () => this.#namespaceObject()?.metadata.uid ?? "",
 			rootCa: () => this.#config?.rootCa ?? "",
+			trust: () => this.#config,
 			signAccountToken: (secret, account) => ports.signAccountToken(secret, account),
 			knowsNodes: () => this.#nodes.known,
 			podRowsWanted: () => this.#podRowsWanted(),
@@ -172,30 +176,12 @@ export class NamespaceCore {
 			},
 		);
 		this.receiving = new WebhookReceiving(this.core);
-		// Only once the turn that asks has committed.
-		this.core.actor.onGather = (wanted) =>
-			queueMicrotask(() => void this.#gather(wanted).catch((error: unknown) => ports.logError("what was gathered could not be used", error)));
+		answerGathers(this.core, ports, () => this.ready());
 	}
 
-	/** Asks all at once, outside of any turn; the answers bring the key back to its controller. */
-	async #gather({ controller, key, nodes, queries }: Extract<Action, { type: "gather" }>): Promise<void> {
-		const quiet = <T>(asked: Promise<T>, otherwise: T): Promise<T> =>
-			asked.catch((error: unknown) => {
-				this.#ports.logError(`what ${controller} asked for ${key} in namespace ${this.namespace}`, error);
-				return otherwise;
-			});
-		const [usages, metrics] = await Promise.all([
-			Promise.all(nodes.map(async (node) => [node, await quiet(this.#ports.usageOf(node), null)] as const)),
-			Promise.all(
-				queries.map(
-					async (query) => [queryKey(query), await quiet(this.#ports.metric(query), { ok: false, message: "the metric could not be read" })] as const,
-				),
-			),
-		]);
-		await this.ready();
-		const gathered = { atMs: this.#ports.nowMs(), usages: Object.fromEntries(usages), metrics: Object.fromEntries(metrics) };
-		this.core.turn(() => this.core.runner.gatheredFor(controller, key, gathered));
-		await this.core.settle();
+	/** What the cluster serves, itself and by other servers. */
+	get served(): { registry: KindRegistry; services: readonly APIService[] } {
+		return this.#definitions;
 	}
 
 	/** Makes the configuration replica current; await before anything that authorises or admits. */
@@ -406,7 +392,8 @@ export class NamespaceCore {
 	#lacksStanding(): boolean {
 		const { store } = this.core.server;
 		const service = systemServiceIn(this.namespace);
-		return store.getText("serviceaccounts", "default") === undefined || (service !== undefined && store.getText("services", service) === undefined);
+		if (store.getText("serviceaccounts", "default") === undefined || (service !== undefined && store.getText("services", service) === undefined)) return true;
+		return this.namespace === "kube-system" && store.getText("configmaps", AUTHENTICATION_TRUST) === undefined;
 	}
 
 	#definitionsAreOld(): boolean {

@@ -37,6 +37,9 @@ import {
 	type ServiceEndpoint,
 	type UsageTargets,
 } from "./rpc.ts";
+import { adapterMetric } from "./aggregation/adapter-metric.ts";
+import { serviceFacts } from "./aggregation/service-facts.ts";
+import type { ServiceFacts } from "../core/controllers/apiservice/availability.ts";
 import { clusterGone, makeAdopted, wipe } from "./tenancy.ts";
 import { podTargets } from "./usage-targets.ts";
 import { durableWebhookPorts } from "./webhooks/durable-webhook-ports.ts";
@@ -88,7 +91,7 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 			fetchConfig: (haveVersion: number) => internals().config(namespace, haveVersion),
 			fetchDefinitions: (haveVersion: number) => internals().definitions(haveVersion),
 			usageOf: (node: string) => nodeObject(env, cluster, node).usage(),
-			metric: async (query: MetricQuery) => ({ ok: false as const, message: noAdapter(query) }),
+			metric: (query: MetricQuery) => adapterMetric(env, { cluster, namespace, ...this.#core.served }, query),
 			allocate: async (holder: string, request: AllocationRequest, dryRun: boolean) => allocated(await internals().allocate(holder, request, dryRun)),
 		};
 		this.#made = new NamespaceCore(namespace, ports, builtinKinds, builtinSchema);
@@ -134,6 +137,16 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 		} catch (error) {
 			return { ok: false, status: statusOf(error, `endpoint of Service ${service}`) };
 		}
+	}
+
+	async authorizeNamespaced(request: ApiRequest): Promise<Status | null> {
+		const answer = await this.#answerRpc(request, () => null);
+		return answer === null ? null : answer.status;
+	}
+
+	async serviceFacts(service: string, port: number): Promise<ServiceFacts> {
+		await this.#core.ready();
+		return serviceFacts(this.#core.core.server.store, service, port);
 	}
 
 	async serviceAccountForToken(request: ApiRequest): Promise<ServiceAccountGrant | Refusal> {
@@ -244,11 +257,6 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 			return { ok: false, status: statusOf(error, describe(request)) };
 		}
 	}
-}
-
-/** In the words of upstream's client for a group that no APIService registers. */
-function noAdapter({ api }: MetricQuery): string {
-	return api === "external" ? "no external metrics API (external.metrics.k8s.io) registered" : "no custom metrics API (custom.metrics.k8s.io) registered";
 }
 
 function allocated(result: { ok: true; allocation: Allocation } | Refusal): Allocation {

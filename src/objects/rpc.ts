@@ -24,7 +24,9 @@ import type { AgentCommand, JoinRequest, NodeUsage, PollRequest, PollResponse } 
 import type { ObjectAddress, PodRef } from "../core/protocol/messages.ts";
 import type { TunnelTarget } from "../core/tunnel/frame.ts";
 import type { LegacyAccountTokenClaims, ServiceAccountTokenClaims } from "../core/protocol/tokens.ts";
+import type { ServiceFacts } from "../core/controllers/apiservice/availability.ts";
 import type { UsageTarget } from "../core/usage/resource-metrics.ts";
+import type { FrontProxyClient } from "./cluster-ca.ts";
 import type { DefinitionSet } from "./custom-definitions.ts";
 import type { DeliveryEnd, DeliveryRequest, Receipt } from "./webhook-receiving.ts";
 
@@ -116,11 +118,17 @@ export interface ClusterRpc {
 	connectedNode(): Promise<string | null>;
 	/** A certificate for the API's names inside the cluster. */
 	signApiServing(publicKey: unknown): Promise<{ ok: true; certificate: string } | Refusal>;
+	/** A certificate and key by which extension API servers know this server. */
+	frontProxyClient(): Promise<FrontProxyClient>;
 	/** Takes a node's name for an agent instance and gives it its pod addresses. */
 	join(request: JoinRequest): Promise<{ ok: true; podCidrs: string[] } | Refusal>;
 }
 
 export interface NamespaceRpc {
+	/** Whether the user may do this in the namespace: null, or the refusal. For what another server serves. */
+	authorizeNamespaced(request: ApiRequest): Promise<Status | null>;
+	/** What there is of the Service of an aggregated API; the control plane itself asks. */
+	serviceFacts(service: string, port: number): Promise<ServiceFacts>;
 	/** As the Cluster object's, by the roles of this namespace too: for a ServiceAccount of it. */
 	authorizeImpersonation(user: UserInfo, target: UserInfo): Promise<Status | null>;
 	/** The user of a bootstrap token, asked of kube-system: null when it is none. */

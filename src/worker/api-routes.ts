@@ -7,7 +7,8 @@ import { answer, type AnswerOptions } from "./answer.ts";
 import { ANNOTATIONS_HEADER } from "../objects/rpc.ts";
 import { auditOf } from "./audit.ts";
 import { patchTypeOf, readJsonBody, readPatch } from "./body.ts";
-import { kindsFor } from "./cluster-kinds.ts";
+import { serveExtension } from "./aggregation/extension-proxy.ts";
+import { extensionOf, kindsFor } from "./cluster-kinds.ts";
 import { serveSession } from "./connect-routes.ts";
 import { Converter } from "./conversion.ts";
 import { type FrontDoor, userAgentName } from "./front-door.ts";
@@ -66,6 +67,8 @@ async function serveObject(c: FrontDoor, path: ResourcePath, kind: KindDefinitio
 export async function serveResource(c: FrontDoor): Promise<Response> {
 	const path = c.get("resource") ?? parseResourcePath(c.req.raw.method, c.get("path"), c.get("query"));
 	if (!path) throw pathNotFound();
+	const extension = await extensionOf(c.env, c.get("cluster"), path);
+	if (extension) return serveExtension(c, path, extension);
 	const route = routeOf(path, await kindsFor(c.env, c.get("cluster"), path));
 	if (route.serve === "object") return serveObject(c, path, route.kind);
 	if (route.serve === "proxy") return serveProxy(c, path);

@@ -4,7 +4,11 @@ import { aggregatedDiscovery, apiGroup, apiGroupList, apiResourceList, apiVersio
 import { pathNotFound } from "../core/errors/status-error.ts";
 import type { KindRegistry } from "../core/kinds/define-kind.ts";
 import { GROUP_AUTHENTICATED } from "../core/protocol/tokens.ts";
-import { currentKinds } from "./cluster-kinds.ts";
+import { aggregatedWith, groupListWith, groupWith } from "../core/discovery/extensions.ts";
+import type { APIService } from "../core/schema/kubernetes.d.ts";
+import { extensionIn, extensionsOf } from "./aggregation/extension-documents.ts";
+import { serveExtensionPath } from "./aggregation/extension-proxy.ts";
+import { currentlyServed, extensionOf } from "./cluster-kinds.ts";
 import { type Document, documentOf } from "./document.ts";
 import type { FrontDoor, FrontDoorEnv } from "./front-door.ts";
 import { negotiate } from "./negotiate.ts";
@@ -37,15 +41,45 @@ function aggregatedDocument(kinds: KindRegistry, root: "api" | "apis", version: 
 	return made;
 }
 
-async function kindsOf(c: FrontDoor): Promise<KindRegistry> {
+interface Served {
+	kinds: KindRegistry;
+	/** What other servers serve: APIServices by which they are found. */
+	services: readonly APIService[];
+}
+
+async function servedOf(c: FrontDoor): Promise<Served> {
 	// Everyone who is known may discover (system:discovery): that needs no hop.
 	if (!c.get("user").groups.includes(GROUP_AUTHENTICATED)) await authorizePath(c);
-	return currentKinds(c.env, c.get("cluster"));
+	const { registry, services } = await currentlyServed(c.env, c.get("cluster"));
+	return { kinds: registry, services };
 }
 
 async function serveAggregated(c: FrontDoor, root: "api" | "apis", version: "v2" | "v2beta1"): Promise<Response> {
-	const document = await aggregatedDocument(await kindsOf(c), root, version);
+	const { kinds, services } = await servedOf(c);
+	const document =
+		services.length === 0 || root === "api"
+			? await aggregatedDocument(kinds, root, version)
+			: await documentOf(JSON.stringify(aggregatedWith(aggregatedDiscovery(kinds, root, version), await extensionsOf(c.env, c.get("cluster"), services))));
 	return document.respond(c.req.raw.headers, `application/json;g=apidiscovery.k8s.io;v=${version};as=${AGGREGATED_KIND}`);
+}
+
+/** Where nobody is asked for its resources: names and priorities are the APIServices' own. */
+async function serveGroups(c: FrontDoor): Promise<Response> {
+	const { kinds, services } = await servedOf(c);
+	return plain(c, groupListWith(apiGroupList(kinds), services.map(extensionIn)));
+}
+
+async function serveGroup(c: FrontDoor): Promise<Response> {
+	const { kinds, services } = await servedOf(c);
+	const group = c.req.param("group") ?? "";
+	return plain(c, groupWith(apiGroup(kinds, group), group, services.map(extensionIn)));
+}
+
+async function serveGroupVersion(c: FrontDoor): Promise<Response> {
+	const { group = "", version = "" } = c.req.param();
+	const extension = await extensionOf(c.env, c.get("cluster"), { group, version, resource: "" });
+	if (extension) return serveExtensionPath(c, extension);
+	return plain(c, apiResourceList((await servedOf(c)).kinds, group, version));
 }
 
 function plain(c: FrontDoor, value: unknown): Response {
@@ -58,7 +92,7 @@ function plain(c: FrontDoor, value: unknown): Response {
 async function serveRoot(c: FrontDoor, root: "api" | "apis"): Promise<Response> {
 	const version = aggregatedVersion(c.req.header("accept") ?? null);
 	if (version) return serveAggregated(c, root, version);
-	return plain(c, root === "api" ? apiVersions(new URL(c.req.url).host) : apiGroupList(await kindsOf(c)));
+	return root === "api" ? plain(c, apiVersions(new URL(c.req.url).host)) : serveGroups(c);
 }
 
 export function addDiscoveryRoutes(app: Hono<FrontDoorEnv>, authenticated: Authenticated): void {
@@ -73,16 +107,10 @@ export function addDiscoveryRoutes(app: Hono<FrontDoorEnv>, authenticated: Authe
 		);
 		app.get(
 			`/api/:version${slash}`,
-			authenticated(async (c) => plain(c, apiResourceList(await kindsOf(c), "", c.req.param("version") ?? ""))),
+			authenticated(async (c) => plain(c, apiResourceList((await servedOf(c)).kinds, "", c.req.param("version") ?? ""))),
 		);
-		app.get(
-			`/apis/:group${slash}`,
-			authenticated(async (c) => plain(c, apiGroup(await kindsOf(c), c.req.param("group") ?? ""))),
-		);
-		app.get(
-			`/apis/:group/:version${slash}`,
-			authenticated(async (c) => plain(c, apiResourceList(await kindsOf(c), c.req.param("group") ?? "", c.req.param("version") ?? ""))),
-		);
+		app.get(`/apis/:group${slash}`, authenticated(serveGroup));
+		app.get(`/apis/:group/:version${slash}`, authenticated(serveGroupVersion));
 	}
 	addOpenApiRoutes(app, authenticated);
 }

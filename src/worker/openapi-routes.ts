@@ -3,6 +3,7 @@ import type { Hono } from "hono";
 import { notAcceptable, pathNotFound } from "../core/errors/status-error.ts";
 import type { KindRegistry } from "../core/kinds/define-kind.ts";
 import {
+	documentV2,
 	OPENAPI_V2_PROTOBUF,
 	OPENAPI_V2_PROTOBUF_ACCEPT,
 	openApiV2Json,
@@ -10,7 +11,12 @@ import {
 	openApiV3Document,
 	openApiV3Index,
 } from "../core/openapi/documents.ts";
-import { currentKinds } from "./cluster-kinds.ts";
+import { openApiV2With } from "../core/discovery/extensions.ts";
+import { openApiV2Message } from "../core/openapi/gnostic.ts";
+import type { APIService } from "../core/schema/kubernetes.d.ts";
+import { extensionIn, openApiV2Of, openApiV3PathsOf } from "./aggregation/extension-documents.ts";
+import { serveExtensionDocument } from "./aggregation/extension-proxy.ts";
+import { currentlyServed, extensionOf } from "./cluster-kinds.ts";
 import { type Document, documentOf } from "./document.ts";
 import type { FrontDoor, FrontDoorEnv } from "./front-door.ts";
 import { JSON_TYPE } from "./negotiate.ts";
@@ -51,18 +57,37 @@ function chosenType(accept: string | undefined, served: readonly string[]): stri
 	throw notAcceptable(served);
 }
 
-const kindsOf = (c: FrontDoor): Promise<KindRegistry> => currentKinds(c.env, c.get("cluster"));
+const servedOf = (c: FrontDoor) => currentlyServed(c.env, c.get("cluster"));
+
+/** With what other servers tell of theirs; who tells nothing that is understood is left out. */
+async function joinedV2(c: FrontDoor, kinds: KindRegistry, services: readonly APIService[], isJson: boolean): Promise<Document> {
+	let joined = documentV2(kinds);
+	for (const [index, other] of (await openApiV2Of(c.env, c.get("cluster"), services)).entries()) {
+		const service = services[index];
+		if (other !== undefined && service) joined = openApiV2With(joined, other, extensionIn(service));
+	}
+	return documentOf(isJson ? JSON.stringify(joined) : openApiV2Message(joined));
+}
 
 async function serveV2(c: FrontDoor): Promise<Response> {
-	const kinds = await kindsOf(c);
+	const { registry: kinds, services } = await servedOf(c);
 	const type = chosenType(c.req.header("accept"), [JSON_TYPE, OPENAPI_V2_PROTOBUF, OPENAPI_V2_PROTOBUF_ACCEPT]);
+	if (services.length > 0) {
+		const isJson = type === JSON_TYPE;
+		return (await joinedV2(c, kinds, services, isJson)).respond(c.req.raw.headers, isJson ? JSON_TYPE : OPENAPI_V2_PROTOBUF);
+	}
 	if (type === JSON_TYPE) return (await required(kept(kinds, "v2 json", () => openApiV2Json(kinds)))).respond(c.req.raw.headers, JSON_TYPE);
 	return (await required(kept(kinds, "v2 protobuf", () => openApiV2Protobuf(kinds)))).respond(c.req.raw.headers, OPENAPI_V2_PROTOBUF);
 }
 
 async function serveV3Index(c: FrontDoor): Promise<Response> {
 	chosenType(c.req.header("accept"), [JSON_TYPE]);
-	const kinds = await kindsOf(c);
+	const { registry: kinds, services } = await servedOf(c);
+	if (services.length > 0) {
+		const { paths } = JSON.parse(openApiV3Index(kinds)) as { paths: Record<string, unknown> };
+		const theirs = await openApiV3PathsOf(c.env, c.get("cluster"), services);
+		return (await documentOf(JSON.stringify({ paths: { ...paths, ...theirs } }))).respond(c.req.raw.headers, JSON_TYPE, "no-cache, private");
+	}
 	return (await required(kept(kinds, "v3", () => openApiV3Index(kinds)))).respond(c.req.raw.headers, JSON_TYPE, "no-cache, private");
 }
 
@@ -75,7 +100,10 @@ function currentAddress(kinds: KindRegistry, path: string): string | undefined {
 async function serveV3(c: FrontDoor): Promise<Response> {
 	const path = c.get("path").slice(V3_ROOT.length + 1);
 	chosenType(c.req.header("accept"), [JSON_TYPE]);
-	const kinds = await kindsOf(c);
+	const [, group = "", version = ""] = /^apis\/([^/]+)\/([^/]+)$/.exec(path) ?? [];
+	const extension = group === "" ? undefined : await extensionOf(c.env, c.get("cluster"), { group, version, resource: "" });
+	if (extension) return serveExtensionDocument(c, extension);
+	const { registry: kinds } = await servedOf(c);
 	const document = await required(kept(kinds, `v3 ${path}`, () => openApiV3Document(kinds, path)));
 	const hash = c.get("query").get("hash");
 	if (hash === null) return document.respond(c.req.raw.headers, JSON_TYPE, "no-cache, private");

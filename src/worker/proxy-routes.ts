@@ -11,8 +11,8 @@ import { offeredProtocols } from "./web-socket-protocols.ts";
 import { requestThroughTunnel, TunnelError } from "../objects/tunnel/tunnel-request.ts";
 
 /** Of one connection, or said to this server alone. */
-const NOT_PASSED = /^(connection|keep-alive|proxy-connection|te|trailer|transfer-encoding|upgrade|expect|authorization|impersonate-.*)$/;
-const TOKEN_PROTOCOL_PREFIX = "base64url.bearer.authorization.k8s.io.";
+export const NOT_PASSED = /^(connection|keep-alive|proxy-connection|te|trailer|transfer-encoding|upgrade|expect|authorization|impersonate-.*)$/;
+export const TOKEN_PROTOCOL_PREFIX = "base64url.bearer.authorization.k8s.io.";
 const RETRY_AFTER_SECONDS = 1;
 
 async function targetOf(c: FrontDoor, path: ResourcePath): Promise<ProxyTarget> {

@@ -71,6 +71,7 @@ function controllersFor({ object, phase = "Active", lastSeen = {}, connected = [
 		receiverToken: () => "",
 		publicUrl: undefined,
 		rootCa: () => "PEM\n",
+		trust: () => undefined,
 		terminatingDefinitions: () => [],
 		knowsNodes: () => true,
 		podRowsWanted: () => true,

@@ -130,6 +130,7 @@ export class World {
 						admission: this.admission,
 						scheduler: this.scheduler,
 						...this.#webhookPorts({ object: "cluster" }),
+						probe: async () => ({ service: { state: "absent" } }),
 						existingPodWarnings: async (namespace, enforce) => this.namespace(namespace).existingPodWarnings(enforce),
 					},
 					builtinKinds,

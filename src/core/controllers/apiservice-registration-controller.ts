@@ -47,6 +47,10 @@ const BUILTIN: ReadonlyMap<string, Priority> = new Map([
 	["v1.resource.k8s.io", { group: 15_900, version: 15 }],
 ]);
 
+/** Of this server's own, whether registered or not. What registers comes before all else. */
+export const priorityOf = (group: string, version: string): Priority =>
+	group === "apiregistration.k8s.io" ? { group: 20_000, version: 15 } : (BUILTIN.get(apiServiceName(group, version)) ?? CUSTOM);
+
 const apiServiceName = (group: string, version: string): string => `${version}.${group}`;
 
 function localService(group: string, version: string, priority: Priority, automanaged: string): APIService {

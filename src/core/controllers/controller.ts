@@ -3,6 +3,7 @@
  * writes and events: reading, deciding and writing are one transaction, so there are no expectations to keep.
  */
 import type { Grouping, KubeObject, OwnerReference, ResourceName } from "../meta/object.ts";
+import type { APIService } from "../schema/kubernetes.d.ts";
 import type { Gathered, MetricQuery } from "./autoscaling/metric-samples.ts";
 import type { ObjectMessage } from "../protocol/messages.ts";
 
@@ -88,8 +89,11 @@ export type Action =
 	| { type: "send"; message: ObjectMessage }
 	/** Kept beside the store for the controller's next looks: what it must know and no object says. Undefined forgets. */
 	| { type: "remember"; key: string; value: unknown }
-	/** Asks nodes for their usage and adapters for metrics; the answers are in `ctx.gathered` when they bring the key back. */
-	| { type: "gather"; controller: string; key: string; nodes: string[]; queries: MetricQuery[] };
+	/**
+	 * Asks nodes for their usage, adapters for metrics, or whether an extension API server answers; the answers are in
+	 * `ctx.gathered` when they bring the key back.
+	 */
+	| { type: "gather"; controller: string; key: string; nodes: string[]; queries: MetricQuery[]; probe?: APIService };
 
 export interface ReconcileResult {
 	actions: Action[];

@@ -63,6 +63,7 @@ it("is emptied with all its workloads, which do not come back", () => {
 		schedulerNames: new Set<string>(),
 		namespaceUid: () => "uid-ns",
 		rootCa: () => "PEM",
+		trust: () => undefined,
 		signAccountToken: () => "",
 		receiverToken: () => "",
 		publicUrl: undefined,

@@ -1,4 +1,5 @@
 /** The controllers of each object. A new controller is one file and one line here. */
+import { apiServiceAvailabilityController } from "./apiservice-availability-controller.ts";
 import { type AttachDetachDeps, attachDetachController } from "./attachdetach-controller.ts";
 import { apiServiceRegistrationController } from "./apiservice-registration-controller.ts";
 import type { CertificateAuthority } from "../certificates/certificate.ts";
@@ -9,6 +10,7 @@ import { bootstrapRoleController } from "./bootstrap-role-controller.ts";
 import { type ApprovalDeps, certificateSigningRequestApprovingController } from "./certificate-signing-request-approving-controller.ts";
 import { certificateSigningRequestCleanerController } from "./certificate-signing-request-cleaner-controller.ts";
 import { certificateSigningRequestSigningController } from "./certificate-signing-request-signing-controller.ts";
+import { clusterAuthenticationTrustController, type AuthenticationTrustDeps } from "./cluster-authentication-trust-controller.ts";
 import { clusterReplicaController } from "./cluster-replica-controller.ts";
 import { clusterRoleAggregationController } from "./clusterrole-aggregation-controller.ts";
 import { cronJobController } from "./cronjob-controller.ts";
@@ -73,6 +75,7 @@ export interface NamespaceDeps
 	extends DaemonSetDeps,
 		CleanupDeps,
 		AccountTokenDeps,
+		AuthenticationTrustDeps,
 		PodTableDeps,
 		GarbageCollectorDeps,
 		IngressDeps,
@@ -127,6 +130,7 @@ export function namespaceControllers(deps: NamespaceDeps): Controller[] {
 		serviceAccountTokenController(deps),
 		tokenCleanerController,
 		rootCaController(deps),
+		clusterAuthenticationTrustController(deps),
 		bootstrapRoleController(deps),
 		resourceQuotaController(deps),
 		pvcProtectionController,
@@ -178,6 +182,7 @@ export function clusterControllers(deps: ClusterDeps): Controller[] {
 		garbageCollector(deps),
 		customResourceDefinitionController(deps),
 		apiServiceRegistrationController,
+		apiServiceAvailabilityController,
 		validatingAdmissionPolicyStatusController({ kinds: deps.registry, schema: deps.schema }),
 		serviceCidrController,
 		gatewayClassController,

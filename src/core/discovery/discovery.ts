@@ -80,7 +80,7 @@ function groupRank(group: string): number {
 }
 
 /** v2 before v1 before v1beta2 before v1beta1 before v1alpha1 before anything else (k8s.io/apimachinery/pkg/version). */
-function versionOrder(a: string, b: string): number {
+export function versionOrder(a: string, b: string): number {
 	const parse = (text: string) => /^v(\d+)(?:(alpha|beta)(\d+))?$/.exec(text);
 	const [x, y] = [parse(a), parse(b)];
 	if (!x || !y) return x ? -1 : y ? 1 : a < b ? -1 : 1;

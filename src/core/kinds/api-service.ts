@@ -11,8 +11,8 @@ export const AVAILABLE = "Available";
 const SERVICE_PORT = 443;
 const GROUP_PRIORITY_MAX = 20_000;
 const VERSION_PRIORITY_MAX = 1_000;
-const LOCAL: Omit<APIServiceCondition, "lastTransitionTime"> = {
-	type: AVAILABLE,
+/** Of what this server serves itself. */
+export const LOCAL: Pick<APIServiceCondition, "status" | "reason" | "message"> = {
 	status: "True",
 	reason: "Local",
 	message: "Local APIServices are always available",
@@ -91,7 +91,7 @@ export const apiServiceKind = defineKind<APIService>({
 		delete service.status;
 		const lastTransitionTime = `${new Date(nowMs).toISOString().slice(0, 19)}Z`;
 		// What this server serves itself needs no looking after.
-		if (!service.spec?.service) service.status = { conditions: [{ ...LOCAL, lastTransitionTime }] };
+		if (!service.spec?.service) service.status = { conditions: [{ type: AVAILABLE, ...LOCAL, lastTransitionTime }] };
 	},
 	prepareUpdate: keepStatus,
 	subresources: { status: { prepareUpdate: keepSpec } },

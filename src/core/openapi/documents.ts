@@ -206,7 +206,8 @@ export function openApiV3Document(registry: KindRegistry, path: string): string 
 	return text;
 }
 
-function documentV2(registry: KindRegistry): JsonObject {
+/** The swagger document as a value, which other servers' are joined to. */
+export function documentV2(registry: KindRegistry): JsonObject {
 	const kept = keptOf(registry);
 	if (kept.v2 === undefined) {
 		const kinds = [...groupVersions(registry).values()].flat();

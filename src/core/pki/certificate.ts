@@ -5,6 +5,7 @@ const ECDSA_WITH_SHA256 = sequence(oid("1.2.840.10045.4.3.2"));
 const COMMON_NAME = "2.5.4.3";
 const EXTENSION = { subjectAltName: "2.5.29.17", keyUsage: "2.5.29.15", extendedKeyUsage: "2.5.29.37", basicConstraints: "2.5.29.19" } as const;
 const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
+const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
 /** Bits from the left: digitalSignature 0, keyCertSign 5, cRLSign 6. */
 const USAGE_DIGITAL_SIGNATURE = bitString(new Uint8Array([0b1000_0000]), 7);
 const USAGE_AUTHORITY = bitString(new Uint8Array([0b1000_0110]), 1);
@@ -20,8 +21,8 @@ export interface CertificateFields {
 	notAfterMs: number;
 	/** SubjectPublicKeyInfo. */
 	publicKey: Der;
-	/** A CA's; else a server's, with these names and IPv4 addresses. */
-	names: readonly string[] | "authority";
+	/** A CA's, or a client's; else a server's, with these names and IPv4 addresses. */
+	names: readonly string[] | "authority" | "client";
 }
 
 const commonName = (name: string): Der => sequence(set(sequence(oid(COMMON_NAME), utf8String(name))));
@@ -35,9 +36,10 @@ function generalName(name: string): Der {
 function extensionsOf(names: CertificateFields["names"]): Der[] {
 	if (names === "authority")
 		return [extension(EXTENSION.basicConstraints, true, sequence(boolean(true))), extension(EXTENSION.keyUsage, true, USAGE_AUTHORITY)];
+	const endEntity = [extension(EXTENSION.basicConstraints, true, sequence()), extension(EXTENSION.keyUsage, true, USAGE_DIGITAL_SIGNATURE)];
+	if (names === "client") return [...endEntity, extension(EXTENSION.extendedKeyUsage, false, sequence(oid(CLIENT_AUTH)))];
 	return [
-		extension(EXTENSION.basicConstraints, true, sequence()),
-		extension(EXTENSION.keyUsage, true, USAGE_DIGITAL_SIGNATURE),
+		...endEntity,
 		extension(EXTENSION.extendedKeyUsage, false, sequence(oid(SERVER_AUTH))),
 		extension(EXTENSION.subjectAltName, false, sequence(...names.map(generalName))),
 	];

@@ -157,6 +157,9 @@ export interface ClusterConfig {
 	namespace: unknown | null;
 	/** PEM of the cluster's CA, for kube-root-ca.crt. */
 	rootCa: string;
+	/** PEM of what signs clients' certificates, "" where nothing does; and of what signs the front proxy's: for extension API servers. */
+	clientCa: string;
+	requestHeaderCa: string;
 	/** How long the replica may be used without asking again, in milliseconds: within it the Cluster object pushes changes. */
 	leaseMs: number;
 }

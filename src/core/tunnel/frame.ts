@@ -63,6 +63,8 @@ export interface TunnelTls {
 	serverName?: string;
 	/** As the API server's proxy subresources do: any certificate is taken. */
 	insecure?: boolean;
+	/** What the agent shows of itself, where it is asked to: PEM. */
+	client?: { certificate: string; privateKey: string };
 }
 
 /** What goes first when the tunnel is full: people and admission wait on "interactive", nobody on "bulk". */

@@ -1,6 +1,7 @@
 /** What a metric says of each pod, in thousandths of its unit, as the HPA controller's metrics client hands it on. */
 import type { NodeUsage } from "../../protocol/agent-protocol.ts";
 import type { LabelSelector, Pod } from "../../schema/kubernetes.d.ts";
+import type { ProbeOutcome } from "../apiservice/availability.ts";
 import { nameOf, namespaceOf, uidOf } from "../identity.ts";
 
 export interface PodSample {
@@ -29,6 +30,8 @@ export interface Gathered {
 	usages: Record<string, NodeUsage | null>;
 	/** By `queryKey`. */
 	metrics: Record<string, MetricAnswer>;
+	/** Of the extension API server that was looked at. */
+	probe?: ProbeOutcome;
 }
 
 export const queryKey = (query: MetricQuery): string => JSON.stringify(query);
