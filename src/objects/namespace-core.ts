@@ -181,7 +181,8 @@ export class NamespaceCore {
 
 	/** What the cluster serves, itself and by other servers. */
 	get served(): { registry: KindRegistry; services: readonly APIService[] } {
-		return this.#definitions;
+		const { registry, services } = this.#definitions;
+		return { registry, services };
 	}
 
 	/** Makes the configuration replica current; await before anything that authorises or admits. */
