@@ -38,7 +38,12 @@ const resources = {
 const schema = {
 	type: "object",
 	description: "Flower grows in a garden.",
-	properties: { spec: { type: "object", description: "What it looks like.", properties: { colour: { type: "string", description: "The petals' colour." } } } },
+	properties: {
+		apiVersion: { type: "string" },
+		kind: { type: "string" },
+		metadata: { type: "object" },
+		spec: { type: "object", description: "What it looks like.", properties: { colour: { type: "string", description: "The petals' colour." } } },
+	},
 	"x-kubernetes-group-version-kind": [FLOWER],
 };
 const operation = {
@@ -99,8 +104,9 @@ export class ExtensionServer {
 		return new ExtensionServer(server, Buffer.from(ca.certificate).toString("base64"));
 	}
 
-	/** Tells every watcher of a new flower. */
-	bloom(name: string): void {
+	/** Tells every watcher of a new flower, once there is one. */
+	async bloom(name: string): Promise<void> {
+		if (this.#watchers.length === 0) await once(this.#server, "watcher");
 		for (const watcher of this.#watchers) watcher.write(`${JSON.stringify({ type: "ADDED", object: flower("default", name) })}\n`);
 	}
 
@@ -122,6 +128,7 @@ export class ExtensionServer {
 			response.writeHead(200, { "content-type": "application/json", "transfer-encoding": "chunked" });
 			response.flushHeaders();
 			this.#watchers.push(response);
+			this.#server.emit("watcher");
 			return;
 		}
 		if (request.method === "POST") return void json({ ...flower(namespace, ""), ...(JSON.parse(body) as object) }, 201);
