@@ -86,7 +86,7 @@ describe("kubectl and extension API servers", () => {
 		server.documents.set("/apis/metrics.k8s.io/v1beta1/nodes", () => metrics);
 		const { spec: before } = await kubectl.json<APIService>("get", "apiservice", "v1beta1.metrics.k8s.io");
 		await apply(apiService("metrics.k8s.io", "v1beta1", "elsewhere"));
-		await available("v1beta1.metrics.k8s.io");
+		await kubectl.run("wait", "--for=jsonpath={.status.conditions[0].reason}=Passed", "apiservice/v1beta1.metrics.k8s.io", "--timeout=60s");
 		expect(JSON.parse(await kubectl.run("get", "--raw", "/apis/metrics.k8s.io/v1beta1/nodes"))).toEqual(metrics);
 		const given = JSON.stringify([{ op: "replace", path: "/spec", value: before }]);
 		await kubectl.run("patch", "apiservice", "v1beta1.metrics.k8s.io", "--type=json", "-p", given);
