@@ -6,7 +6,7 @@ import { DEFAULT_NETWORK } from "../core/protocol/cluster-addresses.ts";
 import type { Submission } from "../core/admission/outside-call.ts";
 import type { ApiRequest, ApiResponse } from "../core/api/request.ts";
 import { requestAttributes } from "../core/authz/request-attributes.ts";
-import { topologyOf } from "../core/controllers/pod-binding.ts";
+import { bindingOf } from "../core/controllers/pod-binding.ts";
 import { ATTACH_DETACH } from "../core/controllers/attachdetach-controller.ts";
 import { applyNamespaceEmptied } from "../core/controllers/namespace-controller.ts";
 import { clusterControllers } from "../core/controllers/registry.ts";
@@ -27,6 +27,8 @@ import type { Namespace, Node, PriorityClass, Taint } from "../core/schema/kuber
 import type { Schema } from "../core/schema/types.ts";
 import { KeptClusterCa } from "./kept-cluster-ca.ts";
 import { StoredScheduler } from "./stored-scheduler.ts";
+import { RESOURCE_CLAIMS } from "../core/devices/pod-claims.ts";
+import { DEVICES, freesDevices, StoredDeviceObjects } from "./stored-device-objects.ts";
 import { STORAGE, storedVolumeObjects } from "./stored-volume-objects.ts";
 import { ServiceAddresses } from "./service-addresses.ts";
 import { API_SERVICES } from "../core/kinds/api-service.ts";
@@ -44,6 +46,7 @@ import { applyVolumeDeleted, LOCAL_PATH } from "../core/controllers/local-path-p
 import { LOCAL_PATH_ANNOTATION } from "../core/volumes/local-path.ts";
 import { NamespacedReplicas } from "./namespaced-replicas.ts";
 import { NodeLiveness } from "./node-liveness.ts";
+import { nodeTaintsMessages } from "./node-taints-message.ts";
 import { NodeWatchers } from "./node-watchers.ts";
 import { NetworkTable, nodeEntryOf } from "./network-table.ts";
 import type { Store } from "../store/store.ts";
@@ -93,6 +96,7 @@ export class ClusterCore {
 	readonly #watchers: NodeWatchers;
 	readonly #webhooks = new ClusterWebhooks(() => this.core.server.store);
 	readonly #replicated: ReplicatedCollections;
+	readonly #devices: StoredDeviceObjects;
 	readonly #subscriptions: ClusterSubscriptions;
 
 	constructor(ports: ClusterPorts, kinds: KindRegistry, schema: Schema) {
@@ -108,8 +112,9 @@ export class ClusterCore {
 		this.#liveness = new NodeLiveness(ports.sql);
 		this.#watchers = new NodeWatchers(ports.sql, () => this.core.server.store.clock.next(ports.nowMs()));
 		const store = (): Store => this.core.server.store;
+		this.#devices = new StoredDeviceObjects(store, this.#namespaced.byResource[RESOURCE_CLAIMS]);
 		const attach = (node: string): void => this.core.runner.enqueue(ATTACH_DETACH, node);
-		this.scheduler = new StoredScheduler(ports, storedVolumeObjects(store, this.#namespaced.byResource[CAPACITIES]), ports.scheduler, attach);
+		this.scheduler = new StoredScheduler(ports, storedVolumeObjects(store, this.#namespaced.byResource[CAPACITIES]), ports.scheduler, attach, this.#devices);
 		const authorizer = clusterAuthorizer(store, (node, namespace) => this.#placedClaims(node, namespace));
 		const controllers = clusterControllers({
 			network: ports.network ?? DEFAULT_NETWORK,
@@ -150,7 +155,12 @@ export class ClusterCore {
 		answerProbes(this.core, ports);
 		this.#installDefinitions();
 		ports.sql.transaction(() => this.#announce());
-		bootstrapCluster(this.core, ports.sql);
+		this.#begin();
+	}
+
+	/** What a new cluster needs, and what the scheduler's memory needs of an old one. */
+	#begin(): void {
+		bootstrapCluster(this.core, this.#ports.sql);
 		this.core.turn(() => this.#addresses.ensureOwn());
 		for (const { metadata } of this.core.server.store.list(NAMESPACES)) this.scheduler.ledger.setNamespace(metadata.name ?? "", metadata.labels ?? {});
 		this.scheduler.load(this.core.server.store.list<Node>(NODES));
@@ -245,6 +255,8 @@ export class ClusterCore {
 		switch (message.type) {
 			case "place":
 				return this.#place(message);
+			case "unbound":
+				return this.scheduler.unbound(message.asked, message.sinceMs);
 			case "placed":
 				for (const pod of message.pods) this.scheduler.record(pod);
 				return;
@@ -286,7 +298,9 @@ export class ClusterCore {
 	}
 
 	#replicate(message: Extract<MessageBody, { type: "replicate" }>, clock: number): void {
-		for (const change of this.#namespaced.take(message, clock)) this.core.runner.onReplicaChange(change);
+		const changes = this.#namespaced.take(message, clock);
+		for (const change of changes) this.core.runner.onReplicaChange(change);
+		if (message.resource === RESOURCE_CLAIMS && changes.some(freesDevices)) this.scheduler.objectChanged(RESOURCE_CLAIMS);
 		if (message.resource === CAPACITIES) this.scheduler.objectChanged(CAPACITIES);
 	}
 
@@ -299,7 +313,7 @@ export class ClusterCore {
 	/** Who has a node already is told of it again. */
 	#place({ namespace, asked }: Extract<MessageBody, { type: "place" }>): void {
 		const placed = asked.map((one) => this.scheduler.ask(one)).filter((placement) => placement !== undefined);
-		const bindings = placed.map(({ ref, node }) => ({ pod: ref, node, ...topologyOf(this.core.server.store.get<Node>(NODES, node)) }));
+		const bindings = placed.map((placement) => bindingOf(placement, this.core.server.store.get<Node>(NODES, placement.node)));
 		if (bindings.length > 0) this.#post({ to: { object: "namespace", name: namespace }, body: { type: "bind", bindings, unschedulable: [] } });
 	}
 
@@ -400,7 +414,8 @@ export class ClusterCore {
 			for (const message of this.#dependents.changed(change.resource, change.name, change.object, change.old)) this.#post(message);
 			if (change.resource === NODES) this.#nodeChanged(change as CommittedChange & { object?: Node; old?: Node });
 			if (change.resource === NAMESPACES) this.#namespaceChanged(change);
-			if (STORAGE.includes(change.resource)) this.scheduler.objectChanged(change.resource);
+			this.#devices.changed(change.resource);
+			if (STORAGE.includes(change.resource) || DEVICES.includes(change.resource)) this.scheduler.objectChanged(change.resource);
 			if (change.resource === DEFINITIONS && change.object === undefined) this.#definitionLedger.forget(change.old?.metadata.uid ?? "");
 		}
 		this.#scheduleSoon();
@@ -447,21 +462,10 @@ export class ClusterCore {
 	}
 
 	#nodeChanged({ name, object, old }: { name: string; object?: Node; old?: Node }): void {
-		const taints = (node: Node | undefined) => JSON.stringify(node?.spec?.taints ?? []);
 		for (const message of this.#watchers.changed(name, object, old)) this.#post(message);
 		if (object === undefined) this.scheduler.deleteNode(name);
 		else this.scheduler.setNode(object);
-		if (object === undefined || old === undefined || taints(object) !== taints(old))
-			this.#post({
-				to: { object: "node", name },
-				body: {
-					type: "nodeTaints",
-					node: name,
-					exists: object !== undefined,
-					taints: object?.spec?.taints ?? [],
-					nodeUid: (object ?? old)?.metadata.uid ?? "",
-				},
-			});
+		for (const message of nodeTaintsMessages(name, object, old)) this.#post(message);
 		if (old === undefined) for (const part of this.#network.parts()) this.#post({ to: { object: "node", name }, body: { type: "network", ...part } });
 		this.#changeNetwork([{ kind: "node", name, node: object === undefined ? null : nodeEntryOf(object) }]);
 		if (object === undefined) this.#nodeGone(name);

@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import type { AttachDetachDeps } from "../core/controllers/attachdetach-controller.ts";
+import type { DeviceObjects } from "../core/devices/device-ledger.ts";
 import { podRefOf, type Placement, schedulingPodOf } from "../core/scheduler/scheduling-pod.ts";
 import type { SchedulerConfiguration } from "../core/scheduler/configuration/scheduler-configuration.ts";
 import type { SchedulingContext } from "../core/scheduler/schedule.ts";
@@ -31,10 +32,10 @@ export class StoredScheduler {
 	readonly #released = new Set<string>();
 
 	/** `onVolumes`: what pods with volumes are on the node changed. */
-	constructor(ports: CorePorts, objects: VolumeObjects, configuration: SchedulerConfiguration, onVolumes: (node: string) => void) {
+	constructor(ports: CorePorts, objects: VolumeObjects, configuration: SchedulerConfiguration, onVolumes: (node: string) => void, devices: DeviceObjects) {
 		this.#ports = ports;
 		this.#onVolumes = onVolumes;
-		this.#scheduler = new Scheduler(objects, configuration);
+		this.#scheduler = new Scheduler(objects, configuration, devices);
 	}
 
 	/** What the attach-detach controller goes by. */
@@ -73,10 +74,21 @@ export class StoredScheduler {
 		if (this.#released.has(ref.uid)) return;
 		const known = this.ledger.get(ref.uid);
 		const sinceMs = known?.sinceMs ?? this.#ports.nowMs();
-		const placement: Placement = { ref, node, pod: schedulingPodOf(pod), sinceMs, ...(known?.preempted && known.node === node ? { preempted: true } : {}) };
+		const kept: Partial<Placement> =
+			known?.node === node ? { ...(known.preempted ? { preempted: true } : {}), ...(known.devices ? { devices: known.devices } : {}) } : {};
+		const placement: Placement = { ref, node, pod: schedulingPodOf(pod), sinceMs, ...kept };
 		this.#scheduler.record(placement, this.#ports.nowMs());
 		this.#store(ref.uid, ref.namespace, node, placement);
 		this.#noteVolumes(placement);
+	}
+
+	/** That decision did not become a binding: the pod is to get another. */
+	unbound(asked: Asked, sinceMs: number): void {
+		const uid = asked.pod.metadata.uid ?? "";
+		if (this.ledger.get(uid)?.sinceMs !== sinceMs) return;
+		this.#scheduler.release(uid, this.#ports.nowMs());
+		this.#ports.sql.run("DELETE FROM placements WHERE uid = ?", uid);
+		this.ask(asked);
 	}
 
 	release(uid: string): void {

@@ -2,10 +2,11 @@
  * Tells the Cluster object of the namespaced objects that its controllers decide by: claims for the volume binder, and what
  * CSI drivers say of their room for the scheduler. Each change goes up as the object is then, or as gone.
  */
+import { RESOURCE_CLAIMS } from "../devices/pod-claims.ts";
 import type { KubeObject, ResourceName } from "../meta/object.ts";
 import { semanticEqual } from "../meta/equality.ts";
 import type { MessageBody } from "../protocol/messages.ts";
-import type { CSIStorageCapacity, PersistentVolumeClaim } from "../schema/kubernetes.d.ts";
+import type { CSIStorageCapacity, PersistentVolumeClaim, ResourceV1ResourceClaim as ResourceClaim } from "../schema/kubernetes.d.ts";
 import { claimForBinder } from "../volumes/claim-annotations.ts";
 import type { Action, Controller, ObjectChange, ReconcileContext, View } from "./controller.ts";
 import { nameOf } from "./identity.ts";
@@ -27,9 +28,21 @@ function storageCapacity({ apiVersion, kind, metadata, storageClassName, capacit
 	};
 }
 
+function deviceClaim({ apiVersion, kind, metadata, spec, status }: ResourceClaim): ResourceClaim {
+	const { name, namespace, uid, deletionTimestamp, ownerReferences } = metadata;
+	return {
+		apiVersion,
+		kind,
+		metadata: { name, namespace, uid, ...(deletionTimestamp ? { deletionTimestamp } : {}), ...(ownerReferences ? { ownerReferences } : {}) },
+		spec,
+		status: { ...(status?.allocation ? { allocation: status.allocation } : {}), ...(status?.reservedFor ? { reservedFor: status.reservedFor } : {}) },
+	};
+}
+
 /** What of the objects of each collection goes up. */
 const TRIMMED: Readonly<Record<ResourceName, (object: KubeObject) => KubeObject>> = {
 	[CLAIMS]: (object) => claimForBinder(object as PersistentVolumeClaim),
+	[RESOURCE_CLAIMS]: (object) => deviceClaim(object as ResourceClaim),
 	[CAPACITIES]: (object) => storageCapacity(object as CSIStorageCapacity),
 };
 export const REPLICATED_UP = Object.keys(TRIMMED);

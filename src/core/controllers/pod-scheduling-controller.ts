@@ -61,7 +61,7 @@ function keysOfClaim({ old, object }: ObjectChange, view: View, deps: Scheduling
 		.map(nameOf);
 }
 
-function asked(pod: Pod, view: View): Asked {
+export function asked(pod: Pod, view: View): Asked {
 	const names = claimNames(pod).map(({ name }) => name);
 	const claims = names.map((name) => view.get<PersistentVolumeClaim>(CLAIMS, name)).filter((claim) => claim !== undefined);
 	return { pod: trimmedPod(pod), ...(claims.length > 0 ? { volumeClaims: claims.map(trimmedClaim) } : {}) };

@@ -5,7 +5,7 @@ import type { Decisions, VolumeBinding } from "../scheduler/scheduler.ts";
 import { BOUND_BY_CONTROLLER, YES } from "../volumes/claim-annotations.ts";
 import type { Action, Controller, ReconcileContext, ReconcileResult, View } from "./controller.ts";
 import { draftOf } from "./identity.ts";
-import { topologyOf } from "./pod-binding.ts";
+import { bindingOf } from "./pod-binding.ts";
 
 const VOLUMES = "persistentvolumes";
 export const SCHEDULER = "scheduler";
@@ -53,7 +53,7 @@ function messagesOf({ bindings, unplaced, preemptions, denominated, volumeBindin
 		answers.set(namespace, answer);
 		return answer;
 	};
-	for (const { ref, node } of bindings) answerTo(ref.namespace).bindings.push({ pod: ref, node, ...topologyOf(view.get<Node>("nodes", node)) });
+	for (const placement of bindings) answerTo(placement.ref.namespace).bindings.push(bindingOf(placement, view.get<Node>("nodes", placement.node)));
 	for (const one of unplaced) answerTo(one.pod.namespace).unschedulable.push(one);
 	const send = (name: string, body: MessageBody): Action => ({ type: "send", message: { to: { object: "namespace", name }, body } });
 	return [

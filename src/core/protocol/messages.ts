@@ -5,6 +5,7 @@
  */
 import type { ConfigMap, Node, NodeStatus, Pod, PodDisruptionBudget, PodStatus, Secret, Taint } from "../schema/kubernetes.d.ts";
 import type { ClaimWrite } from "../controllers/persistentvolume/claim-write.ts";
+import type { ClaimAllocation } from "../devices/device-ledger.ts";
 import type { KubeObject, ResourceName } from "../meta/object.ts";
 import type { Unplaced, VolumeBinding } from "../scheduler/scheduler.ts";
 import type { Asked } from "../scheduler/scheduling-queue.ts";
@@ -23,6 +24,14 @@ export interface PodRef {
 	uid: string;
 }
 
+/** A pod's node, the node's labels that the pod bears too, and what its ResourceClaims are given; `sinceMs` says which decision it is. */
+export interface PodBinding {
+	pod: PodRef;
+	node: string;
+	topology?: Record<string, string>;
+	devices?: { claims: ClaimAllocation[]; sinceMs: number };
+}
+
 export type MessageBody =
 	/** Namespace -> Cluster: these pods want a node. */
 	| { type: "place"; namespace: string; asked: Asked[] }
@@ -30,8 +39,10 @@ export type MessageBody =
 	| { type: "placed"; namespace: string; pods: Pod[] }
 	/** Namespace -> Cluster: these pods no longer hold a place, or want none. */
 	| { type: "release"; pods: PodRef[] }
+	/** Namespace -> Cluster: the pod's claims are not what that decision went by: it holds no place by it, and wants a node. */
+	| { type: "unbound"; asked: Asked; sinceMs: number }
 	/** Cluster -> Namespace: the scheduler's answer; `topology` are the node's labels that its pods bear too. */
-	| { type: "bind"; bindings: { pod: PodRef; node: string; topology?: Record<string, string> }[]; unschedulable: Unplaced[] }
+	| { type: "bind"; bindings: PodBinding[]; unschedulable: Unplaced[] }
 	/** Cluster -> Namespace: these must make way for a more important pod. */
 	| { type: "preempt"; preemptor: PodRef; schedulerName: string; node: string; victims: PodRef[] }
 	/** Cluster -> Namespace: the pod's place is kept on this node until these claims have their volumes there. */

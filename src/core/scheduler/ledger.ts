@@ -3,6 +3,7 @@
  * time. A pod counts under its uid once, however often it is added. Placements on a node that is not known (yet) are
  * kept and count as soon as it is.
  */
+import { DeviceLedger, type DeviceObjects, NO_DEVICE_OBJECTS } from "../devices/device-ledger.ts";
 import { semanticEqual } from "../meta/equality.ts";
 import type { Node, PodAffinityTerm } from "../schema/kubernetes.d.ts";
 import { NO_VOLUME_OBJECTS, type VolumeObjects } from "./volume-objects.ts";
@@ -26,6 +27,7 @@ export interface Topology {
 export class Ledger {
 	/** What volumes depend on. */
 	readonly objects: VolumeObjects;
+	readonly devices: DeviceLedger;
 	private readonly states = new Map<string, NodeState>();
 	private order: NodeState[] | undefined;
 	private readonly placements = new Map<string, Placement>();
@@ -44,8 +46,9 @@ export class Ledger {
 	/** Where the search for a node goes on next time, so that all nodes get their turn. */
 	searchStart = 0;
 
-	constructor(objects: VolumeObjects = NO_VOLUME_OBJECTS) {
+	constructor(objects: VolumeObjects = NO_VOLUME_OBJECTS, devices: DeviceObjects = NO_DEVICE_OBJECTS) {
 		this.objects = objects;
+		this.devices = new DeviceLedger(devices);
 	}
 
 	setNode(node: Node): void {
@@ -94,6 +97,7 @@ export class Ledger {
 		this.remove(placement.ref.uid);
 		this.version++;
 		this.placements.set(placement.ref.uid, placement);
+		if (placement.devices) this.devices.add(placement.ref.uid, placement.devices);
 		const state = this.states.get(placement.node);
 		state?.add(placement);
 		this.countEverywhere(placement, state, 1);
@@ -105,6 +109,7 @@ export class Ledger {
 		if (placement === undefined) return undefined;
 		this.version++;
 		this.placements.delete(uid);
+		if (placement.devices) this.devices.remove(uid, placement.devices);
 		const state = this.states.get(placement.node);
 		state?.remove(placement);
 		this.countEverywhere(placement, state, -1);

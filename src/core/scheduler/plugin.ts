@@ -1,6 +1,6 @@
 /** What a filter and a score are, the pod they judge nodes for, and what may happen that changes their judgement. */
 import type { PodRef } from "../protocol/messages.ts";
-import type { PersistentVolumeClaim, Pod, ResourceV1ResourceClaim as ResourceClaim } from "../schema/kubernetes.d.ts";
+import type { PersistentVolumeClaim, Pod } from "../schema/kubernetes.d.ts";
 import type { Ledger } from "./ledger.ts";
 import type { NodeState } from "./node-state.ts";
 import type { Profile } from "./profile.ts";
@@ -13,8 +13,6 @@ export interface Candidate {
 	scheduling: SchedulingPod;
 	/** The PersistentVolumeClaims that its volumes name, as far as they exist. */
 	volumeClaims: readonly PersistentVolumeClaim[];
-	/** The ResourceClaims that it names, as far as they exist. */
-	resourceClaims: readonly ResourceClaim[];
 	/** How pods of its schedulerName are placed. */
 	profile: Profile;
 }

@@ -2,6 +2,8 @@
  * kube-scheduler's loop over the queue and the ledger: one pod after another gets the best node there is, or pods of lower
  * priority are told to make way for it, or it waits for something to happen that may help it.
  */
+import type { DeviceObjects } from "../devices/device-ledger.ts";
+import { devicesOn } from "./filters/dynamic-resources.ts";
 import type { PodRef } from "../protocol/messages.ts";
 import type { Node, Pod, PodDisruptionBudget } from "../schema/kubernetes.d.ts";
 import { semanticEqual } from "../meta/equality.ts";
@@ -53,7 +55,7 @@ export interface Decisions {
 
 const FAULT_MESSAGE_MAX = 256;
 
-const bare = ({ pod: { metadata, spec }, volumeClaims, resourceClaims }: Asked): unknown => [metadata, spec, volumeClaims, resourceClaims];
+const bare = ({ pod: { metadata, spec, status }, volumeClaims }: Asked): unknown => [metadata, spec, status?.resourceClaimStatuses, volumeClaims];
 
 export class Scheduler {
 	readonly ledger: Ledger;
@@ -63,8 +65,8 @@ export class Scheduler {
 	/** Failures that hold for every pod alike as long as the ledger stays as it is. */
 	readonly #failures = new Map<string, { version: number; failure: Failure }>();
 
-	constructor(objects?: VolumeObjects, configuration = DEFAULT_SCHEDULER_CONFIGURATION) {
-		this.ledger = new Ledger(objects);
+	constructor(objects?: VolumeObjects, configuration = DEFAULT_SCHEDULER_CONFIGURATION, devices?: DeviceObjects) {
+		this.ledger = new Ledger(objects, devices);
 		this.queue = new SchedulingQueue(configuration);
 		this.#profiles = new Map(configuration.profiles.map((profile) => [profile.schedulerName, profile]));
 	}
@@ -174,7 +176,7 @@ export class Scheduler {
 	#decide(entry: Entry, ctx: SchedulingContext, decisions: Decisions): void {
 		try {
 			const outcome = this.#knownFailure(entry) ?? placePod({ ...entry, ledger: this.ledger, budgets: this.#budgets, ctx });
-			if ("node" in outcome) this.#bind(entry, outcome, ctx.nowMs, decisions);
+			if ("node" in outcome) this.#bind(entry, outcome, ctx, decisions);
 			else this.#fail(entry, outcome, ctx.nowMs, decisions);
 		} catch (error) {
 			this.queue.failed(entry, ctx.nowMs, true);
@@ -184,9 +186,12 @@ export class Scheduler {
 		}
 	}
 
-	#bind(entry: Entry, placement: Placement, nowMs: number, decisions: Decisions): void {
+	#bind(entry: Entry, placement: Placement, ctx: SchedulingContext, decisions: Decisions): void {
+		const { nowMs } = ctx;
 		const claims = claimsToBind(entry, placement.node, this.ledger);
 		if (claims.length > 0) return this.#bindVolumes(entry, { pod: entry.ref, node: placement.node, claims }, nowMs, decisions);
+		const devices = devicesOn(this.ledger.node(placement.node), entry.candidate, this.ledger, ctx);
+		if (devices !== undefined) placement.devices = devices;
 		this.withdraw(entry.ref.uid);
 		this.ledger.add(placement);
 		decisions.bindings.push(placement);

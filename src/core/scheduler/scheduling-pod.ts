@@ -1,5 +1,6 @@
 /** What the scheduler remembers of a pod that has a node: small, and JSON-safe so that it can be stored as it is. */
 import { controllerOf } from "../controllers/controller.ts";
+import type { ClaimAllocation } from "../devices/device-ledger.ts";
 import type { PodRef } from "../protocol/messages.ts";
 import type { Pod, PodAffinity, PodAntiAffinity } from "../schema/kubernetes.d.ts";
 import { claimNames } from "./volume-objects.ts";
@@ -32,6 +33,8 @@ export interface Placement {
 	pod: SchedulingPod;
 	/** When it got the node, in milliseconds since 1970: among equals, those that have run for longer are spared. */
 	sinceMs?: number;
+	/** What its ResourceClaims are given with the node. */
+	devices?: ClaimAllocation[];
 	/** It has been told to make way. */
 	preempted?: true;
 }

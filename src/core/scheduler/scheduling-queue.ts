@@ -3,7 +3,7 @@
  * by a happening but must pause first; and those that nothing has happened for.
  */
 import type { PodRef } from "../protocol/messages.ts";
-import type { PersistentVolumeClaim, Pod, ResourceV1ResourceClaim as ResourceClaim } from "../schema/kubernetes.d.ts";
+import type { PersistentVolumeClaim, Pod } from "../schema/kubernetes.d.ts";
 import type { SchedulerConfiguration } from "./configuration/scheduler-configuration.ts";
 import type { Candidate } from "./plugin.ts";
 import type { Profile } from "./profile.ts";
@@ -21,7 +21,6 @@ export type PauseLimits = Pick<SchedulerConfiguration, "podInitialBackoffSeconds
 export interface Asked {
 	pod: Pod;
 	volumeClaims?: PersistentVolumeClaim[];
-	resourceClaims?: ResourceClaim[];
 }
 
 export interface QueuedPod {
@@ -56,12 +55,12 @@ export class Entry implements QueuedPod {
 	triedMs = 0;
 
 	constructor({ asked, attempts, rejectedBy, nominatedNode }: QueuedPod, profile: Profile) {
-		const { pod, volumeClaims = [], resourceClaims = [] } = asked;
+		const { pod, volumeClaims = [] } = asked;
 		this.ref = podRefOf(pod);
 		this.asked = asked;
-		this.candidate = { ref: this.ref, pod, scheduling: schedulingPodOf(pod), volumeClaims, resourceClaims, profile };
+		this.candidate = { ref: this.ref, pod, scheduling: schedulingPodOf(pod), volumeClaims, profile };
 		const { name: _name, uid: _uid, creationTimestamp: _created, ...metadata } = pod.metadata;
-		this.signature = volumeClaims.length + resourceClaims.length > 0 ? this.ref.uid : JSON.stringify([metadata, pod.spec]);
+		this.signature = volumeClaims.length + (pod.spec?.resourceClaims?.length ?? 0) > 0 ? this.ref.uid : JSON.stringify([metadata, pod.spec]);
 		this.attempts = attempts;
 		this.rejectedBy = rejectedBy;
 		this.nominatedNode = nominatedNode;

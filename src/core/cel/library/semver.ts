@@ -28,7 +28,7 @@ function normalized(text: string): string {
 	return parts.join(".") + rest;
 }
 
-function parseSemver(text: string, normalize = false): SemverValue {
+export function parseSemver(text: string, normalize = false): SemverValue {
 	const found = VERSION.exec(normalize ? normalized(text) : text);
 	const prerelease = found?.[4]?.split(".") ?? [];
 	if (found === null) throw new CelFailure(`No Major.Minor.Patch elements found`);

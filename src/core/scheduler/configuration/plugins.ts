@@ -1,4 +1,5 @@
 /** kube-scheduler's plugins by name: which extension points each has part in, and what it does here at them. */
+import { dynamicResources } from "../filters/dynamic-resources.ts";
 import { interPodAffinity } from "../filters/inter-pod-affinity.ts";
 import { nodeAffinityWith } from "../filters/node-affinity.ts";
 import { nodeName } from "../filters/node-name.ts";
@@ -92,7 +93,7 @@ export const PLUGINS: Readonly<Record<string, Plugin>> = {
 		score: ({ InterPodAffinity: args }) => interPodAffinityScoreWith(args),
 	},
 	// Claims are allocated by their own controllers: nothing of them is decided here.
-	DynamicResources: { points: ["preEnqueue", ...FILTERING, "postFilter", "reserve", "preBind"] },
+	DynamicResources: { points: ["preEnqueue", ...FILTERING, "postFilter", "reserve", "preBind"], filter: () => dynamicResources },
 	DefaultPreemption: { points: ["postFilter"] },
 	NodeResourcesBalancedAllocation: {
 		points: ["preScore", "score"],

@@ -25,6 +25,7 @@ describe("a scheduler's configuration", () => {
 			"VolumeZone",
 			"PodTopologySpread",
 			"InterPodAffinity",
+			"DynamicResources",
 		]);
 		expect(only?.scorers.map(({ weight }) => weight)).toEqual([3, 2, 1, 2, 2, 1, 1]);
 		expect(only?.preemption).toEqual({ minCandidateNodesPercentage: 10, minCandidateNodesAbsolute: 100 });

@@ -1,0 +1,170 @@
+/**
+ * Devices under faults: pods with claims of templates and a shared claim, fewer devices than pods at times, and slices that come and go.
+ * No device is ever two claims'; in the end no claim is left over, and a pod waits only when every device is taken.
+ */
+import { describe, expect, it } from "vitest";
+import { isFinished } from "../../src/core/controllers/pod-state.ts";
+import { resourceClaimsOf } from "../../src/core/controllers/pod-references.ts";
+import { RESOURCE_CLAIMS } from "../../src/core/devices/pod-claims.ts";
+import { StatusError } from "../../src/core/errors/status-error.ts";
+import type { Pod, ResourceV1ResourceClaim as ResourceClaim } from "../../src/core/schema/kubernetes.d.ts";
+import { Agent } from "./agent.ts";
+import { seedsOf } from "./seeds.ts";
+import { NO_FAULTS, World } from "./world.ts";
+
+const FAULTS = { loss: 0.05, lostAnswer: 0.05, delayMs: 200, crash: 0.02 };
+const GROUP = "resource.k8s.io";
+const API = `${GROUP}/v1`;
+const NAMESPACES = ["default", "kube-public"];
+const NODES = ["n1", "n2"];
+const DEVICES_PER_NODE = 2;
+const STEPS = 30;
+const STEP_MS = 2_000;
+const CALM_MS = 400_000;
+
+const devices = { requests: [{ name: "gpu", exactly: { deviceClassName: "gpu" } }] };
+
+class Storm {
+	readonly world: World;
+	readonly agents: Agent[];
+	#serial = 0;
+
+	constructor(seed: number) {
+		this.world = new World(seed);
+		this.agents = NODES.map((name) => new Agent(this.world, name));
+		for (const agent of this.agents) agent.lifeMs = () => (this.world.random.chance(0.5) ? 5_000 : undefined);
+		this.world.onNodeCrash = (name) => this.agents.find((agent) => agent.name === name)?.pollAgain();
+	}
+
+	async run(): Promise<void> {
+		for (const agent of this.agents) await agent.start();
+		const selectors = [{ cel: { expression: 'device.attributes["gpu.example.com"].healthy' } }];
+		await this.create("deviceclasses", "", { kind: "DeviceClass", metadata: { name: "gpu" }, spec: { selectors } });
+		for (const namespace of NAMESPACES) {
+			await this.create("resourceclaimtemplates", namespace, { kind: "ResourceClaimTemplate", metadata: { name: "gpu" }, spec: { spec: { devices } } });
+			await this.create("resourceclaims", namespace, { kind: "ResourceClaim", metadata: { name: "shared" }, spec: { devices } });
+		}
+		await this.publish("n1");
+		await this.world.run(5_000);
+		this.world.faults = FAULTS;
+		for (let step = 0; step < STEPS; step++) {
+			await this.act();
+			await this.world.run(STEP_MS);
+			this.checkNever();
+		}
+		this.world.faults = NO_FAULTS;
+		for (const agent of this.agents) agent.heal();
+		for (const node of NODES) await this.publish(node);
+		await this.world.run(CALM_MS);
+		this.checkNever();
+	}
+
+	async act(): Promise<void> {
+		const { random } = this.world;
+		const deeds = [
+			() => this.createPod({ resourceClaimTemplateName: "gpu" }),
+			() => this.createPod({ resourceClaimTemplateName: "gpu" }),
+			() => this.createPod({ resourceClaimName: "shared" }),
+			() => this.remove("", "pods", random.pick(this.pods())),
+			() => this.remove(GROUP, "resourceclaims", random.pick(this.claims())),
+			() => this.publish(random.pick(NODES) as string),
+			() => this.remove(GROUP, "resourceslices", { metadata: { name: random.pick(NODES) as string } }),
+			() => (random.pick(this.agents) as Agent).restart(),
+			() => this.world.crashOne(),
+			() => this.world.crash({ object: "cluster" }),
+		];
+		await random.pick(deeds)?.();
+	}
+
+	async create(resource: string, namespace: string, object: object): Promise<void> {
+		await this.world.api({ verb: "create", group: GROUP, resource, namespace }, { apiVersion: API, ...object }).catch(notRefused);
+	}
+
+	publish(nodeName: string): Promise<void> {
+		const named = Array.from({ length: DEVICES_PER_NODE }, (_, index) => ({ name: `gpu-${index}`, attributes: { healthy: { bool: true } } }));
+		const pool = { name: nodeName, generation: 1, resourceSliceCount: 1 };
+		const spec = { driver: "gpu.example.com", pool, nodeName, devices: [...named, { name: "broken", attributes: { healthy: { bool: false } } }] };
+		return this.create("resourceslices", "", { kind: "ResourceSlice", metadata: { name: nodeName }, spec });
+	}
+
+	async createPod(claim: Record<string, string>): Promise<void> {
+		const namespace = this.world.random.pick(NAMESPACES) as string;
+		const spec = {
+			restartPolicy: "Never",
+			terminationGracePeriodSeconds: 5,
+			resourceClaims: [{ name: "gpu", ...claim }],
+			containers: [{ name: "c", image: "i", resources: { claims: [{ name: "gpu" }] } }],
+		};
+		const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: `pod-${++this.#serial}` }, spec };
+		await this.world.api({ verb: "create", resource: "pods", namespace }, pod).catch(notRefused);
+	}
+
+	async remove(group: string, resource: string, object: Pick<Pod, "metadata"> | undefined): Promise<void> {
+		const { namespace = "", name = "" } = object?.metadata ?? {};
+		if (name !== "") await this.world.api({ verb: "delete", group, resource, namespace, name }).catch(notRefused);
+	}
+
+	#list<T>(resource: string): T[] {
+		return NAMESPACES.flatMap((name) => this.world.namespace(name).core.server.store.list(resource)) as T[];
+	}
+
+	pods(): Pod[] {
+		return this.#list<Pod>("pods").filter((pod) => !isFinished(pod));
+	}
+
+	claims(): ResourceClaim[] {
+		return this.#list<ResourceClaim>(RESOURCE_CLAIMS);
+	}
+
+	claimOf(pod: Pod): ResourceClaim | undefined {
+		return this.claims().find(({ metadata }) => metadata.namespace === pod.metadata.namespace && resourceClaimsOf(pod).includes(metadata.name ?? ""));
+	}
+
+	taken(): string[] {
+		return this.claims().flatMap(({ status }) => (status?.allocation?.devices?.results ?? []).map(({ pool, device }) => `${pool}/${device}`));
+	}
+
+	checkNever(): void {
+		expect(this.taken().sort(), "devices of claims, each once").toEqual([...new Set(this.taken())].sort());
+		expect(this.taken().filter((id) => id.endsWith("broken"))).toEqual([]);
+		for (const pod of this.pods().filter(({ spec }) => spec?.nodeName)) {
+			const { status } = this.claimOf(pod) ?? {};
+			expect(
+				status?.reservedFor?.map(({ uid }) => uid),
+				`who the claim of ${pod.metadata.name} is for`,
+			).toContain(pod.metadata.uid);
+			expect(status?.allocation?.devices?.results?.[0]?.pool, `where the device of ${pod.metadata.name} is`).toBe(pod.spec?.nodeName);
+		}
+	}
+
+	checkConverged(): void {
+		const users = new Set(this.pods().map(({ metadata }) => metadata.uid));
+		for (const claim of this.claims()) {
+			const reserved = claim.status?.reservedFor ?? [];
+			expect(
+				reserved.filter(({ uid }) => !users.has(uid)),
+				`${claim.metadata.name} is kept for who is gone`,
+			).toEqual([]);
+			expect(claim.status?.allocation !== undefined, `${claim.metadata.name} has devices as it has users`).toBe(reserved.length > 0);
+			const [owner] = claim.metadata.ownerReferences ?? [];
+			if (owner) expect(users.has(owner.uid), `the pod of ${claim.metadata.name}`).toBe(true);
+		}
+		for (const pod of this.pods().filter(({ spec }) => !spec?.nodeName)) {
+			const message = pod.status?.conditions?.find(({ type }) => type === "PodScheduled")?.message ?? "";
+			if (this.claimOf(pod) === undefined) expect(message).toContain('resourceclaim.resource.k8s.io "shared" not found');
+			else expect(this.taken(), `${pod.metadata.name} waits: ${message}`).toHaveLength(DEVICES_PER_NODE * NODES.length);
+		}
+	}
+}
+
+function notRefused(error: unknown): void {
+	if (!(error instanceof StatusError) || error.code >= 500) throw error;
+}
+
+describe("devices under faults", () => {
+	it.each(seedsOf("devices"))("seed %d: a device is one claim's", async (seed) => {
+		const storm = new Storm(seed);
+		await storm.run();
+		storm.checkConverged();
+	});
+});
