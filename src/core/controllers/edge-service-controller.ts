@@ -71,10 +71,10 @@ function entryOf(service: Service, view: View): EdgeService {
 
 function portOf({ name = "", port }: ServicePort, slices: readonly EndpointSlice[], view: View): EdgePort {
 	const byPod = new Map<string, EdgeEndpoint>();
-	for (const { ports = [], endpoints = [] } of slices) {
+	for (const { ports = [], endpoints } of slices) {
 		const target = ports.find((one) => (one.name ?? "") === name && (one.protocol ?? "TCP") === "TCP")?.port;
 		if (target === undefined) continue;
-		for (const endpoint of endpoints.filter(({ conditions }) => conditions?.ready !== false)) {
+		for (const endpoint of (endpoints ?? []).filter(({ conditions }) => conditions?.ready !== false)) {
 			const found = endpointOf(endpoint, target, view);
 			// A pod of two families is one all the same.
 			if (found && !byPod.has(found.uid)) byPod.set(found.uid, found);

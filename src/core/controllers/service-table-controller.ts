@@ -73,7 +73,7 @@ function outsideOf({ spec = {}, status }: Service): Partial<ServiceEntry> {
 }
 
 function hostsOf(slices: readonly EndpointSlice[]): { ip: string; hostname?: string }[] {
-	const ready = slices.flatMap(({ endpoints = [] }) => endpoints.filter(isReady));
+	const ready = slices.flatMap(({ endpoints }) => (endpoints ?? []).filter(isReady));
 	const byIp = new Map(ready.flatMap(({ addresses, hostname }) => addresses.slice(0, 1).map((ip) => [ip, { ip, ...(hostname ? { hostname } : {}) }] as const)));
 	return [...byIp.values()].sort((a, b) => (a.ip < b.ip ? -1 : 1));
 }

@@ -80,7 +80,8 @@ export const endpointSliceKind = defineKind<EndpointSlice>({
 	scope: "Namespaced",
 	schema: "discovery/v1.EndpointSlice",
 	defaults(slice) {
-		slice.endpoints ??= [];
+		// What an empty list without omitempty is after upstream's way through protobuf; kubectl's JSONPath waits on it, and fails on an empty one.
+		if (!slice.endpoints?.length) (slice as { endpoints: null | Endpoint[] }).endpoints = null;
 		for (const port of slice.ports ?? []) {
 			port.name ??= "";
 			port.protocol ??= "TCP";

@@ -50,7 +50,7 @@ function serviceTarget(server: ResourceServer, id: string, random: () => number)
 	const portName = /^\d+$/.test(port) ? portNamed(server, name, Number(port)) : port;
 	if (server.store.getText("services", name) === undefined) throw notFound({ group: "", resource: "endpoints" }, name);
 	const slices = slicesOf(server, name);
-	if (!slices.some(({ endpoints = [] }) => endpoints.some(isReady))) throw unavailable(`no endpoints available for service ${JSON.stringify(name)}`);
+	if (!slices.some(({ endpoints }) => endpoints?.some(isReady))) throw unavailable(`no endpoints available for service ${JSON.stringify(name)}`);
 	// Only pods of the Service's own namespace: else whoever writes Endpoints could reach whatever the node reaches.
 	const chosen = choose(
 		slices,
