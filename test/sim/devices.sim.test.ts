@@ -151,7 +151,10 @@ class Storm {
 		}
 		for (const pod of this.pods().filter(({ spec }) => !spec?.nodeName)) {
 			const message = pod.status?.conditions?.find(({ type }) => type === "PodScheduled")?.message ?? "";
-			if (this.claimOf(pod) === undefined) expect(message).toContain('resourceclaim.resource.k8s.io "shared" not found');
+			const claim = this.claimOf(pod);
+			if (claim === undefined) expect(message).toContain('resourceclaim.resource.k8s.io "shared" not found');
+			// It stays for those who use it and takes nobody else.
+			else if (claim.metadata.deletionTimestamp) expect(message).toContain('resourceclaim "shared" is being deleted');
 			else expect(this.taken(), `${pod.metadata.name} waits: ${message}`).toHaveLength(DEVICES_PER_NODE * NODES.length);
 		}
 	}
