@@ -1,8 +1,8 @@
 /** A node that is cut off from the control plane: its pods move after their toleration, and nothing runs twice when it returns. */
 import { execFileSync } from "node:child_process";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { Deployment, Node, NodeList, Pod, PodList } from "../../src/core/schema/kubernetes.d.ts";
-import { deployment, shellPod } from "./support/example.ts";
+import type { Node, NodeList, Pod, PodList } from "../../src/core/schema/kubernetes.d.ts";
+import { impatient, shellPod } from "./support/example.ts";
 import { problemsOf, readNode } from "./support/node-contents.ts";
 import { podsOnNode } from "./support/node-pods.ts";
 import { eventually, Petrel } from "./support/petrel.ts";
@@ -12,21 +12,8 @@ import { NO_TRACES, tracesOf } from "./support/traces.ts";
 
 const LOCAL_NODE = "node-a";
 const REPLICAS = 6;
-const TOLERATION_SECONDS = 3;
 /** More than the 40 s after which a silent node counts as lost, and the 30 s after which it is noticed. */
 const LOSS_TIMEOUT_MS = 90_000;
-
-function spreading(): Deployment {
-	const web = deployment("web", REPLICAS);
-	const tolerations = ["not-ready", "unreachable"].map((key) => ({
-		key: `node.kubernetes.io/${key}`,
-		operator: "Exists",
-		effect: "NoExecute",
-		tolerationSeconds: TOLERATION_SECONDS,
-	}));
-	Object.assign(web.spec?.template.spec ?? {}, { tolerations });
-	return web;
-}
 
 function patient(node: string): Pod {
 	const pod = shellPod("patient", "echo started; trap 'exit 0' TERM; while :; do sleep 0.2; done");
@@ -71,7 +58,7 @@ describe("a node cut off from the control plane", () => {
 	});
 
 	it("loses its impatient pods to the others and keeps the patient ones", async () => {
-		await Promise.all([kubectl.apply(spreading()), kubectl.apply(patient(far.name))]);
+		await Promise.all([kubectl.apply(impatient("web", REPLICAS)), kubectl.apply(patient(far.name))]);
 		await kubectl.run("rollout", "status", "deployment/web", "--timeout=90s");
 		await kubectl.run("wait", "--for=condition=Ready", "pod/patient", "--timeout=60s");
 		const before = await web();

@@ -7,9 +7,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { buildExampleImage } from "../../src/agent/image/example-image.ts";
 import { ApiClient } from "../../src/cli/api-client.ts";
 import { createJoinToken } from "../../src/cli/tokens.ts";
-import type { Deployment, Node, NodeList, Pod, PodList } from "../../src/core/schema/kubernetes.d.ts";
+import type { Node, NodeList, Pod, PodList } from "../../src/core/schema/kubernetes.d.ts";
 import { ControlPlane } from "../../test/e2e/support/control-plane.ts";
-import { deployment, shellPod } from "../../test/e2e/support/example.ts";
+import { impatient, shellPod } from "../../test/e2e/support/example.ts";
 import { processesWith } from "../../test/e2e/support/machine-process.ts";
 import { type NodeContents, problemsOf, readNode } from "../../test/e2e/support/node-contents.ts";
 import { podsOnNode } from "../../test/e2e/support/node-pods.ts";
@@ -18,7 +18,6 @@ import { RemoteNode, testAddress } from "../../test/e2e/support/remote-node.ts";
 
 const PODS = "/api/v1/namespaces/default/pods";
 const REPLICAS = 4;
-const TOLERATION_SECONDS = 3;
 /** Of a round's end: longer than the back-off of a pod that ended twice. */
 const SETTLE_TIMEOUT_MS = 180_000;
 const LOSS_TIMEOUT_MS = 120_000;
@@ -82,7 +81,7 @@ export class FaultRounds {
 		const nodes = async () => (await this.#api.call<NodeList>("GET", "/api/v1/nodes")).items.filter(isReady).length === this.#nodes.length || undefined;
 		await until("two ready nodes", nodes, LOSS_TIMEOUT_MS);
 		await this.#api.call("POST", "/api/v1/namespaces/default/configmaps", { metadata: { name: "settings" }, data: { colour: "blue" } });
-		await this.#api.call("POST", "/apis/apps/v1/namespaces/default/deployments", impatient());
+		await this.#api.call("POST", "/apis/apps/v1/namespaces/default/deployments", impatient("web", REPLICAS));
 		await this.#api.call("POST", PODS, lasting(this.#far.name));
 		await this.#settled([]);
 	}
@@ -238,18 +237,6 @@ function changes(fault: Fault, before: readonly Pod[], after: readonly Pod[], dy
 		),
 		...(missed ? [`${dying}: ${told?.restartCount} restarts, last exit code ${exitCode}`] : []),
 	];
-}
-
-function impatient(): Deployment {
-	const web = deployment("web", REPLICAS);
-	const tolerations = ["not-ready", "unreachable"].map((key) => ({
-		key: `node.kubernetes.io/${key}`,
-		operator: "Exists",
-		effect: "NoExecute",
-		tolerationSeconds: TOLERATION_SECONDS,
-	}));
-	Object.assign(web.spec?.template.spec ?? {}, { tolerations });
-	return web;
 }
 
 function marked(name: string, node: string): Pod {

@@ -1,4 +1,5 @@
 /** What went wrong in a call to a plugin, in the words of gRPC's own libraries. */
+import { errorText } from "../log.ts";
 import { GrpcError } from "../runtime/containerd/grpc-client.ts";
 
 /** google.golang.org/grpc/codes, by number. */
@@ -23,6 +24,6 @@ const CODES = [
 ];
 
 export function rpcErrorText(error: unknown): string {
-	if (!(error instanceof GrpcError)) return error instanceof Error ? error.message : String(error);
+	if (!(error instanceof GrpcError)) return errorText(error);
 	return `rpc error: code = ${CODES[error.code] ?? `Code(${error.code})`} desc = ${error.message}`;
 }

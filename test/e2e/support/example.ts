@@ -4,6 +4,8 @@ import type { Deployment, Pod } from "../../../src/core/schema/kubernetes.d.ts";
 
 export { EXAMPLE_IMAGE_REF, EXAMPLE_PORT };
 
+const TOLERATION_SECONDS = 3;
+
 export function deployment(name: string, replicas: number): Deployment {
 	const labels = { app: name };
 	return {
@@ -29,6 +31,19 @@ export function deployment(name: string, replicas: number): Deployment {
 			},
 		},
 	};
+}
+
+/** Its pods leave a node that is lost at once. */
+export function impatient(name: string, replicas: number): Deployment {
+	const web = deployment(name, replicas);
+	const tolerations = ["not-ready", "unreachable"].map((key) => ({
+		key: `node.kubernetes.io/${key}`,
+		operator: "Exists",
+		effect: "NoExecute",
+		tolerationSeconds: TOLERATION_SECONDS,
+	}));
+	Object.assign(web.spec?.template.spec ?? {}, { tolerations });
+	return web;
 }
 
 /** A pod whose container runs a shell script. */

@@ -6,9 +6,10 @@ import type { Message } from "../../../core/codec/message.ts";
 import type { CSIDriver, CSINode, CSINodeDriver, Node } from "../../../core/schema/kubernetes.d.ts";
 import type { Clock } from "../../clock.ts";
 import { type ApiAnswer, type ApiClient, bodyOf } from "../../control-plane-client.ts";
-import { errorText, type Logger } from "../../log.ts";
+import type { Logger } from "../../log.ts";
 import type { Plugin, PluginHandler } from "../../plugins/plugin-watcher.ts";
-import { GrpcClient, GrpcError, type Method } from "../../runtime/containerd/grpc-client.ts";
+import { rpcErrorText } from "../../plugins/rpc-error.ts";
+import { GrpcClient, type Method } from "../../runtime/containerd/grpc-client.ts";
 import { CSI } from "./csi-messages.ts";
 
 /** Kubelet's csiTimeout. */
@@ -21,30 +22,6 @@ const WRITE_ATTEMPTS = 5;
 const NODE_ID_ANNOTATION = "csi.volume.kubernetes.io/nodeid";
 const STORAGE = "/apis/storage.k8s.io/v1";
 const MERGE = "application/merge-patch+json";
-
-const CODES = [
-	"OK",
-	"Canceled",
-	"Unknown",
-	"InvalidArgument",
-	"DeadlineExceeded",
-	"NotFound",
-	"AlreadyExists",
-	"PermissionDenied",
-	"ResourceExhausted",
-	"FailedPrecondition",
-	"Aborted",
-	"OutOfRange",
-	"Unimplemented",
-	"Internal",
-	"Unavailable",
-	"DataLoss",
-	"Unauthenticated",
-];
-
-/** In the words of grpc-go, which users know from kubelet's events. */
-export const rpcErrorText = (error: unknown): string =>
-	error instanceof GrpcError ? `rpc error: code = ${CODES[error.code] ?? `Code(${error.code})`} desc = ${error.message}` : errorText(error);
 
 export interface CsiDriversOptions {
 	api: ApiClient;

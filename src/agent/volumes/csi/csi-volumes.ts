@@ -16,7 +16,8 @@ import { Limiter } from "../../limiter.ts";
 import { isMountPoint } from "../mounts.ts";
 import { MountFailure, type MountedVolume, type VolumeContext, VolumeNotAttached } from "../volume.ts";
 import { CSI, NODE_CAPABILITY, USAGE_UNIT } from "./csi-messages.ts";
-import { type CsiDrivers, rpcErrorText } from "./csi-drivers.ts";
+import { rpcErrorText } from "../../plugins/rpc-error.ts";
+import type { CsiDrivers } from "./csi-drivers.ts";
 import { CsiPaths, type PodVolume, uniqueName, type VolumeData } from "./csi-paths.ts";
 import { capabilityOf, type CsiVolume, publishExtras, secretsFor, takesGroup } from "./csi-request.ts";
 
