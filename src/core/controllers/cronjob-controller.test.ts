@@ -65,6 +65,16 @@ it("goes by the clocks of its time zone", () => {
 	expect(startedAt(w)).toEqual(["2026-01-01T09:00:00+01:00"]);
 });
 
+it("starts the next Job of an interval when it is over, whatever happened meanwhile", () => {
+	const w = world({ schedule: "@every 10m" });
+	w.advance(11 * MINUTE_MS);
+	finish(w, jobs(w)[0]?.metadata.name);
+	w.advance(8 * MINUTE_MS);
+	expect(startedAt(w)).toEqual(["2026-01-01T00:10:00Z"]);
+	w.advance(1 * MINUTE_MS + 1_000);
+	expect(startedAt(w)).toEqual(["2026-01-01T00:10:00Z", "2026-01-01T00:20:00Z"]);
+});
+
 describe("concurrency", () => {
 	it.each([
 		["Allow", ["00:05", "00:10"]],
@@ -103,6 +113,10 @@ describe("missed times", () => {
 		expect(startedAt(asleep({ startingDeadlineSeconds: 600 }, 33))).toEqual(["2026-01-01T00:30:00Z"]);
 	});
 
+	it("keep an interval in step with the time that it began", () => {
+		expect(startedAt(asleep({ schedule: "@every 7m" }, 33))).toEqual(["2026-01-01T00:28:00Z"]);
+	});
+
 	it("warns of more than a hundred, and goes on", () => {
 		const w = asleep({}, 60 * 24 * 7 + 3);
 		expect(reasons(w)).toContain("TooManyMissedTimes");
@@ -130,5 +144,6 @@ it("keeps as many ended Jobs as the limits say", () => {
 
 it("says what is wrong with its schedule or zone", () => {
 	expect([...new Set(reasons(world({ schedule: "never" })))]).toEqual(["UnparseableSchedule"]);
+	expect([...new Set(reasons(world({ schedule: "TZ=Europe/Berlin 0 9 * * *" })))]).toEqual(["UnsupportedSchedule"]);
 	expect([...new Set(reasons(world({ timeZone: "Mars/Base" })))]).toEqual(["UnknownTimeZone"]);
 });

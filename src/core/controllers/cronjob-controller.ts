@@ -14,7 +14,7 @@ import {
 	type ReconcileResult,
 	type View,
 } from "./controller.ts";
-import { dueTime } from "./cronjob/due-time.ts";
+import { dueTime, followingMs } from "./cronjob/due-time.ts";
 import { isScheduled, jobFor, jobNameFor } from "./cronjob/job-template.ts";
 import { controllerReference, draftOf, isBeingDeleted, nameOf, uidOf } from "./identity.ts";
 import { isFinishedJob, jobCondition } from "./job/job-outcome.ts";
@@ -142,13 +142,14 @@ function startDue(look: Look): number | undefined {
 	const plan = planOf(look);
 	if (plan === undefined) return undefined;
 	const { schedule, zone } = plan;
-	const due = dueTime(cronJob, (afterMs) => nextTime(schedule, afterMs, zone), ctx.nowMs);
+	const following = (afterMs: number): number | undefined => nextTime(schedule, afterMs, zone);
+	const due = dueTime(cronJob, following, ctx.nowMs);
 	if (due.tooMany) {
 		const message = "too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew";
 		event(look, "Warning", "TooManyMissedTimes", message);
 	}
 	if (due.atMs !== undefined) startJob(look, due.atMs);
-	const next = nextTime(schedule, ctx.nowMs, zone);
+	const next = followingMs(cronJob, following, ctx.nowMs);
 	return next === undefined ? undefined : next + NEXT_SCHEDULE_DELTA_MS - ctx.nowMs;
 }
 
@@ -158,6 +159,10 @@ function planOf(look: Look): { schedule: Schedule; zone: TimeZone } | undefined 
 		return void event(look, "Warning", "UnknownTimeZone", `invalid timeZone: ${JSON.stringify(name)}: unknown time zone ${name}`);
 	const [, prefix, rest = text] = /^(?:CRON_)?TZ=(\S+)\s+(.*)$/.exec(text) ?? [];
 	const schedule = parseSchedule(rest);
+	if (text.includes("TZ")) {
+		const message = `CRON_TZ or TZ used in schedule ${JSON.stringify(text)} is not officially supported, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details`;
+		event(look, "Warning", "UnsupportedSchedule", message);
+	}
 	if (typeof schedule === "string") return void event(look, "Warning", "UnparseableSchedule", `unparseable schedule: ${JSON.stringify(text)} : ${schedule}`);
 	const zone = name ?? prefix ?? "UTC";
 	return { schedule, zone: timeZone(isTimeZone(zone) ? zone : "UTC") };

@@ -230,6 +230,50 @@ describe("indexes", () => {
 		expect(conditions(w)).toEqual(["SuccessCriteriaMet:SuccessPolicy", "Complete:SuccessPolicy"]);
 		expect(status(w)?.completedIndexes).toBe("1,2");
 	});
+
+	it("does not count what it takes away when the success policy is met as failed", () => {
+		const w = world({ ...indexed, parallelism: 4, successPolicy: { rules: [{ succeededIndexes: "1" }] } });
+		for (const pod of active(w)) w.edit<Pod>("pods", pod.metadata.name ?? "", (draft) => void Object.assign(draft.spec ?? {}, { nodeName: "n1" }));
+		finish(w, ofIndex(w, 1));
+		expect([conditions(w), status(w)?.failed, status(w)?.terminating]).toEqual([["SuccessCriteriaMet:SuccessPolicy"], undefined, 3]);
+	});
+
+	it("counts no pod that has no index of the Job's", () => {
+		const w = world({ ...indexed, completions: 2 });
+		const [first] = active(w);
+		w.edit<Pod>("pods", first?.metadata.name ?? "", (pod) => void Object.assign(pod.metadata.annotations ?? {}, { "batch.kubernetes.io/job-completion-index": "8" }));
+		finish(w, first, 1);
+		expect([status(w)?.failed, isTracked(w.get<Pod>("pods", first?.metadata.name ?? "") as Pod)]).toEqual([undefined, false]);
+	});
+
+	it("lets an index that waits for its back-off keep its turn", () => {
+		const w = world({ ...indexed, parallelism: 1, backoffLimitPerIndex: 2 });
+		finish(w, ofIndex(w, 0), 1);
+		expect(active(w)).toEqual([]);
+		w.advance(10_000);
+		expect(active(w).map(indexOf)).toEqual([0]);
+	});
+
+	it("counts failures of indexes that wait for new pods against backoffLimit", () => {
+		const w = world({ ...indexed, backoffLimitPerIndex: 5, backoffLimit: 0 });
+		finish(w, ofIndex(w, 0), 1);
+		expect(conditions(w)).toContain("FailureTarget:BackoffLimitExceeded");
+	});
+
+	it("names hosts after indexes whatever the template says", () => {
+		const template = { metadata: { labels: { job: "sum" } }, spec: { restartPolicy: "Never", hostname: "mine", containers: [{ name: "main", image: "sum:1" }] } };
+		expect(active(world({ ...indexed, template })).map(({ spec }) => spec?.hostname)).toEqual(["sum-0", "sum-1"]);
+	});
+});
+
+it("warns of successes beyond what was wanted", () => {
+	const w = world({ completions: 1 });
+	const spare = structuredClone(active(w)[0]) as Pod;
+	Object.assign(spare.metadata, { name: "sum-spare", uid: undefined, resourceVersion: undefined });
+	spare.status = { phase: "Succeeded" };
+	w.create("pods", spare);
+	finish(w, active(w)[0]);
+	expect(w.events.slice(-2).map(({ reason }) => reason)).toEqual(["TooManySucceededPods", "Completed"]);
 });
 
 describe("suspension", () => {
@@ -237,7 +281,7 @@ describe("suspension", () => {
 		const w = world();
 		w.edit<Job>(JOBS, "sum", ({ spec }) => void Object.assign(spec ?? {}, { suspend: true }));
 		w.drain();
-		expect([active(w).length, conditions(w)]).toEqual([0, ["Suspended:JobSuspended"]]);
+		expect([active(w).length, conditions(w), status(w)?.startTime]).toEqual([0, ["Suspended:JobSuspended"], undefined]);
 		w.advance(1_000);
 		w.edit<Job>(JOBS, "sum", ({ spec }) => void Object.assign(spec ?? {}, { suspend: false }));
 		w.drain();

@@ -103,7 +103,7 @@ function sync(job: Job, pods: readonly Pod[], view: View, ctx: ReconcileContext)
 }
 
 function manage(job: Job, pods: readonly Pod[], counts: JobCounts, outcome: Outcome | undefined, view: View, ctx: ReconcileContext): Managed {
-	if (outcome !== undefined || job.spec?.suspend) return deleteActive(job, pods, outcome !== undefined);
+	if (outcome !== undefined || job.spec?.suspend) return deleteActive(job, pods, outcome?.type === "FailureTarget");
 	const managed = managePods(job, pods, counts, view, ctx);
 	const { actions, dropped } = heedRefusal(managed.actions, ctx.refusal, job);
 	return { ...managed, actions, active: managed.active - dropped };

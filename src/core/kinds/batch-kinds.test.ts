@@ -78,9 +78,10 @@ describe("Job", () => {
 		expect(messages(jobKind.validate(job(spec)))).toContain(message);
 	});
 
-	it("keeps its template, unless it is suspended and only where its pods go changes", () => {
-		const changed = (suspend: boolean, change: object): string[] => {
+	it("keeps its template, unless it is suspended and only where its pods go or what they ask for changes", () => {
+		const changed = (suspend: boolean, change: object, status?: Job["status"]): string[] => {
 			const old = job({ suspend });
+			old.status = status;
 			const next = structuredClone(old);
 			Object.assign(next.spec?.template.spec ?? {}, change);
 			return (jobKind.validateUpdate?.(next, old) ?? []).map(({ field, type }) => `${field} ${type}`);
@@ -88,6 +89,14 @@ describe("Job", () => {
 		expect(changed(false, { nodeSelector: { a: "b" } })).toEqual(["spec.template FieldValueInvalid"]);
 		expect(changed(true, { nodeSelector: { a: "b" } })).toEqual([]);
 		expect(changed(true, { hostname: "h" })).toEqual(["spec.template FieldValueInvalid"]);
+		const bigger = { containers: job().spec?.template.spec?.containers.map((one) => ({ ...one, resources: { requests: { cpu: "2" } } })) };
+		expect(changed(false, bigger)).toEqual(["spec.template FieldValueInvalid"]);
+		expect(changed(true, bigger)).toEqual([]);
+		const startTime = "2026-01-01T00:00:00Z";
+		const suspended = { startTime, conditions: [{ type: "Suspended", status: "True" }] };
+		expect(changed(true, bigger, { startTime })).toEqual(["spec.template FieldValueInvalid"]);
+		expect(changed(true, bigger, suspended)).toEqual([]);
+		expect(changed(true, bigger, { ...suspended, active: 1 })).toEqual(["spec.template FieldValueInvalid"]);
 	});
 
 	it("grows and shrinks when it is indexed and its completions are its parallelism", () => {

@@ -2,7 +2,7 @@
 import { type FieldError, invalid, notSupported, required, tooLong } from "../errors/field-error.ts";
 import { semanticEqual } from "../meta/equality.ts";
 import { dns1123Label, dns1123Subdomain, FIELD_IMMUTABLE } from "../meta/name-rules.ts";
-import type { Job, JobSpec, PodTemplateSpec } from "../schema/kubernetes.d.ts";
+import type { Container, Job, JobSpec, PodTemplateSpec } from "../schema/kubernetes.d.ts";
 import { labelSelectorOf } from "../selector/label-selector.ts";
 import { generatedLabels } from "./job-selector.ts";
 import { validatePodFailurePolicy, validateSuccessPolicy } from "./job-policy-validation.ts";
@@ -144,11 +144,13 @@ export function validateJob(job: Job): FieldError[] {
 	return [...validateSelector(job, job.spec), ...validateJobSpec(job.spec, "spec"), ...(job.metadata.resourceVersion ? [] : validateIndexedName(job))];
 }
 
-/** Where a suspended Job's pods go may change as long as none has started. */
-function withoutScheduling(template: PodTemplateSpec | undefined, other: PodTemplateSpec | undefined): PodTemplateSpec {
+/** Where a suspended Job's pods go and what their containers ask for may change while none is there (KEP-2926, KEP-5440). */
+function withoutDirectives(template: PodTemplateSpec | undefined, other: PodTemplateSpec | undefined): PodTemplateSpec {
 	const made = structuredClone(template ?? {});
 	made.metadata = structuredClone(other?.metadata);
 	if (!made.spec) return made;
+	copyResources(made.spec.containers, other?.spec?.containers);
+	copyResources(made.spec.initContainers, other?.spec?.initContainers);
 	made.spec.nodeSelector = other?.spec?.nodeSelector;
 	made.spec.tolerations = other?.spec?.tolerations;
 	made.spec.schedulingGates = other?.spec?.schedulingGates;
@@ -157,14 +159,19 @@ function withoutScheduling(template: PodTemplateSpec | undefined, other: PodTemp
 	return made;
 }
 
+function copyResources(containers: Container[] = [], others: Container[] = []): void {
+	if (containers.length !== others.length) return;
+	for (const [index, container] of containers.entries()) container.resources = others[index]?.resources;
+}
+
 const isSuspended = (job: Job): boolean => job.status?.conditions?.some(({ type, status }) => type === "Suspended" && status === "True") ?? false;
 
 export function validateJobUpdate(next: Job, old: Job): FieldError[] {
 	const [spec, before] = [next.spec as JobSpec, old.spec as JobSpec];
 	const fixed = ["selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy", "manualSelector"] as const;
 	const errors = fixed.flatMap((field) => (semanticEqual(spec[field], before[field]) ? [] : [invalid(`spec.${field}`, spec[field], FIELD_IMMUTABLE)]));
-	const directed = before.suspend === true && (before.suspend || isSuspended(old)) && old.status?.startTime === undefined;
-	const template = directed ? withoutScheduling(spec.template, before.template) : spec.template;
+	const directed = before.suspend === true && !old.status?.active && (old.status?.startTime === undefined || isSuspended(old));
+	const template = directed ? withoutDirectives(spec.template, before.template) : spec.template;
 	if (!semanticEqual(template, before.template)) errors.push(invalid("spec.template", spec.template, FIELD_IMMUTABLE));
 	return [...errors, ...validateCompletionsUpdate(spec, before)];
 }

@@ -1,4 +1,4 @@
-/** The latest time of a schedule that has come and has not been served (mostRecentScheduleTime). */
+/** The latest time of a schedule that has come and has not been served (mostRecentScheduleTime, nextScheduleTimeDuration). */
 import type { CronJob } from "../../schema/kubernetes.d.ts";
 import { timeMs } from "../meta-time.ts";
 
@@ -11,23 +11,39 @@ export interface DueTime {
 	tooMany: boolean;
 }
 
-export function dueTime({ metadata, spec, status }: CronJob, next: (afterMs: number) => number | undefined, nowMs: number): DueTime {
-	let earliestMs = timeMs(status?.lastScheduleTime) ?? timeMs(metadata.creationTimestamp) ?? nowMs;
-	if (spec?.startingDeadlineSeconds !== undefined) earliestMs = Math.max(earliestMs, nowMs - spec.startingDeadlineSeconds * 1000);
+type Next = (afterMs: number) => number | undefined;
+
+export function dueTime(cronJob: CronJob, next: Next, nowMs: number): DueTime {
+	const deadlineSeconds = cronJob.spec?.startingDeadlineSeconds;
+	let earliestMs = servedUntilMs(cronJob, nowMs);
+	if (deadlineSeconds !== undefined) earliestMs = Math.max(earliestMs, nowMs - deadlineSeconds * 1000);
+	return latestSince(earliestMs, next, nowMs);
+}
+
+/** When the schedule comes next, counted from the last time that came: "@every" goes on from there, not from now. */
+export const followingMs = (cronJob: CronJob, next: Next, nowMs: number): number | undefined => {
+	const servedMs = servedUntilMs(cronJob, nowMs);
+	return next(latestSince(servedMs, next, nowMs).atMs ?? servedMs);
+};
+
+const servedUntilMs = ({ metadata, status }: CronJob, nowMs: number): number =>
+	timeMs(status?.lastScheduleTime) ?? timeMs(metadata.creationTimestamp) ?? nowMs;
+
+function latestSince(earliestMs: number, next: Next, nowMs: number): DueTime {
 	const first = next(earliestMs);
 	if (first === undefined || first > nowMs) return { atMs: undefined, tooMany: false };
 	const second = next(first);
 	if (second === undefined || second > nowMs) return { atMs: first, tooMany: false };
 	const periodMs = second - first;
 	const missed = Math.floor((nowMs - first) / periodMs) + 1;
-	return { atMs: latestBefore(first, periodMs, next, nowMs), tooMany: missed > MISSED_MAX };
+	return { atMs: latestBefore(first, periodMs, missed, next, nowMs), tooMany: missed > MISSED_MAX };
 }
 
 /** Jumps near the present by whole periods, back by more until the schedule has a time there, and walks on from it. */
-function latestBefore(first: number, periodMs: number, next: (afterMs: number) => number | undefined, nowMs: number): number {
+function latestBefore(first: number, periodMs: number, missed: number, next: Next, nowMs: number): number {
 	let latest = first;
-	for (let backMs = periodMs; nowMs - backMs > first; backMs *= 2) {
-		const found = next(nowMs - backMs);
+	for (let back = 1; back < missed; back *= 2) {
+		const found = next(first + (missed - 1 - back) * periodMs);
 		if (found === undefined || found > nowMs) continue;
 		latest = found;
 		break;

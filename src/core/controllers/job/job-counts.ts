@@ -73,7 +73,8 @@ function countFailure(counts: JobCounts, job: Job, pod: Pod, pods: readonly Pod[
 		else if (action !== "FailJob" && !hasSuccessor(pod, job, pods)) return void counts.awaitingSuccessor.set(index, pod);
 	}
 	counts.counted.push(pod);
-	if (action !== "Ignore") counts.failed += 1;
+	// A pod that has no index of the Job's is let go, and no failure of it.
+	if (action !== "Ignore" && (!isIndexed(job) || isValidIndex(job, index))) counts.failed += 1;
 }
 
 const hasSuccessor = (pod: Pod, job: Job, pods: readonly Pod[]): boolean =>
@@ -93,11 +94,13 @@ const exceedsIndexLimit = (job: Job, pod: Pod, action: string): boolean => actio
 export const activePods = (pods: readonly Pod[]): Pod[] => pods.filter(isActive);
 export const terminatingPods = (pods: readonly Pod[]): Pod[] => pods.filter(isTerminating);
 
+/** Failures so far, with those that are counted once their indexes have new pods. */
+export const failuresSoFar = (job: Job, { failed, awaitingSuccessor }: JobCounts): number =>
+	failed + [...awaitingSuccessor.values()].filter((pod) => failureVerdict(job, pod).action !== "Ignore").length;
+
 /** A Job at its end waits for no successors any more: what failed last counts too. */
 export function countAwaiting(job: Job, counts: JobCounts): void {
-	for (const pod of counts.awaitingSuccessor.values()) {
-		counts.counted.push(pod);
-		if (failureVerdict(job, pod).action !== "Ignore") counts.failed += 1;
-	}
+	counts.failed = failuresSoFar(job, counts);
+	counts.counted.push(...counts.awaitingSuccessor.values());
 	counts.awaitingSuccessor.clear();
 }

@@ -2,7 +2,7 @@
 import type { Job, JobCondition, Pod } from "../../schema/kubernetes.d.ts";
 import { timeMs } from "../meta-time.ts";
 import { indexesOf } from "./index-set.ts";
-import { activePods, type JobCounts } from "./job-counts.ts";
+import { activePods, failuresSoFar, type JobCounts } from "./job-counts.ts";
 import { isIndexed } from "./tracked-pods.ts";
 
 export interface Outcome {
@@ -44,11 +44,11 @@ function indexFailure(job: Job, { failedIndexes, succeededIndexes }: JobCounts):
 }
 
 /** Restarts of containers count against the limit where pods restart them. */
-function exceedsBackoffLimit(job: Job, pods: readonly Pod[], { failed }: JobCounts): boolean {
+function exceedsBackoffLimit(job: Job, pods: readonly Pod[], counts: JobCounts): boolean {
 	const limit = job.spec?.backoffLimit ?? 0;
-	if (failed > limit) return true;
+	if (failuresSoFar(job, counts) > limit) return true;
 	if (job.spec?.template.spec?.restartPolicy !== "OnFailure") return false;
-	const running = activePods(pods).filter((pod) => pod.status?.phase === "Running" || pod.status?.phase === "Pending");
+	const running = pods.filter((pod) => pod.status?.phase === "Running" || pod.status?.phase === "Pending");
 	const restarts = running
 		.flatMap((pod) => [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])])
 		.reduce((sum, { restartCount }) => sum + restartCount, 0);

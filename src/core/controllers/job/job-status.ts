@@ -13,7 +13,9 @@ export function statusOf(job: Job, pods: readonly Pod[], counts: JobCounts, mana
 	const now = metaTime(nowMs);
 	const conditions = conditionsOf(job, pods, outcome, now);
 	const resumed = has(job.status?.conditions, "Suspended") && !has(conditions, "Suspended");
-	const startTime = resumed ? now : (job.status?.startTime ?? (job.spec?.suspend ? undefined : now));
+	// The deadline of a suspended Job begins anew, and what its pods are like may be changed until then (KEP-5440).
+	const paused = has(conditions, "Suspended") && outcome === undefined;
+	const startTime = paused ? undefined : resumed ? now : (job.status?.startTime ?? (job.spec?.suspend ? undefined : now));
 	const completionTime = job.status?.completionTime ?? (has(conditions, "Complete") ? now : undefined);
 	const numbers = { active: managed.active, succeeded: counts.succeeded, failed: counts.failed };
 	return {
@@ -50,11 +52,12 @@ function withSuspension(job: Job, conditions: JobCondition[], now: string): JobC
 	const status = suspended ? "True" : "False";
 	if (old?.status === status || (old === undefined && !suspended)) return conditions;
 	const texts = suspended ? { reason: "JobSuspended", message: "Job suspended" } : { reason: "JobResumed", message: "Job resumed" };
-	return [...conditions.filter((condition) => condition !== old), { type: "Suspended", status, lastProbeTime: now, lastTransitionTime: now, ...texts }];
+	const changed = { type: "Suspended", status, lastProbeTime: now, lastTransitionTime: now, ...texts };
+	return old === undefined ? [...conditions, changed] : conditions.map((condition) => (condition === old ? changed : condition));
 }
 
 /** Events for the conditions that this look brought about. */
-export function statusEvents(job: Job, { conditions = [] }: JobStatus): Action[] {
+export function statusEvents(job: Job, { conditions = [], succeeded = 0 }: JobStatus): Action[] {
 	const before = job.status?.conditions;
 	const event = (eventType: "Normal" | "Warning", reason: string, message: string): Action => ({ type: "event", about: job, eventType, reason, message });
 	const events: Action[] = [];
@@ -62,6 +65,8 @@ export function statusEvents(job: Job, { conditions = [] }: JobStatus): Action[]
 	const failed = conditions.find(({ type }) => type === "Failed");
 	if (changed("Suspended")) events.push(event("Normal", "Suspended", "Job suspended"));
 	if (has(before, "Suspended") && !has(conditions, "Suspended")) events.push(event("Normal", "Resumed", "Job resumed"));
+	if (changed("Complete") && succeeded > (job.spec?.completions ?? Number.POSITIVE_INFINITY))
+		events.push(event("Warning", "TooManySucceededPods", "Too many succeeded pods running after completion count reached"));
 	if (changed("Complete")) events.push(event("Normal", "Completed", "Job completed"));
 	if (changed("Failed")) events.push(event("Warning", failed?.reason ?? "", failed?.message ?? ""));
 	return events;

@@ -47,7 +47,7 @@ export function managePods(job: Job, pods: readonly Pod[], counts: JobCounts, vi
 function wantedActive({ spec }: Job, active: number, { succeeded, failedIndexes }: JobCounts): number {
 	const parallelism = spec?.parallelism ?? 1;
 	// Of a work queue any success says that it is done: what runs may end.
-	if (spec?.completions === undefined) return succeeded > 0 ? Math.min(active, parallelism) : parallelism;
+	if (spec?.completions === undefined) return succeeded > 0 ? active : parallelism;
 	return Math.max(0, Math.min(spec.completions - succeeded - failedIndexes.size, parallelism));
 }
 
@@ -73,9 +73,9 @@ function createPods(job: Job, count: number, present: readonly Pod[], pods: read
 	const waitMs = hasIndexLimit(job) ? 0 : backoffMs(job, pods, ctx.nowMs);
 	if (waitMs > 0) return { actions: [], active: 0, retryInMs: waitMs };
 	const indexes = isIndexed(job)
-		? pendingIndexes(job, present, counts, ctx.nowMs)
+		? pendingIndexes(job, count, present, counts, ctx.nowMs)
 		: { ready: Array.from({ length: count }, () => undefined), retryInMs: undefined };
-	const chosen = indexes.ready.slice(0, count);
+	const chosen = indexes.ready;
 	const names = new Set<string>();
 	const actions = chosen.flatMap((index): Action[] => {
 		let pod: Pod;
@@ -90,13 +90,15 @@ function createPods(job: Job, count: number, present: readonly Pod[], pods: read
 	return { actions, active: chosen.length, ...(indexes.retryInMs === undefined ? {} : { retryInMs: indexes.retryInMs }) };
 }
 
-/** The lowest indexes that nothing is done about, without those whose back-off is still on. */
-function pendingIndexes(job: Job, present: readonly Pod[], counts: JobCounts, nowMs: number): { ready: number[]; retryInMs?: number } {
+/** The `count` lowest indexes that nothing is done about; those of them whose back-off is still on keep their turn, and wait. */
+function pendingIndexes(job: Job, count: number, present: readonly Pod[], counts: JobCounts, nowMs: number): { ready: number[]; retryInMs?: number } {
 	const taken = new Set(present.map(indexOf));
 	const ready: number[] = [];
 	let retryInMs: number | undefined;
-	for (let index = 0; index < (job.spec?.completions ?? 0) && ready.length < PODS_PER_RECONCILE_MAX; index++) {
+	let left = count;
+	for (let index = 0; index < (job.spec?.completions ?? 0) && left > 0; index++) {
 		if (taken.has(index) || counts.succeededIndexes.has(index) || counts.failedIndexes.has(index)) continue;
+		left -= 1;
 		const waitMs = indexBackoffMs(counts.awaitingSuccessor.get(index), nowMs);
 		if (waitMs === 0) ready.push(index);
 		else retryInMs = Math.min(retryInMs ?? waitMs, waitMs);
@@ -104,7 +106,7 @@ function pendingIndexes(job: Job, present: readonly Pod[], counts: JobCounts, no
 	return { ready, ...(retryInMs === undefined ? {} : { retryInMs }) };
 }
 
-/** Takes away all that runs, when the Job ends ("counted" as failed) or is suspended. */
+/** Takes away all that runs: when the Job fails they count as failed (`counted`), when it succeeds or is suspended they do not. */
 export function deleteActive(job: Job, pods: readonly Pod[], counted: boolean): Managed {
 	const active = activePods(pods);
 	return {

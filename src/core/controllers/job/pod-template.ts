@@ -38,7 +38,7 @@ function giveIndex(pod: Pod, job: Job, index: number, last: Pod | undefined): vo
 	pod.metadata.labels = { ...pod.metadata.labels, [INDEX_KEY]: String(index) };
 	if (hasIndexLimit(job)) Object.assign(pod.metadata.annotations, failureAnnotations(job, last));
 	const spec = pod.spec ?? { containers: [] };
-	spec.hostname ||= `${nameOf(job)}-${index}`;
+	spec.hostname = `${nameOf(job)}-${index}`;
 	for (const container of [...(spec.initContainers ?? []), ...spec.containers]) addIndexVariable(container);
 }
 

@@ -48,12 +48,13 @@ export function isFailed(pod: Pod, job: Job): boolean {
 /** On its way out, and still running as far as is known. */
 export const isTerminating = (pod: Pod): boolean => isBeingDeleted(pod) && !isStopped(pod) && !isSucceeded(pod) && pod.status?.phase !== "Failed";
 
-/** When the pod's last container ended or, where nothing says so, when it last changed. */
+/** When the pod's last container ended or, where nothing says so, when it became unready, was told to end, or was made (getFinishedTime). */
 export function finishedAtMs(pod: Pod, nowMs: number): number {
 	const ends = (pod.status?.containerStatuses ?? []).map(({ state }) => timeMs(state?.terminated?.finishedAt));
 	if (ends.length > 0 && ends.every((end) => end !== undefined)) return Math.max(...(ends as number[]));
+	const unready = timeMs(pod.status?.conditions?.find(({ type, status }) => type === "Ready" && status === "False")?.lastTransitionTime);
+	if (unready !== undefined) return unready;
 	const deleted = timeMs(pod.metadata.deletionTimestamp);
 	if (deleted !== undefined) return deleted - (pod.metadata.deletionGracePeriodSeconds ?? 0) * 1000;
-	const ready = pod.status?.conditions?.find(({ type }) => type === "Ready");
-	return timeMs(ready?.lastTransitionTime) ?? timeMs(pod.metadata.creationTimestamp) ?? nowMs;
+	return timeMs(pod.metadata.creationTimestamp) ?? nowMs;
 }
