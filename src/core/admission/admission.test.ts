@@ -342,3 +342,30 @@ test("plugins for pods leave other kinds and pods' subresources alone", () => {
 	run("CREATE", CONFIG_MAPS, configMap);
 	expect(configMap).toEqual({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "c", namespace: "ns" } });
 });
+
+describe("administrators' access to devices", () => {
+	const kind = (plural: string): KindDefinition => builtinKinds.byStoreName(`resource.k8s.io/${plural}`) as KindDefinition;
+	const devices = { requests: [{ name: "r", exactly: { deviceClassName: "gpu", adminAccess: true } }] };
+	const made = (name: string, spec: object): KubeObject => ({ apiVersion: "resource.k8s.io/v1", kind: name, metadata: { name: "c" }, spec }) as KubeObject;
+	const rule = "Forbidden: admin access to devices requires the `resource.kubernetes.io/admin-access: true` label on the containing namespace";
+	const claims: [string, KubeObject][] = [
+		["resourceclaims", made("ResourceClaim", { devices })],
+		["resourceclaimtemplates", made("ResourceClaimTemplate", { spec: { devices } })],
+	];
+
+	test.each(claims)("is for %s of namespaces that allow it", (plural, object) => {
+		expect(refusal(() => run("CREATE", kind(plural), object)).message).toContain(`spec.devices.requests[0].adminAccess: ${rule}`);
+		run("CREATE", kind(plural), made("ResourceClaim", { devices: {} }));
+		if (world.namespace) world.namespace.metadata.labels = { "resource.kubernetes.io/admin-access": "true" };
+		run("CREATE", kind(plural), object);
+	});
+
+	test("is not given by a status either", () => {
+		const old = made("ResourceClaim", { devices });
+		const results = [{ request: "r", driver: "d", pool: "p", device: "x", adminAccess: true }];
+		const next = { ...old, status: { allocation: { devices: { results } } } } as KubeObject;
+		const write = { old, subresource: "status" };
+		expect(refusal(() => run("UPDATE", kind("resourceclaims"), next, write)).message).toContain(`status.allocation.devices.results[0].adminAccess: ${rule}`);
+		run("UPDATE", kind("resourceclaims"), next, { ...write, old: next });
+	});
+});

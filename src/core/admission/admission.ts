@@ -4,6 +4,7 @@ import type { AdmissionPlugin, AdmissionRequest, AdmissionView, Reinvocation } f
 import { certificateApproval } from "./plugins/certificate-approval.ts";
 import { certificateSigning } from "./plugins/certificate-signing.ts";
 import { certificateSubjectRestriction } from "./plugins/certificate-subject-restriction.ts";
+import { deviceAdminAccess } from "./plugins/device-admin-access.ts";
 import { defaultIngressClass } from "./plugins/default-ingress-class.ts";
 import { defaultStorageClass } from "./plugins/default-storage-class.ts";
 import { defaultTolerationSeconds } from "./plugins/default-toleration-seconds.ts";
@@ -51,6 +52,7 @@ const PLUGINS: readonly AdmissionPlugin[] = [
 	validatingAdmissionPolicy,
 	validatingAdmissionWebhook,
 	resourceQuota,
+	deviceAdminAccess,
 	// Petrel's own.
 	webhookSubscriptionAccess,
 	webhookReceiverAccess,

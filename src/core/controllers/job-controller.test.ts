@@ -241,7 +241,11 @@ describe("indexes", () => {
 	it("counts no pod that has no index of the Job's", () => {
 		const w = world({ ...indexed, completions: 2 });
 		const [first] = active(w);
-		w.edit<Pod>("pods", first?.metadata.name ?? "", (pod) => void Object.assign(pod.metadata.annotations ?? {}, { "batch.kubernetes.io/job-completion-index": "8" }));
+		w.edit<Pod>(
+			"pods",
+			first?.metadata.name ?? "",
+			(pod) => void Object.assign(pod.metadata.annotations ?? {}, { "batch.kubernetes.io/job-completion-index": "8" }),
+		);
 		finish(w, first, 1);
 		expect([status(w)?.failed, isTracked(w.get<Pod>("pods", first?.metadata.name ?? "") as Pod)]).toEqual([undefined, false]);
 	});
@@ -261,7 +265,10 @@ describe("indexes", () => {
 	});
 
 	it("names hosts after indexes whatever the template says", () => {
-		const template = { metadata: { labels: { job: "sum" } }, spec: { restartPolicy: "Never", hostname: "mine", containers: [{ name: "main", image: "sum:1" }] } };
+		const template = {
+			metadata: { labels: { job: "sum" } },
+			spec: { restartPolicy: "Never", hostname: "mine", containers: [{ name: "main", image: "sum:1" }] },
+		};
 		expect(active(world({ ...indexed, template })).map(({ spec }) => spec?.hostname)).toEqual(["sum-0", "sum-1"]);
 	});
 });

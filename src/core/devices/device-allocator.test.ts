@@ -142,6 +142,9 @@ describe("allocate", () => {
 		const usage = new DeviceUsage();
 		expect(devicesOf([slice([nic])], [asking("5500M"), asking("4G")], usage)).toEqual(["nic", "nic"]);
 		expect(devicesOf([slice([nic])], [asking("5500M"), asking("5G")], usage)).toBe(CANNOT);
+		const free: Device = { name: "nic", allowMultipleAllocations: true, capacity: { bandwidth: { value: "10G" } } };
+		expect(devicesOf([slice([free])], [asking("5500M"), asking("4500M")], usage)).toEqual(["nic", "nic"]);
+		expect(devicesOf([slice([free])], [claim([exactly()]), asking("1")], usage)).toBe(CANNOT);
 	});
 });
 

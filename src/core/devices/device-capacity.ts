@@ -22,7 +22,8 @@ function consumedOf({ value, requestPolicy: policy }: DeviceCapacity, request: s
 	const whole = nanoOf(value);
 	const asked = request === undefined ? undefined : nanoOf(request);
 	if (asked !== undefined && asked > whole) return undefined;
-	if (policy === undefined) return whole;
+	// Without a policy any part can be asked for, and who asks for none takes the whole.
+	if (policy === undefined) return asked ?? whole;
 	const wanted = asked ?? (policy.default === undefined ? whole : nanoOf(policy.default));
 	return byPolicy(wanted, policy);
 }

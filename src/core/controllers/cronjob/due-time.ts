@@ -26,8 +26,7 @@ export const followingMs = (cronJob: CronJob, next: Next, nowMs: number): number
 	return next(latestSince(servedMs, next, nowMs).atMs ?? servedMs);
 };
 
-const servedUntilMs = ({ metadata, status }: CronJob, nowMs: number): number =>
-	timeMs(status?.lastScheduleTime) ?? timeMs(metadata.creationTimestamp) ?? nowMs;
+const servedUntilMs = ({ metadata, status }: CronJob, nowMs: number): number => timeMs(status?.lastScheduleTime) ?? timeMs(metadata.creationTimestamp) ?? nowMs;
 
 function latestSince(earliestMs: number, next: Next, nowMs: number): DueTime {
 	const first = next(earliestMs);
