@@ -7,7 +7,7 @@ import { mkdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import type { AgentCommand, JoinResponse, NetworkRow } from "../core/protocol/agent-protocol.ts";
+import { type AgentCommand, type JoinResponse, type NetworkRow, podCidrsOf } from "../core/protocol/agent-protocol.ts";
 import { AgentError } from "./agent-error.ts";
 import type { Agent, AgentOptions, NodeNetwork } from "./agent-options.ts";
 import { type Clock, systemClock } from "./clock.ts";
@@ -30,7 +30,8 @@ import { DEFAULT_KUBELET_CONFIGURATION, durationMs, type KubeletConfiguration } 
 import { Limiter } from "./limiter.ts";
 import { createLogger, errorText, type Logger } from "./log.ts";
 import { renewNodeLease } from "./node-lease.ts";
-import { computeNodeStatus, nodeAddresses, nodeLabels } from "./node-status.ts";
+import { NodeAddresses } from "./node-addresses.ts";
+import { computeNodeStatus, nodeLabels } from "./node-status.ts";
 import { NODE_STATUS_REPORT_MS, NodeReport } from "./node-report.ts";
 import { shutDownPods } from "./node-shutdown.ts";
 import type { PodContext } from "./pod-context.ts";
@@ -144,6 +145,7 @@ class NodeAgent implements Agent {
 	readonly #meter: UsageMeter;
 	/** The last usage command served: it may come twice. */
 	#usageAsked = "";
+	readonly #addresses: NodeAddresses;
 	readonly #nodeReport: NodeReport;
 	readonly #static: StaticPods;
 	#cancelSavedTimer: () => void = () => undefined;
@@ -154,6 +156,7 @@ class NodeAgent implements Agent {
 
 	constructor(parts: NodeAgentParts) {
 		const { options, log, clock, membership, runtime, instanceId } = parts;
+		this.#addresses = new NodeAddresses(options.nodeIP, () => podCidrsOf(membership.cluster));
 		this.#parts = parts;
 		this.#client = new ControlPlaneClient(membership.server, membership.cluster.credential, this.#ca());
 		this.#credential = new CredentialRenewal({ client: this.#client, clock, log, dataDirectory: options.dataDir, instanceId, membership });
@@ -228,7 +231,15 @@ class NodeAgent implements Agent {
 			compute: (previous) => {
 				const { pressures, shuttingDown } = this.#housekeeping;
 				const devices = this.#devices.resources;
-				const seen = { runtimeDown: this.#view.down, addresses: this.#addresses(), previous, pressures, shuttingDown, volumesInUse: this.#csi.inUse, devices };
+				const seen = {
+					runtimeDown: this.#view.down,
+					addresses: this.#addresses.now,
+					previous,
+					pressures,
+					shuttingDown,
+					volumesInUse: this.#csi.inUse,
+					devices,
+				};
 				return computeNodeStatus({ clock, runtime, nodeName, instanceId, dataDirectory, configuration: this.#configuration, ...seen });
 			},
 			tell: async (status, nowMs) => {
@@ -399,8 +410,7 @@ class NodeAgent implements Agent {
 	}
 
 	#ca(): string | undefined {
-		const { joinOptions, membership } = this.#parts;
-		return joinOptions.ca ?? (membership.cluster.caCertificate || undefined);
+		return this.#parts.joinOptions.ca ?? (this.cluster.caCertificate || undefined);
 	}
 
 	#podContext(events: ApiEventRecorder): PodContext {
@@ -425,7 +435,7 @@ class NodeAgent implements Agent {
 			dataDirectory: options.dataDir,
 			node: {
 				name: options.nodeName,
-				hostIPs: () => this.#addresses(),
+				hostIPs: () => this.#addresses.now,
 				allocatable: () => this.#nodeReport.status?.allocatable ?? {},
 				clusterDomain: membership.cluster.clusterDomain,
 				dnsAddress: membership.cluster.dnsAddress,
@@ -438,11 +448,6 @@ class NodeAgent implements Agent {
 		const { options, log } = this.#parts;
 		const code = await renewNodeLease(this.#client, options.nodeName, nowMs, NODE_STATUS_REPORT_MS).catch((error: unknown) => error);
 		if (code !== 200 && code !== 201) log.warn("the node's Lease was not renewed", { outcome: code });
-	}
-
-	#addresses(): string[] {
-		const { options, membership } = this.#parts;
-		return options.nodeIP ? [options.nodeIP] : nodeAddresses(membership.cluster.podCidr);
 	}
 
 	/** What is used here now, for who has asked; who asked waits no longer than a few seconds, so that a failure is not tried again. */

@@ -1,6 +1,6 @@
 /** What the node tells of itself: capacity, conditions, addresses, versions; after k8s.io/kubernetes/pkg/kubelet/nodestatus. */
 import { readFile, statfs } from "node:fs/promises";
-import { arch, availableParallelism, hostname, networkInterfaces, platform, release, totalmem } from "node:os";
+import { arch, availableParallelism, hostname, platform, release, totalmem } from "node:os";
 import type { ContainerImage, NodeCondition, NodeStatus } from "../core/schema/kubernetes.d.ts";
 import { type Clock, timestamp } from "./clock.ts";
 import type { Pressure } from "./eviction/eviction.ts";
@@ -155,23 +155,6 @@ async function systemInfo(input: NodeStatusInput): Promise<NonNullable<NodeStatu
 		operatingSystem: platform(),
 		architecture: nodeArchitecture(),
 	};
-}
-
-/** The first IPv4 address that is neither loopback nor a pod's gateway; 127.0.0.1 on a machine without one. */
-export function nodeAddresses(podCidr: string): string[] {
-	const inPods = cidrMatcher(podCidr);
-	for (const addresses of Object.values(networkInterfaces())) {
-		for (const a of addresses ?? []) if (a.family === "IPv4" && !a.internal && !a.address.startsWith("169.254.") && !inPods(a.address)) return [a.address];
-	}
-	return ["127.0.0.1"];
-}
-
-function cidrMatcher(cidr: string): (address: string) => boolean {
-	const [base, bits] = cidr.split("/");
-	const number = (ip: string): number => ip.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
-	if (!base || !bits || !/^\d+\.\d+\.\d+\.\d+$/.test(base)) return () => false;
-	const size = 2 ** (32 - Number(bits));
-	return (address) => Math.floor(number(address) / size) === Math.floor(number(base) / size);
 }
 
 /** A node's name when none is given: the machine's, as kubelet's. */

@@ -82,7 +82,8 @@ export class PodRoutes {
 		if (this.#started) return;
 		const own = requireNetwork(this.#options.podCidr);
 		await this.#remove();
-		const device = ["type", "vxlan", "id", String(VXLAN_ID), "dstport", String(VXLAN_PORT), "nolearning"];
+		// No checksum of the outer packet (RFC 7348): the kernel gets it wrong where one that is not complete inside is translated, as for a relay.
+		const device = ["type", "vxlan", "id", String(VXLAN_ID), "dstport", String(VXLAN_PORT), "nolearning", "noudpcsum"];
 		await ip("link", "add", this.#link, "address", macOf(own), ...device);
 		await ip("address", "add", `${baseOf(own)}/32`, "dev", this.#link);
 		// The kernel's checksum of what is inside is wrong with some drivers: ping works then, TCP does not.
@@ -160,7 +161,7 @@ ${table} {
 		const old = this.#peers.get(name);
 		if (old && JSON.stringify(old) !== JSON.stringify(next)) {
 			this.#peers.delete(name);
-			this.#relayed.delete(name);
+			if (!next) this.#relayed.delete(name);
 			await this.#forget(old);
 		}
 		if (!next || JSON.stringify(old) === JSON.stringify(next)) return;

@@ -60,6 +60,9 @@ export interface JoinResponse {
 	network?: ClusterNetwork;
 }
 
+/** A node's ranges, of each family; none where it has not been given any. */
+export const podCidrsOf = ({ podCidrs, podCidr }: JoinResponse): string[] => podCidrs ?? (podCidr === "" ? [] : [podCidr]);
+
 /** For a new credential, before the present one ends. */
 export interface CredentialRequest {
 	version: number;

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { packageRoot } from "../../../src/cli/bundle.ts";
 import type { DataDirectory } from "../../../src/cli/data-directory.ts";
+import { pathWithout } from "./machine-path.ts";
 import { killEverything } from "./node-processes.ts";
 import { bestRuntime } from "./runtimes.ts";
 
@@ -20,6 +21,7 @@ export const testAddress = (host: number): string => `198.18.${process.pid % 256
 
 /** The same in every private network, as in most homes. */
 const [PRIVATE_ROUTER, PRIVATE_NODE] = ["192.168.1.1", "192.168.1.2"];
+const PRIVATE_LINK = "private";
 
 /** A link that leads outside. */
 function configure(namespace: string, link: string, address: string, gateway: string): void {
@@ -38,12 +40,14 @@ export class RemoteNode {
 	/** Whether a router that translates its address is before it: it reaches others, and they not it. */
 	readonly #behindNat: boolean;
 	#agent: ChildProcess | undefined;
+	/** Programs of the machine that the node has not. */
+	readonly #without: RegExp | undefined;
 	#arguments: string[] = [];
 
 	/** `number` counts from 1. */
-	constructor(name: string, number: number, { behindNat = false } = {}) {
+	constructor(name: string, number: number, { behindNat = false, without }: { behindNat?: boolean; without?: RegExp } = {}) {
+		this.#without = without;
 		this.name = name;
-		this.#behindNat = behindNat;
 		this.#behindNat = behindNat;
 		this.#number = number;
 		this.#namespace = `petrel-${process.pid}-${number}`;
@@ -54,6 +58,7 @@ export class RemoteNode {
 	/** Makes the network and starts the agent; the control plane listens on `server`, an address of this machine. */
 	async start({ data }: { data: DataDirectory }, server: string, token: string): Promise<void> {
 		this.#makeNetwork();
+		if (this.#without) pathWithout(this.#without, this.#programs);
 		const options = ["--server", server, "--token", token, "--name", this.name, "--data", this.directory, "--runtime", bestRuntime];
 		this.#arguments = ["agent", ...options, "--ca-file", data.file("ca.crt"), "--images", data.file("images"), "--remove-on-exit"];
 		await this.startAgent();
@@ -102,9 +107,9 @@ export class RemoteNode {
 	/** Behind the router: what comes from inside gets the router's address, and nothing that was not asked for comes in. */
 	#makePrivateNetwork(): void {
 		ip("netns", "add", this.#namespace);
-		ip("-n", this.#router, "link", "add", "private", "type", "veth", "peer", "name", this.#inner, "netns", this.#namespace);
-		ip("-n", this.#router, "address", "add", `${PRIVATE_ROUTER}/24`, "dev", "private");
-		ip("-n", this.#router, "link", "set", "private", "up");
+		ip("-n", this.#router, "link", "add", PRIVATE_LINK, "type", "veth", "peer", "name", this.#inner, "netns", this.#namespace);
+		ip("-n", this.#router, "address", "add", `${PRIVATE_ROUTER}/24`, "dev", PRIVATE_LINK);
+		ip("-n", this.#router, "link", "set", PRIVATE_LINK, "up");
 		configure(this.#namespace, this.#inner, `${PRIVATE_NODE}/24`, PRIVATE_ROUTER);
 		const rules = `table ip nat {
 	chain postrouting { type nat hook postrouting priority 100; oifname "${this.#inner}" masquerade; }
@@ -121,11 +126,9 @@ export class RemoteNode {
 		execFileSync("nsenter", [`--net=/run/netns/${this.#behindNat ? this.#router : this.#namespace}`, "conntrack", "-F"], { stdio: "ignore" });
 	}
 
-	/** What the node's kernel is told of ways to others, sorted: what it learns by itself is not among it. */
-	ways(): string[] {
-		const lines = (...args: string[]) => execFileSync("nsenter", [`--net=${this.#path}`, ...args], { encoding: "utf8" }).split("\n");
-		const permanent = [...lines("bridge", "fdb", "show"), ...lines("ip", "neighbour", "show", "nud", "permanent")];
-		return [...lines("ip", "route", "show", "table", "all"), ...permanent].filter((line) => line.trim() !== "").sort();
+	/** The path of the node's network namespace. */
+	get network(): string {
+		return this.#path;
 	}
 
 	get #router(): string {
@@ -149,6 +152,15 @@ export class RemoteNode {
 		ip("link", "set", this.#outer, "up");
 	}
 
+	/** Pulls the cable between the router and the node. */
+	cutInside(): void {
+		ip("-n", this.#router, "link", "set", PRIVATE_LINK, "down");
+	}
+
+	mendInside(): void {
+		ip("-n", this.#router, "link", "set", PRIVATE_LINK, "up");
+	}
+
 	async dispose(): Promise<void> {
 		const agent = this.#agent;
 		if (agent !== undefined && agent.exitCode === null) {
@@ -169,12 +181,16 @@ export class RemoteNode {
 		return `/run/netns/${this.#namespace}`;
 	}
 
+	get #programs(): string {
+		return join(this.directory, "programs");
+	}
+
 	get #log(): string {
 		return join(this.directory, "agent.log");
 	}
 
 	#petrel(args: string[], log: number): ChildProcess {
 		const command = [`--net=${this.#path}`, process.execPath, program, ...args];
-		return spawn("nsenter", command, { stdio: ["ignore", log, log] });
+		return spawn("nsenter", command, { stdio: ["ignore", log, log], env: { ...process.env, ...(this.#without && { PATH: this.#programs }) } });
 	}
 }

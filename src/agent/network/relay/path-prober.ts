@@ -45,12 +45,10 @@ export class PathProber {
 		this.#asking = this.#ask();
 	}
 
-	/** Starts from the belief that the node is reached. False when this is nothing new. */
-	set(name: string, peer: ProbedPeer | undefined): boolean {
-		if (JSON.stringify(this.#peers.get(name)?.peer) === JSON.stringify(peer)) return false;
-		if (peer) this.#peers.set(name, { peer, state: new PathState() });
+	/** Starts from the belief that the node is reached; of one that moves, what was found out is believed until its probes show otherwise. */
+	set(name: string, peer: ProbedPeer | undefined): void {
+		if (peer) this.#peers.set(name, { peer, state: this.#peers.get(name)?.state ?? new PathState() });
 		else this.#peers.delete(name);
-		return true;
 	}
 
 	async stop(): Promise<void> {

@@ -18,9 +18,11 @@ import {
 } from "../../../core/relay/relay-frame.ts";
 import { type Clock, sleep } from "../../clock.ts";
 import type { ControlPlaneClient } from "../../control-plane-client.ts";
-import { RetryDelay } from "../../retry-delay.ts";
+import { RETRY_INITIAL_MS, RetryDelay } from "../../retry-delay.ts";
 
-const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** A link that is there again is used soon: what was sent before that is repeated ever more rarely by the kernel. */
+const HANDSHAKE_TIMEOUT_MS = 5_000;
+const REDIAL_MAX_MS = 5_000;
 /** Packets that come together go together, up to this many bytes. */
 const BATCH_BYTES = RELAY_MESSAGE_BYTES_MAX / 2;
 
@@ -82,7 +84,7 @@ export class RelayLink {
 	}
 
 	async #persist(): Promise<void> {
-		const retry = new RetryDelay();
+		const retry = new RetryDelay(Math.random, RETRY_INITIAL_MS, REDIAL_MAX_MS);
 		while (!this.#halt.signal.aborted) {
 			if (await this.#hold()) retry.reset();
 			await sleep(this.#options.clock, retry.next(), this.#halt.signal);

@@ -57,7 +57,8 @@ export class RelayedPaths implements NodeNetwork {
 		const known = [...this.#byMac].find(([, node]) => node === name)?.[0];
 		if (known !== undefined && known !== end?.mac) this.#byMac.delete(known);
 		if (end) this.#byMac.set(end.mac, name);
-		if (this.#prober.set(name, end) && this.#lost.delete(name)) this.#leave(name);
+		this.#prober.set(name, end);
+		if (!end && this.#lost.delete(name)) this.#leave(name);
 	}
 
 	#changed(peer: string, direct: boolean): void {
