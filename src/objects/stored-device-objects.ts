@@ -1,6 +1,7 @@
 /** What the scheduler asks of classes, claims and published devices, out of what the Cluster object has. */
 import type { DeviceObjects } from "../core/devices/device-ledger.ts";
 import { type DevicePool, poolsOf } from "../core/devices/device-pools.ts";
+import { classesByResource } from "../core/devices/extended-resources.ts";
 import { DEVICE_CLASSES, RESOURCE_SLICES } from "../core/scheduler/filters/dynamic-resources.ts";
 import type { ResourceV1ResourceClaim as ResourceClaim } from "../core/schema/kubernetes.d.ts";
 import type { Replica } from "./resource-server.ts";
@@ -17,6 +18,8 @@ export class StoredDeviceObjects implements DeviceObjects {
 	readonly #claims: Replica | undefined;
 	/** Put together again when a slice has changed. */
 	#pools: DevicePool[] | undefined;
+	/** Likewise, of classes. */
+	#classes: Map<string, string> | undefined;
 
 	constructor(store: () => Store, claims: Replica | undefined) {
 		this.#store = store;
@@ -25,6 +28,7 @@ export class StoredDeviceObjects implements DeviceObjects {
 
 	changed(resource: string): void {
 		if (resource === RESOURCE_SLICES) this.#pools = undefined;
+		if (resource === DEVICE_CLASSES) this.#classes = undefined;
 	}
 
 	claim(namespace: string, name: string): ResourceClaim | undefined {
@@ -37,6 +41,11 @@ export class StoredDeviceObjects implements DeviceObjects {
 
 	deviceClass(name: string) {
 		return this.#store().get(DEVICE_CLASSES, name) as ReturnType<DeviceObjects["deviceClass"]>;
+	}
+
+	classOf(resource: string): string | undefined {
+		this.#classes ??= classesByResource(this.#store().list(DEVICE_CLASSES));
+		return this.#classes.get(resource);
 	}
 
 	pools(): readonly DevicePool[] {

@@ -1,5 +1,6 @@
 /**
- * Devices under faults: pods with claims of templates and a shared claim, fewer devices than pods at times, and slices that come and go.
+ * Devices under faults: pods with claims of templates, a shared claim and extended resources, fewer devices than pods at times, and slices
+ * that come and go.
  * No device is ever two claims'; in the end no claim is left over, and a pod waits only when every device is taken.
  */
 import { describe, expect, it } from "vitest";
@@ -18,6 +19,8 @@ const API = `${GROUP}/v1`;
 const NAMESPACES = ["default", "kube-public"];
 const NODES = ["n1", "n2"];
 const DEVICES_PER_NODE = 2;
+/** What pods can ask for instead of claims. */
+const EXTENDED = "example.com/gpu";
 const STEPS = 30;
 const STEP_MS = 2_000;
 const CALM_MS = 400_000;
@@ -39,7 +42,7 @@ class Storm {
 	async run(): Promise<void> {
 		for (const agent of this.agents) await agent.start();
 		const selectors = [{ cel: { expression: 'device.attributes["gpu.example.com"].healthy' } }];
-		await this.create("deviceclasses", "", { kind: "DeviceClass", metadata: { name: "gpu" }, spec: { selectors } });
+		await this.create("deviceclasses", "", { kind: "DeviceClass", metadata: { name: "gpu" }, spec: { selectors, extendedResourceName: EXTENDED } });
 		for (const namespace of NAMESPACES) {
 			await this.create("resourceclaimtemplates", namespace, { kind: "ResourceClaimTemplate", metadata: { name: "gpu" }, spec: { spec: { devices } } });
 			await this.create("resourceclaims", namespace, { kind: "ResourceClaim", metadata: { name: "shared" }, spec: { devices } });
@@ -65,6 +68,7 @@ class Storm {
 			() => this.createPod({ resourceClaimTemplateName: "gpu" }),
 			() => this.createPod({ resourceClaimTemplateName: "gpu" }),
 			() => this.createPod({ resourceClaimName: "shared" }),
+			() => this.createPod(),
 			() => this.remove("", "pods", random.pick(this.pods())),
 			() => this.remove(GROUP, "resourceclaims", random.pick(this.claims())),
 			() => this.publish(random.pick(NODES) as string),
@@ -87,13 +91,15 @@ class Storm {
 		return this.create("resourceslices", "", { kind: "ResourceSlice", metadata: { name: nodeName }, spec });
 	}
 
-	async createPod(claim: Record<string, string>): Promise<void> {
+	/** Without a claim the pod asks for the extended resource. */
+	async createPod(claim?: Record<string, string>): Promise<void> {
 		const namespace = this.world.random.pick(NAMESPACES) as string;
+		const resources = claim ? { claims: [{ name: "gpu" }] } : { limits: { [EXTENDED]: "1" } };
 		const spec = {
 			restartPolicy: "Never",
 			terminationGracePeriodSeconds: 5,
-			resourceClaims: [{ name: "gpu", ...claim }],
-			containers: [{ name: "c", image: "i", resources: { claims: [{ name: "gpu" }] } }],
+			...(claim ? { resourceClaims: [{ name: "gpu", ...claim }] } : {}),
+			containers: [{ name: "c", image: "i", resources }],
 		};
 		const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: `pod-${++this.#serial}` }, spec };
 		await this.world.api({ verb: "create", resource: "pods", namespace }, pod).catch(notRefused);
@@ -152,7 +158,8 @@ class Storm {
 		for (const pod of this.pods().filter(({ spec }) => !spec?.nodeName)) {
 			const message = pod.status?.conditions?.find(({ type }) => type === "PodScheduled")?.message ?? "";
 			const claim = this.claimOf(pod);
-			if (claim === undefined) expect(message).toContain('resourceclaim.resource.k8s.io "shared" not found');
+			if (!pod.spec?.resourceClaims) expect(this.taken(), `${pod.metadata.name} waits: ${message}`).toHaveLength(DEVICES_PER_NODE * NODES.length);
+			else if (claim === undefined) expect(message).toContain('resourceclaim.resource.k8s.io "shared" not found');
 			// It stays for those who use it and takes nobody else.
 			else if (claim.metadata.deletionTimestamp) expect(message).toContain('resourceclaim "shared" is being deleted');
 			else expect(this.taken(), `${pod.metadata.name} waits: ${message}`).toHaveLength(DEVICES_PER_NODE * NODES.length);

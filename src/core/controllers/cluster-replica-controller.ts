@@ -2,6 +2,7 @@
  * Tells the Cluster object of the namespaced objects that its controllers decide by: claims for the volume binder, and what
  * CSI drivers say of their room for the scheduler. Each change goes up as the object is then, or as gone.
  */
+import { EXTENDED_RESOURCE_CLAIM } from "../devices/extended-resources.ts";
 import { RESOURCE_CLAIMS } from "../devices/pod-claims.ts";
 import type { KubeObject, ResourceName } from "../meta/object.ts";
 import { semanticEqual } from "../meta/equality.ts";
@@ -29,11 +30,19 @@ function storageCapacity({ apiVersion, kind, metadata, storageClassName, capacit
 }
 
 function deviceClaim({ apiVersion, kind, metadata, spec, status }: ResourceClaim): ResourceClaim {
-	const { name, namespace, uid, deletionTimestamp, ownerReferences } = metadata;
+	const { name, namespace, uid, deletionTimestamp, ownerReferences, annotations } = metadata;
+	const extended = annotations?.[EXTENDED_RESOURCE_CLAIM];
 	return {
 		apiVersion,
 		kind,
-		metadata: { name, namespace, uid, ...(deletionTimestamp ? { deletionTimestamp } : {}), ...(ownerReferences ? { ownerReferences } : {}) },
+		metadata: {
+			name,
+			namespace,
+			uid,
+			...(deletionTimestamp ? { deletionTimestamp } : {}),
+			...(ownerReferences ? { ownerReferences } : {}),
+			...(extended ? { annotations: { [EXTENDED_RESOURCE_CLAIM]: extended } } : {}),
+		},
 		spec,
 		status: { ...(status?.allocation ? { allocation: status.allocation } : {}), ...(status?.reservedFor ? { reservedFor: status.reservedFor } : {}) },
 	};

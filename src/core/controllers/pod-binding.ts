@@ -6,7 +6,7 @@ import type { Placement } from "../scheduler/scheduling-pod.ts";
 import type { Unplaced } from "../scheduler/scheduler.ts";
 import type { Action, View } from "./controller.ts";
 import { draftOf, isBeingDeleted, uidOf } from "./identity.ts";
-import { allocateClaims } from "./pod-devices.ts";
+import { allocateClaims, extendedStatus } from "./pod-devices.ts";
 import { asked } from "./pod-scheduling-controller.ts";
 import { metaTime } from "./meta-time.ts";
 import { podCondition } from "./pod-state.ts";
@@ -50,7 +50,11 @@ function bind(view: View, { pod: ref, node, topology = {}, devices }: PodBinding
 	const draft = draftOf(pod);
 	draft.spec = { ...(draft.spec ?? { containers: [] }), nodeName: node };
 	if (Object.keys(topology).length > 0) draft.metadata.labels = { ...draft.metadata.labels, ...topology };
-	draft.status = { ...draft.status, conditions: withCondition(pod, { type: "PodScheduled", status: "True" }, nowMs) };
+	draft.status = {
+		...draft.status,
+		...extendedStatus(devices?.claims ?? []),
+		conditions: withCondition(pod, { type: "PodScheduled", status: "True" }, nowMs),
+	};
 	delete draft.status.nominatedNodeName;
 	return [
 		...(claims ?? []),

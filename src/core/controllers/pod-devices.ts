@@ -1,10 +1,12 @@
 /** Gives a pod's claims their devices in the transaction that gives the pod its node (DynamicResources' PreBind). */
 import type { ClaimAllocation } from "../devices/device-ledger.ts";
 import { DELETE_PROTECTION, hasFreeReservation, isReservedFor, RESOURCE_CLAIMS, reservationOf } from "../devices/pod-claims.ts";
+import { EXTENDED_RESOURCE_CLAIM, extendedClaimStem } from "../devices/extended-resources.ts";
+import { DEVICE_GROUP } from "../kinds/device-rules.ts";
 import { semanticEqual } from "../meta/equality.ts";
 import type { Pod, ResourceV1ResourceClaim as ResourceClaim } from "../schema/kubernetes.d.ts";
 import type { Action, View } from "./controller.ts";
-import { draftOf, isBeingDeleted, uidOf } from "./identity.ts";
+import { draftOf, isBeingDeleted, nameOf, namespaceOf, uidOf } from "./identity.ts";
 
 /** Undefined when a claim is not (any more) what the scheduler knew: then the pod must not be bound. */
 export function allocateClaims(view: View, pod: Pod, claims: readonly ClaimAllocation[]): Action[] | undefined {
@@ -12,7 +14,36 @@ export function allocateClaims(view: View, pod: Pod, claims: readonly ClaimAlloc
 	return actions.includes(undefined) ? undefined : (actions as Action[][]).flat();
 }
 
-function allocateClaim(view: View, pod: Pod, { name, uid, allocation }: ClaimAllocation): Action[] | undefined {
+/** The claim for the pod's extended resources is made now, with its devices. */
+function createExtended(pod: Pod, { name, allocation, extended }: ClaimAllocation): Action[] {
+	const claim: ResourceClaim = {
+		apiVersion: `${DEVICE_GROUP}/v1`,
+		kind: "ResourceClaim",
+		metadata: {
+			name,
+			generateName: extendedClaimStem(nameOf(pod)),
+			namespace: namespaceOf(pod),
+			ownerReferences: [{ apiVersion: "v1", kind: "Pod", name: nameOf(pod), uid: uidOf(pod), controller: true }],
+			annotations: { [EXTENDED_RESOURCE_CLAIM]: "true" },
+			finalizers: [DELETE_PROTECTION],
+		},
+		spec: { devices: { requests: extended?.requests ?? [] } },
+	};
+	return [
+		{ type: "create", resource: RESOURCE_CLAIMS, object: claim },
+		{ type: "updateStatus", resource: RESOURCE_CLAIMS, object: { ...claim, status: { allocation, reservedFor: [reservationOf(pod)] } } as ResourceClaim },
+	];
+}
+
+/** What the pod says of that claim. */
+export function extendedStatus(claims: readonly ClaimAllocation[]): Pick<NonNullable<Pod["status"]>, "extendedResourceClaimStatus"> {
+	const [made] = claims.filter(({ extended }) => extended !== undefined);
+	return made === undefined ? {} : { extendedResourceClaimStatus: { requestMappings: made.extended?.mappings ?? [], resourceClaimName: made.name } };
+}
+
+function allocateClaim(view: View, pod: Pod, decided: ClaimAllocation): Action[] | undefined {
+	if (decided.extended !== undefined) return createExtended(pod, decided);
+	const { name, uid, allocation } = decided;
 	const claim = view.get<ResourceClaim>(RESOURCE_CLAIMS, name);
 	if (claim === undefined || uidOf(claim) !== uid || isBeingDeleted(claim)) return undefined;
 	const current = claim.status?.allocation;

@@ -19,7 +19,8 @@ export function referencesOf(pod: Pod): PodReferences {
 export function resourceClaimsOf({ spec, status }: Pod): string[] {
 	const named = (spec?.resourceClaims ?? []).map(({ resourceClaimName }) => resourceClaimName);
 	const made = (status?.resourceClaimStatuses ?? []).map(({ resourceClaimName }) => resourceClaimName);
-	return [...named, ...made].filter((name) => name !== undefined && name !== null && name !== "") as string[];
+	const extended = status?.extendedResourceClaimStatus?.resourceClaimName;
+	return [...named, ...made, extended].filter((name) => name !== undefined && name !== null && name !== "") as string[];
 }
 
 function add(names: Set<string>, name: string | undefined): void {

@@ -39,6 +39,7 @@ function mergedStatus(stored: PodStatus, reported: PodStatus, nowMs: number): Po
 		...reported,
 		...(stored.qosClass ? { qosClass: stored.qosClass } : {}),
 		...(stored.resourceClaimStatuses ? { resourceClaimStatuses: stored.resourceClaimStatuses } : {}),
+		...(stored.extendedResourceClaimStatus ? { extendedResourceClaimStatus: stored.extendedResourceClaimStatus } : {}),
 		conditions: [...own.map((condition) => timed(condition, stored, nowMs)), ...others],
 	};
 }

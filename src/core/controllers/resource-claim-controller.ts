@@ -47,12 +47,12 @@ const isDone = (pod: Pod): boolean => isFinished(pod) || (isBeingDeleted(pod) &&
 
 function keysOfPod({ old, object }: ObjectChange): string[] {
 	const pod = (object ?? old) as Pod;
-	if (!pod.spec?.resourceClaims?.length) return [];
+	if (!pod.spec?.resourceClaims?.length && !pod.status?.extendedResourceClaimStatus) return [];
 	if (object === undefined || isDone(pod))
 		return [...new Set([...resourceClaimsOf(pod), ...resourceClaimsOf((old ?? pod) as Pod)])].map((name) => CLAIM_KEY + name);
 	const before = old as Pod | undefined;
 	const isNews =
-		before === undefined || before.spec?.nodeName !== pod.spec.nodeName || before.status?.resourceClaimStatuses !== pod.status?.resourceClaimStatuses;
+		before === undefined || before.spec?.nodeName !== pod.spec?.nodeName || before.status?.resourceClaimStatuses !== pod.status?.resourceClaimStatuses;
 	return isNews && !isBeingDeleted(pod) ? [POD_KEY + nameOf(pod)] : [];
 }
 

@@ -1,6 +1,7 @@
 /** Who holds which devices: what claims say, and what the scheduler has decided that they do not say yet. */
 import type { AllocationResult, DeviceClass, ResourceV1ResourceClaim as ResourceClaim } from "../schema/kubernetes.d.ts";
 import type { DevicePool } from "./device-pools.ts";
+import { EXTENDED_RESOURCE_CLAIM, extendedClaimKey, type ExtendedRequests } from "./extended-resources.ts";
 import { DeviceUsage } from "./device-usage.ts";
 
 /** What a claim of a pod is given with the pod's node. */
@@ -8,6 +9,8 @@ export interface ClaimAllocation {
 	name: string;
 	uid: string;
 	allocation: AllocationResult;
+	/** Of the claim for the pod's extended resources, which is made with the pod's binding. */
+	extended?: ExtendedRequests;
 }
 
 /** The cluster's objects that devices depend on, as of now. */
@@ -15,10 +18,18 @@ export interface DeviceObjects {
 	claim(namespace: string, name: string): ResourceClaim | undefined;
 	claims(): readonly ResourceClaim[];
 	deviceClass(name: string): DeviceClass | undefined;
+	/** The class that stands for an extended resource. */
+	classOf(resource: string): string | undefined;
 	pools(): readonly DevicePool[];
 }
 
-export const NO_DEVICE_OBJECTS: DeviceObjects = { claim: () => undefined, claims: () => [], deviceClass: () => undefined, pools: () => [] };
+export const NO_DEVICE_OBJECTS: DeviceObjects = {
+	claim: () => undefined,
+	claims: () => [],
+	deviceClass: () => undefined,
+	classOf: () => undefined,
+	pools: () => [],
+};
 
 export class DeviceLedger {
 	readonly objects: DeviceObjects;
@@ -61,6 +72,7 @@ export class DeviceLedger {
 		for (const { metadata, status } of this.objects.claims()) {
 			if (!status?.allocation) continue;
 			said.add(metadata.uid ?? "");
+			if (metadata.annotations?.[EXTENDED_RESOURCE_CLAIM]) for (const { uid } of metadata.ownerReferences ?? []) said.add(extendedClaimKey(uid));
 			usage.add(status.allocation);
 		}
 		for (const [uid, pods] of this.#decided) {

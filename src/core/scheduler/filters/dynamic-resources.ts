@@ -2,6 +2,8 @@
 import { metaTime } from "../../controllers/meta-time.ts";
 import { type Allocated, allocate, type AllocatorQuestion, alternativesOf } from "../../devices/device-allocator.ts";
 import { allocationResult } from "../../devices/allocation-result.ts";
+import { deviceResources, extendedClaim, extendedClaimStem, type ExtendedRequests, extendedRequests } from "../../devices/extended-resources.ts";
+import { generateName, suffixFrom } from "../../meta/names.ts";
 import type { ClaimAllocation } from "../../devices/device-ledger.ts";
 import { hasFreeReservation, isReservedFor, namedClaims, RESOURCE_CLAIMS, whyNotForPod } from "../../devices/pod-claims.ts";
 import { DEVICE_GROUP } from "../../kinds/device-rules.ts";
@@ -22,6 +24,14 @@ const NOT_THERE = rejection("resourceclaim not available on the node");
 interface PodDevices {
 	claims: readonly ResourceClaim[];
 	question: AllocatorQuestion;
+	/** What of the pod's extended resources devices must stand for on a node. */
+	extendedOn(node: NodeState): ExtendedRequests | undefined;
+}
+
+/** What is asked on this node. */
+function questionOn({ question, extendedOn }: PodDevices, { pod }: Candidate, node: NodeState): AllocatorQuestion {
+	const extended = extendedOn(node);
+	return extended === undefined ? question : { ...question, claims: [...question.claims, extendedClaim(pod, extended.requests)] };
 }
 
 export const dynamicResources: FilterPlugin = {
@@ -33,7 +43,7 @@ export const dynamicResources: FilterPlugin = {
 		const selectors = allocated.flatMap(({ nodeSelector }) => nodeSelector ?? []);
 		return (node) => {
 			if (!selectors.every(({ nodeSelectorTerms }) => nodeSelectorTerms.some((term) => termMatches(term, node)))) return NOT_THERE;
-			const found = allocate(devices.question, node);
+			const found = allocate(questionOn(devices, candidate, node), node);
 			return typeof found === "string" ? rejection(found) : undefined;
 		};
 	},
@@ -45,16 +55,26 @@ export const dynamicResources: FilterPlugin = {
 
 /** Undefined for a pod without claims, which so costs nothing. */
 function podDevices(candidate: Candidate, ledger: Ledger): PodDevices | Refusal | undefined {
-	if (!candidate.pod.spec?.resourceClaims?.length) return undefined;
+	const { objects } = ledger.devices;
+	const resources = deviceResources(candidate.scheduling.requests, (name) => objects.classOf(name));
+	if (!candidate.pod.spec?.resourceClaims?.length && resources.length === 0) return undefined;
 	const claims = claimsOf(candidate, ledger);
 	if ("refusal" in claims) return claims;
-	const { objects } = ledger.devices;
 	const open = claims.filter((claim) => ledger.devices.allocationOf(claim) === undefined);
 	const missing = open.flatMap((claim) => missingClass(claim, ledger))[0];
 	if (missing !== undefined) return { refusal: missing };
 	return {
 		claims,
-		question: { claims: open, pools: open.length > 0 ? objects.pools() : [], usage: ledger.devices.usage(), deviceClass: (name) => objects.deviceClass(name) },
+		question: {
+			claims: open,
+			pools: open.length + resources.length > 0 ? objects.pools() : [],
+			usage: ledger.devices.usage(),
+			deviceClass: (name) => objects.deviceClass(name),
+		},
+		extendedOn: ({ allocatable }) => {
+			const lacking = resources.filter((name) => !allocatable.other[name]);
+			return lacking.length === 0 ? undefined : extendedRequests(candidate.pod, lacking, (name) => objects.classOf(name));
+		},
 	};
 }
 
@@ -87,12 +107,19 @@ export function devicesOn(node: NodeState | undefined, candidate: Candidate, led
 	if (node === undefined || !candidate.profile.filters.includes(dynamicResources)) return undefined;
 	const devices = podDevices(candidate, ledger);
 	if (devices === undefined) return undefined;
-	const found = "refusal" in devices ? devices.refusal : allocate(devices.question, node);
+	if ("refusal" in devices) throw new Error(devices.refusal);
+	const question = questionOn(devices, candidate, node);
+	const found = allocate(question, node);
 	if (typeof found === "string") throw new Error(found);
-	return (devices as PodDevices).claims.map((claim) => {
-		const allocation = ledger.devices.allocationOf(claim) ?? newAllocation(claim, (devices as PodDevices).question, found, node, ctx);
+	const decided = devices.claims.map((claim): ClaimAllocation => {
+		const allocation = ledger.devices.allocationOf(claim) ?? newAllocation(claim, question, found, node, ctx);
 		return { name: claim.metadata.name ?? "", uid: claim.metadata.uid ?? "", allocation };
 	});
+	const extended = devices.extendedOn(node);
+	if (extended === undefined) return decided.length > 0 ? decided : undefined;
+	const claim = question.claims.at(-1) as ResourceClaim;
+	const name = generateName(extendedClaimStem(candidate.ref.name), suffixFrom(ctx.random));
+	return [...decided, { name, uid: claim.metadata.uid ?? "", allocation: newAllocation(claim, question, found, node, ctx), extended }];
 }
 
 function newAllocation(claim: ResourceClaim, question: AllocatorQuestion, found: readonly Allocated[], node: SelectableNode, ctx: SchedulingContext) {

@@ -1,6 +1,9 @@
 /** A node must have left what the pod asks for. */
 import type { NodeResourcesFitArgs } from "../configuration/plugin-args.ts";
+import { deviceResources } from "../../devices/extended-resources.ts";
+import type { Ledger } from "../ledger.ts";
 import type { NodeState } from "../node-state.ts";
+import { DEVICE_CLASSES } from "./dynamic-resources.ts";
 import { type FilterPlugin, nodeOf, type Rejection } from "../plugin.ts";
 import { fitsInto, type Resources, sharesResource } from "../resources.ts";
 
@@ -14,18 +17,31 @@ export function nodeResourcesFitWith({ ignoredResources, ignoredResourceGroups }
 	const asked = ignoredResources.length + ignoredResourceGroups.length === 0 ? (requests: Resources) => requests : counted;
 	return {
 		name: "NodeResourcesFit",
-		filter(candidate) {
+		filter(candidate, ledger) {
 			const requests = asked(candidate.scheduling.requests);
-			return (node) => insufficient(requests, node);
+			const left = leftToDevices(requests, ledger);
+			return left === undefined ? (node) => insufficient(requests, node) : (node) => insufficient(left(node), node);
 		},
-		helps(happening, { scheduling }) {
+		helps(happening, { scheduling }, ledger) {
 			// Each pod takes one of the pods that a node allows, whatever it requests.
 			if (happening.type === "podRemoved") return true;
 			const requests = asked(scheduling.requests);
+			const left = leftToDevices(requests, ledger);
+			if (happening.type === "objectChanged") return happening.resource === DEVICE_CLASSES && left !== undefined;
 			if (happening.type === "podUpdated") return sharesResource(happening.old.pod.requests, requests);
 			const node = nodeOf(happening, "allocatable");
-			return node !== undefined && node.podsMax > 0 && fitsInto(requests, node.allocatable);
+			return node !== undefined && node.podsMax > 0 && fitsInto(left?.(node) ?? requests, node.allocatable);
 		},
+	};
+}
+
+/** What a node must have itself: devices stand for what of the rest it has none of. Undefined for a pod that asks for no such thing. */
+function leftToDevices(requests: Resources, { devices }: Ledger): ((node: NodeState) => Resources) | undefined {
+	const resources = deviceResources(requests, (name) => devices.objects.classOf(name));
+	if (resources.length === 0) return undefined;
+	return ({ allocatable }) => {
+		const other = Object.entries(requests.other).filter(([name]) => allocatable.other[name] || !resources.includes(name));
+		return { ...requests, other: Object.fromEntries(other) };
 	};
 }
 
