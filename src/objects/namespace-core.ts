@@ -44,6 +44,7 @@ import { foreignKey } from "../core/controllers/foreign-owners.ts";
 import { GARBAGE_COLLECTOR } from "../core/controllers/garbage-collector.ts";
 import type { ClusterConfig, ForeignOwnerState, MessageBody } from "../core/protocol/messages.ts";
 import { applyBindings } from "../core/controllers/pod-binding.ts";
+import { applyDeviceEviction } from "../core/controllers/device-taint-eviction-controller.ts";
 import { applyDenomination, applyPreemption } from "../core/controllers/pod-preemption.ts";
 import { CLUSTER_REPLICA, tellCluster } from "../core/controllers/cluster-replica-controller.ts";
 import { applyClaimWrite } from "../core/controllers/persistentvolume/claim-write.ts";
@@ -291,6 +292,8 @@ export class NamespaceCore {
 				return this.#performEach("kubelet", message.pods, (pod) => applyPodStopped(view, { ...message, pods: [pod] }));
 			case "evictPods":
 				return this.#performEach("taint-eviction", message.pods, (pod) => applyEviction(view, { ...message, pods: [pod] }, nowMs));
+			case "evictDeviceUsers":
+				return this.#performEach("device-taint-eviction", message.pods, (pod) => applyDeviceEviction(view, pod, nowMs));
 			case "nodeLost":
 				return this.#performEach("node-lifecycle", message.pods, (pod) => applyNodeLost(view, { ...message, pods: [pod] }, nowMs));
 			case "nodeOutOfService":

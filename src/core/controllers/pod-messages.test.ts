@@ -5,6 +5,7 @@ import type { Pod, PodStatus } from "../schema/kubernetes.d.ts";
 import { applyBindings } from "./pod-binding.ts";
 import { podAssignmentController } from "./pod-assignment-controller.ts";
 import { podLedgerController } from "./pod-ledger-controller.ts";
+import { applyDeviceEviction } from "./device-taint-eviction-controller.ts";
 import { applyEviction, applyNodeGone, applyNodeLost } from "./pod-node-loss.ts";
 import { PLACE_BATCH_MAX, podSchedulingController } from "./pod-scheduling-controller.ts";
 import { applyPodStatuses, applyPodStopped } from "./pod-status-reports.ts";
@@ -166,6 +167,17 @@ describe("losing the node", () => {
 		expect(condition(w, "DisruptionTarget")).toMatchObject({ status: "True", reason: "DeletionByTaintManager" });
 		expect(stored(w).metadata.deletionTimestamp).toBeDefined();
 		expect(w.events.at(-1)).toMatchObject({ reason: "TaintManagerEviction", message: "Marking for deletion Pod default/p" });
+	});
+
+	it("evicts from devices that are sick, once", () => {
+		const w = bound();
+		w.act(applyDeviceEviction(w, ref(w), w.nowMs));
+		expect(condition(w, "DisruptionTarget")).toMatchObject({
+			reason: "DeletionByDeviceTaintManager",
+			message: "Device Taint manager: deleting due to NoExecute taint",
+		});
+		expect(w.events.at(-1)).toMatchObject({ reason: "DeviceTaintManagerEviction", message: "Marking for deletion" });
+		expect(applyDeviceEviction(w, ref(w), w.nowMs)).toEqual([]);
 	});
 
 	it("makes ready pods unready", () => {

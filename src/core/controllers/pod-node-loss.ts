@@ -33,17 +33,19 @@ function statusWrite(pod: Pod, conditions: PodCondition[], phase?: "Failed"): Ac
 export function applyEviction(view: View, { pods, reason, message }: Extract<MessageBody, { type: "evictPods" }>, nowMs: number): Action[] {
 	return podsOf(view, pods)
 		.filter((pod) => !isBeingDeleted(pod))
-		.flatMap((pod): Action[] => [
-			{
-				type: "event",
-				about: pod,
-				eventType: "Normal",
-				reason: "TaintManagerEviction",
-				message: `Marking for deletion Pod ${pod.metadata.namespace}/${nameOf(pod)}`,
-			},
-			statusWrite(pod, withCondition(pod, { type: "DisruptionTarget", status: "True", reason, message }, nowMs)),
-			deletion(pod),
-		]);
+		.flatMap((pod) => {
+			const told = { reason: "TaintManagerEviction", message: `Marking for deletion Pod ${pod.metadata.namespace}/${nameOf(pod)}` };
+			return evictionOf(pod, told, { reason, message }, nowMs);
+		});
+}
+
+/** A pod that must go: an Event says so, its condition why. */
+export function evictionOf(pod: Pod, told: { reason: string; message: string }, why: { reason: string; message: string }, nowMs: number): Action[] {
+	return [
+		{ type: "event", about: pod, eventType: "Normal", ...told },
+		statusWrite(pod, withCondition(pod, { type: "DisruptionTarget", status: "True", ...why }, nowMs)),
+		deletion(pod),
+	];
 }
 
 /** The node does not answer: its pods may run, but nothing may be sent to them (node-lifecycle-controller, MarkPodsNotReady). */

@@ -18,6 +18,7 @@ import { type DaemonSetDeps, daemonSetController } from "./daemonset-controller.
 import { type CleanupDeps, customResourceCleanupController } from "./custom-resource-cleanup-controller.ts";
 import { customResourceDefinitionController, type DefinitionDeps } from "./custom-resource-definition-controller.ts";
 import { deploymentController } from "./deployment-controller.ts";
+import { deviceTaintEvictionController } from "./device-taint-eviction-controller.ts";
 import { disruptionController } from "./disruption-controller.ts";
 import { edgeServiceController } from "./edge-service-controller.ts";
 import { ephemeralVolumeController } from "./ephemeral-volume-controller.ts";
@@ -174,6 +175,7 @@ export function clusterControllers(deps: ClusterDeps): Controller[] {
 		localPathProvisionerController,
 		volumeExpandController,
 		attachDetachController(deps),
+		deviceTaintEvictionController,
 		pvProtectionController,
 		clusterRoleAggregationController,
 		certificateSigningRequestApprovingController(deps),

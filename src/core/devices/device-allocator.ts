@@ -49,7 +49,7 @@ export interface AllocatorQuestion {
 
 export const alternativesOf = ({ exactly, firstAvailable = [] }: DeviceRequest): Alternative[] => (exactly ? [{ name: "", ...exactly }] : firstAvailable);
 
-function tolerates({ key, operator = "Equal", value = "", effect }: DeviceToleration, taint: DeviceTaint): boolean {
+export function tolerates({ key, operator = "Equal", value = "", effect }: DeviceToleration, taint: DeviceTaint): boolean {
 	if (effect && effect !== taint.effect) return false;
 	if (key && key !== taint.key) return false;
 	return operator === "Exists" || (key !== undefined && value === (taint.value ?? ""));

@@ -61,6 +61,8 @@ export type MessageBody =
 	| { type: "podStopped"; node: string; pods: PodRef[] }
 	/** Node -> Namespace: a NoExecute taint's toleration ran out. */
 	| { type: "evictPods"; node: string; pods: PodRef[]; reason: string; message: string }
+	/** Cluster -> Namespace: devices of these are tainted so that their users must go. */
+	| { type: "evictDeviceUsers"; pods: PodRef[] }
 	/** Node -> Namespace: the node is lost: its pods are no longer ready. */
 	| { type: "nodeLost"; node: string; pods: PodRef[] }
 	/** Node -> Cluster: the agent came, reported or went (liveness, never a row per heartbeat); `sequence` orders these messages. */
