@@ -28,6 +28,11 @@ const isFault = (name: string): name is Fault => (FAULTS as readonly string[]).i
 
 const rounds = new FaultRounds(Number(options["away-seconds"]) * 1000);
 const rows: string[] = [];
+let stopping = false;
+// The round is finished first: what it made goes with it.
+process.once("SIGTERM", () => {
+	stopping = true;
+});
 try {
 	await rounds.start();
 	for (const fault of options.faults.split(",").filter(isFault)) {
@@ -36,12 +41,17 @@ try {
 		for (let number = 1; number <= Number(options.rounds); number++) {
 			const round = await rounds.round(fault, number);
 			settledMs.push(round.settledMs);
-			console.log(`${fault} ${number}: well after ${(round.settledMs / 1000).toFixed(1)} s${round.problems.map((problem) => `\n  ${problem}`).join("")}`);
+			console.log(
+				`${new Date().toISOString()} ${fault} ${number}: well after ${(round.settledMs / 1000).toFixed(1)} s${round.problems.map((problem) => `\n  ${problem}`).join("")}`,
+			);
+			for (const text of round.evidence) console.log(text);
 			if (round.problems.length > 0) failed++;
+			if (stopping) break;
 		}
 		const seconds = [50, 100].map((rank) => (percentile(settledMs, rank) / 1000).toFixed(1));
 		rows.push(`| ${WHAT[fault]} | ${settledMs.length} | ${failed} | ${seconds.join(" | ")} |`);
 		if (failed > 0) process.exitCode = 1;
+		if (stopping) break;
 	}
 	console.log(`\n| fault | rounds | with problems | seconds until all was well, median | most |\n|---|---|---|---|---|\n${rows.join("\n")}`);
 } catch (error) {

@@ -10,11 +10,12 @@ import { createJoinToken } from "../../src/cli/tokens.ts";
 import type { Node, NodeList, Pod, PodList } from "../../src/core/schema/kubernetes.d.ts";
 import { ControlPlane } from "../../test/e2e/support/control-plane.ts";
 import { impatient, shellPod } from "../../test/e2e/support/example.ts";
-import { processesWith } from "../../test/e2e/support/machine-process.ts";
+import { containersWith, processesWith } from "../../test/e2e/support/machine-process.ts";
 import { type NodeContents, problemsOf, readNode } from "../../test/e2e/support/node-contents.ts";
 import { podsOnNode } from "../../test/e2e/support/node-pods.ts";
 import { containerdProcess } from "../../test/e2e/support/node-processes.ts";
 import { RemoteNode, testAddress } from "../../test/e2e/support/remote-node.ts";
+import { evidenceOf } from "./fault-evidence.ts";
 
 const PODS = "/api/v1/namespaces/default/pods";
 const REPLICAS = 4;
@@ -31,6 +32,8 @@ export interface Round {
 	/** Of the fault's end until all was well. */
 	settledMs: number;
 	problems: string[];
+	/** Taken while what should have gone was still there. */
+	evidence: string[];
 }
 
 const markerOf = (name: string): string => `fault-${name}-${process.pid}`;
@@ -106,20 +109,22 @@ export class FaultRounds {
 		await this.#api.call("DELETE", `${PODS}/${names.leaving}`);
 		const lasting = before.filter(({ metadata, spec }) => spec?.nodeName === this.#far.name && metadata.name !== names.leaving);
 		const problems: string[] = [];
-		await this.#faults[fault](() => exit(names.dying), lasting).catch((error: Error) => problems.push(error.message));
-		const endMs = performance.now();
-		const after = await this.#settled([names.dying]).catch((error: Error) => {
+		const evidence: string[] = [];
+		const note = async (error: Error): Promise<void> => {
 			problems.push(error.message);
-			return this.#pods();
-		});
+			for (const node of this.#nodes) evidence.push(await evidenceOf(node));
+		};
+		await this.#faults[fault](() => exit(names.dying), lasting).catch(note);
+		const endMs = performance.now();
+		const after = await this.#settled([names.dying]).catch((error: Error) => note(error).then(() => this.#pods()));
 		const settledMs = performance.now() - endMs;
 		problems.push(...changes(fault, before, after, names.dying));
 		this.#sampling = false;
 		await sampled;
 		problems.push(...this.#duplicates);
 		await this.#api.call("DELETE", `${PODS}/${names.dying}`);
-		await this.#settled([]).catch((error: Error) => problems.push(`after the round: ${error.message}`));
-		return { settledMs, problems };
+		await this.#settled([]).catch((error: Error) => note(new Error(`after the round: ${error.message}`)));
+		return { settledMs, problems, evidence };
 	}
 
 	readonly #faults: Record<Fault, (endOne: () => void, lasting: readonly Pod[]) => Promise<void>> = {
@@ -203,7 +208,7 @@ export class FaultRounds {
 		while (this.#sampling) {
 			const [here, there] = this.#nodes.map((node) => podsOnNode(node.directory)) as [string[], string[]];
 			for (const uid of here.filter((one) => there.includes(one))) this.#duplicates.add(`pod ${uid} ran on both nodes`);
-			if (processesWith(markerOf("patient")).length > 1) this.#duplicates.add("patient ran twice");
+			if (containersWith(markerOf("patient")).size > 1) this.#duplicates.add("patient ran twice");
 			await delay(PAUSE_MS);
 		}
 	}

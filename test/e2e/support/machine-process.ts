@@ -15,3 +15,17 @@ export function processesWith(argument: string): number[] {
 		.map(Number)
 		.filter((pid) => pid > 0 && argumentsOf(pid).includes(argument));
 }
+
+const CONTAINER = /[0-9a-f]{64}/;
+
+/** Ids of the containers in which a process has exactly this argument: a process that forks has it twice for a moment. */
+export function containersWith(argument: string): Set<string> {
+	const cgroups = processesWith(argument).map((pid) => {
+		try {
+			return readFileSync(`/proc/${pid}/cgroup`, "utf8");
+		} catch {
+			return "";
+		}
+	});
+	return new Set(cgroups.map((text) => text.match(CONTAINER)?.[0]).filter((id) => id !== undefined));
+}

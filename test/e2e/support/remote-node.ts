@@ -172,9 +172,9 @@ export class RemoteNode {
 		rmSync(this.directory, { recursive: true, force: true });
 	}
 
-	logs(): string {
+	logs(characters = LOG_CHARACTERS): string {
 		const text = existsSync(this.#log) ? readFileSync(this.#log, "utf8") : "";
-		return `--- ${this.name}\n${text.slice(-LOG_CHARACTERS)}`;
+		return `--- ${this.name}\n${text.slice(-characters)}`;
 	}
 
 	get #path(): string {
