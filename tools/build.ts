@@ -1,4 +1,4 @@
-/** `npm run build`: the Worker (dist/worker.js), the agent (dist/agent.js) and, for the published package, the command (dist/petrel.js). */
+/** `npm run build`: the Worker (dist/worker.js), the agent (dist/agent.cjs) and, for the published package, the command (dist/petrel.js). */
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";

@@ -50,6 +50,7 @@ import { SessionServer } from "./sessions/session-server.ts";
 import { EdgeListener } from "./edge/edge-listener.ts";
 import { TunnelServer } from "./tunnel/tunnel-server.ts";
 import { volumeUsages } from "./usage/volume-usage.ts";
+import { UsageAnswers } from "./usage/usage-answers.ts";
 import { UsageMeter } from "./usage/usage-meter.ts";
 import { StaticPods } from "./static-pods.ts";
 import { StatusReporter } from "./status-reporter.ts";
@@ -143,8 +144,7 @@ class NodeAgent implements Agent {
 	#network: NodeNetwork | undefined;
 	readonly #networkChanges: NetworkChanges;
 	readonly #meter: UsageMeter;
-	/** The last usage command served: it may come twice. */
-	#usageAsked = "";
+	readonly #usage: UsageAnswers;
 	readonly #addresses: NodeAddresses;
 	readonly #nodeReport: NodeReport;
 	readonly #static: StaticPods;
@@ -192,6 +192,7 @@ class NodeAgent implements Agent {
 		this.#plugins = new PluginWatcher({ directory: join(parts.kubeletRoot, PLUGINS_REGISTRY), handlers, clock, log });
 		this.#supervisor = new PodSupervisor(this.#podContext(events));
 		this.#meter = new UsageMeter({ runtime, clock, pods: () => this.#state.pods.map(podRef), runtimeUid: (uid) => this.#static.runtimeUid(uid) });
+		this.#usage = new UsageAnswers(this.#meter, log, (usage) => this.#poll.report({ usage }));
 		this.#sessions = new SessionServer({
 			client: this.#client,
 			runtime,
@@ -211,7 +212,7 @@ class NodeAgent implements Agent {
 
 	#obey(command: AgentCommand): void {
 		if (command.type === "tunnel") this.#tunnels.handle(command);
-		else if (command.type === "usage") this.#reportUsage(command.id);
+		else if (command.type === "usage") this.#usage.handle(command.id);
 		// A newer control plane may know commands that this agent does not.
 		else if (command.type === "session") this.#sessions.handle({ ...command, pod: { ...command.pod, uid: this.#static.runtimeUid(command.pod.uid) } });
 	}
@@ -435,7 +436,7 @@ class NodeAgent implements Agent {
 			dataDirectory: options.dataDir,
 			node: {
 				name: options.nodeName,
-				hostIPs: () => this.#addresses.now,
+				hostIPs: () => this.#addresses.lately,
 				allocatable: () => this.#nodeReport.status?.allocatable ?? {},
 				clusterDomain: membership.cluster.clusterDomain,
 				dnsAddress: membership.cluster.dnsAddress,
@@ -448,14 +449,6 @@ class NodeAgent implements Agent {
 		const { options, log } = this.#parts;
 		const code = await renewNodeLease(this.#client, options.nodeName, nowMs, NODE_STATUS_REPORT_MS).catch((error: unknown) => error);
 		if (code !== 200 && code !== 201) log.warn("the node's Lease was not renewed", { outcome: code });
-	}
-
-	/** What is used here now, for who has asked; who asked waits no longer than a few seconds, so that a failure is not tried again. */
-	#reportUsage(id: string): void {
-		if (this.#usageAsked === id) return;
-		this.#usageAsked = id;
-		const report = async () => this.#poll.report({ usage: { id, usage: await this.#meter.usage() } });
-		report().catch((error: unknown) => this.#parts.log.warn("what is used could not be reported", { error }));
 	}
 
 	/** Without word from the control plane the pods of the last run go on; with it, only those it still wants. */

@@ -57,6 +57,11 @@ export class NodeAddresses {
 		this.#podCidrs = podCidrs;
 	}
 
+	/** As they were when last looked for: that goes through all interfaces, one or more of each pod. */
+	get lately(): readonly string[] {
+		return this.#last.length > 0 ? this.#last : this.now;
+	}
+
 	get now(): readonly string[] {
 		if (this.#given.length > 0) return this.#given;
 		this.#last = nodeAddresses(this.#podCidrs(), this.#last);

@@ -5,6 +5,10 @@ import type { ContainerRuntime, ContainerStateInfo, SandboxState } from "./runti
 
 /** Kubelet's period of the relist; events only make it sooner. */
 export const RELIST_PERIOD_MS = 1_000;
+/** The same once nothing has happened for a while, where the runtime tells what happens. */
+export const QUIET_RELIST_PERIOD_MS = 10_000;
+/** Without anything that happened. What an event tells of may be listed only a moment later, so that one relist after it is not enough. */
+export const QUIET_AFTER_MS = 10_000;
 /** Kubelet's: a runtime that has been silent for this long is down; one that is restarted sooner moves no pod. */
 export const RUNTIME_DOWN_AFTER_MS = 30_000;
 
@@ -27,6 +31,8 @@ export class RuntimeView {
 	#stop: () => void = () => undefined;
 	#error: unknown;
 	#answeredAtMs: number | undefined;
+	/** When something last happened. */
+	#newsAtMs = 0;
 
 	constructor(runtime: ContainerRuntime, clock: Clock, log: Logger) {
 		this.#runtime = runtime;
@@ -86,17 +92,29 @@ export class RuntimeView {
 		this.#onChange = onChange;
 		let stopped = false;
 		let cancel = () => {};
-		const tick = async () => {
-			await this.refresh().catch(() => undefined);
-			if (!stopped) cancel = this.#clock.after(RELIST_PERIOD_MS, () => void tick());
+		const again = () => {
+			cancel();
+			if (!stopped) cancel = this.#clock.after(this.#periodMs(), () => void tick());
 		};
-		const unsubscribe = this.#runtime.onEvent(() => void this.refresh().catch(() => undefined));
+		const tick = () => this.refresh().then(again, again);
+		const unsubscribe = this.#runtime.onEvent(() => {
+			this.#newsAtMs = this.#clock.nowMs();
+			this.refresh().catch(() => undefined);
+			again();
+		});
 		this.#stop = () => {
 			stopped = true;
 			cancel();
 			unsubscribe();
 		};
 		void tick();
+	}
+
+	/** Until the next relist. */
+	#periodMs(): number {
+		const nowMs = this.#clock.nowMs();
+		if (!this.#runtime.tellsEvents || this.#error !== undefined) this.#newsAtMs = nowMs;
+		return nowMs - this.#newsAtMs < QUIET_AFTER_MS ? RELIST_PERIOD_MS : QUIET_RELIST_PERIOD_MS;
 	}
 
 	stop(): void {
@@ -131,6 +149,7 @@ export class RuntimeView {
 		const changed = [...new Set([...signatures.keys(), ...this.#signatures.keys()])].filter((uid) => signatures.get(uid) !== this.#signatures.get(uid));
 		this.#pods = pods;
 		this.#signatures = signatures;
+		if (changed.length > 0) this.#newsAtMs = this.#clock.nowMs();
 		for (const uid of changed) this.#onChange(uid);
 	}
 }

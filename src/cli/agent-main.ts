@@ -1,5 +1,5 @@
-/** The agent alone, as one bundled file (dist/agent.js): `petrel agent` without the other commands. */
+/** The agent alone, as one bundled file (dist/agent.cjs): `petrel agent` without the other commands. */
 import { agentCommand } from "./agent.ts";
 import { runCommands } from "./run-commands.ts";
 
-await runCommands([agentCommand]);
+void runCommands([agentCommand]);

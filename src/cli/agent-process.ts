@@ -35,10 +35,21 @@ interface Hooks {
 }
 
 /**
- * Node's options for an agent: little young memory, since it lives long and does little, and machine code for what is hot
- * alone. Of 67 MB without pods they save 1 to 4.
+ * Node's options for an agent, which lives long and does little: little young memory, one thread for the collector, and machine code for
+ * what is called very often alone: without it the compilers are not even read from the disk. With 30 pods an agent takes 70 MB instead
+ * of 95 with these and the variables below; 45 of them are Node's own program, which the kernel can drop.
  */
-const NODE_OPTIONS = ["--max-semi-space-size=1", "--optimize-for-size", "--disable-warning=ExperimentalWarning"];
+const NODE_OPTIONS = [
+	"--max-semi-space-size=1",
+	"--optimize-for-size",
+	"--v8-pool-size=1",
+	"--no-maglev",
+	"--invocation-count-for-turbofan=2000000",
+	"--disable-warning=ExperimentalWarning",
+];
+
+/** For glibc's malloc: one arena for all threads, and what is free goes back to the kernel soon (65536 bytes). */
+export const AGENT_ENVIRONMENT = { MALLOC_ARENA_MAX: "1", MALLOC_TRIM_THRESHOLD_: "65536" };
 
 /** The agent's own program, with arguments for Node. */
 export async function agentArguments(args: readonly string[]): Promise<string[]> {
@@ -72,7 +83,7 @@ export function agentProcess(data: DataDirectory, spec: AgentSpec, hooks: Hooks)
 			const token = await createJoinToken(readFileSync(data.file("signing-key.json"), "utf8"), Date.now());
 			data.write("join.token", token);
 			data.write("kubelet.json", `${JSON.stringify(localConfiguration(data), undefined, "\t")}\n`);
-			return { args: await agentArguments(args), env: { [JOIN_TOKEN_VARIABLE]: token } };
+			return { args: await agentArguments(args), env: { ...AGENT_ENVIRONMENT, [JOIN_TOKEN_VARIABLE]: token } };
 		},
 		logFile: data.file("logs", "agent.log"),
 		...hooks,

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { durationMs } from "../agent/kubelet-configuration.ts";
-import { agentArguments, JOIN_TOKEN_VARIABLE } from "./agent-process.ts";
+import { AGENT_ENVIRONMENT, agentArguments, JOIN_TOKEN_VARIABLE } from "./agent-process.ts";
 import { CliError } from "./cli-error.ts";
 import { readKubeletConfiguration } from "./node-options.ts";
 import type { AgentOptions } from "./run-agent.ts";
@@ -38,7 +38,9 @@ After=network-online.target
 
 [Service]
 Type=exec
-EnvironmentFile=-${environmentFile}
+${Object.entries(AGENT_ENVIRONMENT)
+	.map(([name, value]) => `Environment=${name}=${value}\n`)
+	.join("")}EnvironmentFile=-${environmentFile}
 ExecStart=${command.map(quoted).join(" ")}
 Restart=always
 RestartSec=2

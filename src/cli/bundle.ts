@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 export const packageRoot = resolve(import.meta.dirname, import.meta.dirname.endsWith("cli") ? "../.." : "..");
 const workerSource = join(packageRoot, "src", "worker", "index.ts");
 const agentSource = join(packageRoot, "src", "cli", "agent-main.ts");
-const agentBundle = join(packageRoot, "dist", "agent.js");
+const agentBundle = join(packageRoot, "dist", "agent.cjs");
 export const workerBundle = join(packageRoot, "dist", "worker.js");
 
 export interface Output {
@@ -20,13 +20,16 @@ export async function ensureWorkerBundle(): Promise<string> {
 	return workerBundle;
 }
 
-/** Bundles the agent into dist/agent.js; without sources, finds the shipped one. */
+/** Bundles the agent into dist/agent.cjs; without sources, finds the shipped one. */
 export async function ensureAgentBundle(): Promise<string> {
 	if (existsSync(agentSource)) await bundleAgent();
 	return agentBundle;
 }
 
-/** One file with all it needs: sources whose types are stripped as they load take 40 MB of memory more. */
+/**
+ * One file with all it needs: sources whose types are stripped as they load take 40 MB of memory more. CommonJS, because an `import` of
+ * node:http reads all its exports, and some of them load Node's whole fetch; and ASCII alone, which V8 keeps as a byte a character.
+ */
 export async function bundleAgent(): Promise<Output> {
 	const { build } = await import("esbuild");
 	mkdirSync(join(packageRoot, "dist"), { recursive: true });
@@ -36,11 +39,12 @@ export async function bundleAgent(): Promise<Output> {
 		bundle: true,
 		minifySyntax: true,
 		minifyWhitespace: true,
-		format: "esm",
+		format: "cjs",
 		target: "node24",
 		platform: "node",
-		// ws and commander are CommonJS and require Node's own modules.
-		banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+		define: { "import.meta.dirname": "__dirname" },
+		// Only a checkout bundles.
+		external: ["esbuild"],
 		legalComments: "none",
 		logLevel: "error",
 	});

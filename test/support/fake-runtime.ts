@@ -63,11 +63,7 @@ export class FakeRuntime implements ContainerRuntime {
 		Object.assign(container, { state: "exited", exitCode, reason, finishedAtMs: this.#clock.nowMs() });
 		for (const resolve of this.#stopping.get(container.id) ?? []) resolve();
 		this.#stopping.delete(container.id);
-		this.#notify(container.podUid);
-	}
-
-	#notify(podUid: string): void {
-		for (const listener of this.#listeners) listener(podUid);
+		this.tell(container.podUid);
 	}
 
 	#called(method: string, name: string): void {
@@ -183,7 +179,7 @@ export class FakeRuntime implements ContainerRuntime {
 		this.#called("startContainer", container?.name ?? id);
 		if (!container) throw new RuntimeError("NotFound", id);
 		Object.assign(container, { state: "running", startedAtMs: this.#clock.nowMs() });
-		this.#notify(container.podUid);
+		this.tell(container.podUid);
 	}
 	async updateContainerResources(id: string, _pod: Pod, container: Container): Promise<void> {
 		this.#called("updateContainerResources", container.name);
@@ -215,6 +211,13 @@ export class FakeRuntime implements ContainerRuntime {
 		this.#check("list");
 		return [...this.containers.values()].map((c) => ({ ...c }));
 	}
+	tellsEvents = false;
+
+	/** Something happened to the pod. */
+	tell(podUid: string): void {
+		for (const listener of this.#listeners) listener(podUid);
+	}
+
 	onEvent(listener: (podUid: string) => void): () => void {
 		this.#listeners.add(listener);
 		return () => this.#listeners.delete(listener);

@@ -201,6 +201,8 @@ export interface ContainerRuntime {
 	containerUsage(): Promise<ContainerUsage[]>;
 	/** Called when a container starts or exits; the agent also relists. Returns a stop function. */
 	onEvent(listener: (podUid: string) => void): () => void;
+	/** Whether every start and exit that happens now will be told; not so without it. */
+	readonly tellsEvents?: boolean;
 
 	/** Resolves to the exit code. */
 	exec(containerId: string, options: ExecOptions): Promise<number>;

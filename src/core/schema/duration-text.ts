@@ -16,9 +16,9 @@ const MAX_NANOS = 2n ** 63n - 1n;
 export function parseDuration(text: string): bigint | undefined {
 	const [, sign = "", body = ""] = /^([+-]?)(.*)$/s.exec(text) ?? [];
 	if (body === "0") return 0n;
-	if (!/^(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/.test(body)) return undefined;
+	if (!/^(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|\u00b5s|\u03bcs|ms|s|m|h))+$/.test(body)) return undefined;
 	let total = 0n;
-	for (const [, whole = "", fraction = "", unit = ""] of body.matchAll(/(\d*)\.?(\d*)(ns|us|µs|μs|ms|s|m|h)/g)) {
+	for (const [, whole = "", fraction = "", unit = ""] of body.matchAll(/(\d*)\.?(\d*)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/g)) {
 		const scale = UNITS[unit] ?? 0n;
 		total += BigInt(whole || "0") * scale + (BigInt(fraction || "0") * scale) / 10n ** BigInt(fraction.length);
 	}

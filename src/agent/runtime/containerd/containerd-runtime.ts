@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
-import { decodeMessage, type Message } from "../../../core/codec/message.ts";
+import type { Message } from "../../../core/codec/message.ts";
 import type { Container, NodeFeatures, NodeRuntimeHandler, Pod } from "../../../core/schema/kubernetes.d.ts";
 import { archiveNames } from "../../image/archive-names.ts";
 import { findStaticBusybox } from "../../image/busybox.ts";
@@ -37,10 +37,11 @@ import { ContainerdDaemon } from "./daemon.ts";
 import { execInContainer } from "./exec-stream.ts";
 import { type GrpcClient, GrpcError, GRPC_STATUS, type Method } from "./grpc-client.ts";
 import { ImageMounts } from "./image-mount.ts";
-import { NATIVE, TaskExit, TaskStart } from "./native-messages.ts";
+import { NATIVE } from "./native-messages.ts";
 import { limitPodCgroup, podLimits } from "./pod-cgroup.ts";
 import { dialPod } from "./pod-dial.ts";
 import { stopAgainWhenShimLeft } from "./stop-again.ts";
+import { TaskEvents } from "./task-events.ts";
 
 const run = promisify(execFile);
 const CALL_TIMEOUT_MS = 30_000;
@@ -51,7 +52,6 @@ const IMPORT_TIMEOUT_MS = 600_000;
 const IMAGE_VISIBLE_TIMEOUT_MS = 10_000;
 const NETWORK_READY_TIMEOUT_MS = 10_000;
 const POLL_INTERVAL_MS = 50;
-const RESUBSCRIBE_MS = 500;
 /** How often a sandbox's name may turn out to be taken by a failed attempt. */
 const ATTEMPTS_MAX = 5;
 
@@ -95,12 +95,12 @@ export class ContainerdRuntime implements ContainerRuntime {
 	/** What it says of itself; nothing before containerd 2.0. */
 	#handlers: Pick<RuntimeInfo, "runtimeHandlers" | "features"> = {};
 	#busybox: string | undefined;
-	#listeners = new Set<(podUid: string) => void>();
-	#events: AbortController | undefined;
+	#events: TaskEvents;
 	/** What does not change while a pod or a container is in the state it is in. */
 	#details = new Map<string, SandboxDetails>();
 	#statuses = new Map<string, ContainerStateInfo>();
 	#podOfContainer = new Map<string, string>();
+	#podOfSandbox = new Map<string, string>();
 	/** Names of images that came from a file: no registry may have them. */
 	#imported = new Set<string>();
 
@@ -109,6 +109,7 @@ export class ContainerdRuntime implements ContainerRuntime {
 		this.#podPidsLimit = options.podPidsLimit ?? -1;
 		this.#daemon = new ContainerdDaemon(options.dataDir, options);
 		this.#client = this.#daemon.client;
+		this.#events = new TaskEvents({ client: this.#client, podOf: (id) => this.#podOf(id), restart: () => this.#daemon.start() });
 		this.#imageMounts = new ImageMounts(this.#client, () => this.#daemon.snapshotter());
 		this.#network = new PodNetwork(this.#daemon.paths.instance);
 	}
@@ -127,10 +128,7 @@ export class ContainerdRuntime implements ContainerRuntime {
 		this.#version = await this.#daemon.start();
 		this.#busybox = await findStaticBusybox();
 		if ((await this.imageStatus(PAUSE_IMAGE_REF)) === undefined) await this.importImage((await buildPauseImage({ dataDir: this.#dataDir })).tarPath);
-		if (this.#events === undefined) {
-			this.#events = new AbortController();
-			void this.#followEvents(this.#events.signal);
-		}
+		this.#events.start();
 	}
 
 	/** The node's range of pod addresses, from the control plane; before the first sandbox. Idempotent. */
@@ -152,8 +150,7 @@ export class ContainerdRuntime implements ContainerRuntime {
 
 	/** Without `removeAll` containerd stays too: the output of the containers that go on passes through it. */
 	async stop({ removeAll }: { removeAll: boolean }): Promise<void> {
-		this.#events?.abort();
-		this.#events = undefined;
+		this.#events.stop();
 		try {
 			if (removeAll) await this.#removeAllPods();
 		} finally {
@@ -331,6 +328,7 @@ export class ContainerdRuntime implements ContainerRuntime {
 
 	async listSandboxes(): Promise<SandboxState[]> {
 		const { items = [] } = await this.#call(CRI.listPodSandbox, {});
+		this.#podOfSandbox = new Map((items as Message[]).map(({ id, metadata }) => [String(id), String((metadata as Message).uid ?? "")]));
 		const states = await Promise.all((items as Message[]).map((item) => this.#sandboxState(item)));
 		return states.filter((state) => state !== undefined);
 	}
@@ -439,29 +437,17 @@ export class ContainerdRuntime implements ContainerRuntime {
 	}
 
 	onEvent(listener: (podUid: string) => void): () => void {
-		this.#listeners.add(listener);
-		return () => void this.#listeners.delete(listener);
+		return this.#events.listen(listener);
 	}
 
-	/** The stream of events ends when containerd does, which is then started again. */
-	async #followEvents(signal: AbortSignal): Promise<void> {
-		while (!signal.aborted) {
-			const filters = ['topic=="/tasks/start"', 'topic=="/tasks/exit"'];
-			await this.#client.follow(NATIVE.subscribe, { filters }, (message) => void this.#takeEvent(message), signal);
-			if (!signal.aborted) await new Promise((done) => setTimeout(done, RESUBSCRIBE_MS).unref());
-			if (!signal.aborted) await this.#daemon.start().catch(() => undefined);
-		}
+	get tellsEvents(): boolean {
+		return this.#events.flowing;
 	}
 
-	async #takeEvent(envelope: Message): Promise<void> {
-		const type = envelope.topic === "/tasks/exit" ? TaskExit : TaskStart;
-		const bytes = (envelope.event as Message | undefined)?.value as Uint8Array | undefined;
-		const event = decodeMessage(type, bytes ?? new Uint8Array());
-		const id = String(event.containerId ?? "");
-		if (event.id !== undefined && event.id !== id) return;
+	/** A container that was not seen before is looked up; a sandbox is known when it has started. */
+	async #podOf(id: string): Promise<string | undefined> {
 		if (!this.#podOfContainer.has(id)) await this.listContainers().catch(() => undefined);
-		const podUid = this.#podOfContainer.get(id);
-		if (podUid !== undefined) for (const listener of this.#listeners) listener(podUid);
+		return this.#podOfContainer.get(id) ?? this.#podOfSandbox.get(id);
 	}
 
 	async exec(containerId: string, options: ExecOptions): Promise<number> {
