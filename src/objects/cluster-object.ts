@@ -204,9 +204,10 @@ export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRp
 		}
 	}
 
-	async deliver(delivery: Delivery): Promise<void> {
+	async deliver(delivery: Delivery): Promise<boolean> {
 		this.#core.receive(delivery);
 		this.#settle();
+		return true;
 	}
 
 	override async alarm(): Promise<void> {

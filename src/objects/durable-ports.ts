@@ -13,7 +13,8 @@ import type { CorePorts, Delivery } from "./ports.ts";
 
 /** The internal method through which the objects of a cluster reach each other. */
 export interface Receiver {
-	deliver(delivery: Delivery): Promise<void>;
+	/** As `CorePorts.deliver`. */
+	deliver(delivery: Delivery): Promise<boolean>;
 	/** Leaves nothing of the object. */
 	destroy(): Promise<void>;
 }

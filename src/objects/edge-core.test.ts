@@ -39,7 +39,7 @@ class World {
 				nowMs: () => this.nowMs,
 				random: () => 0,
 				uuid: () => "uuid",
-				deliver: async (_to, { messages }) => void this.delivered.push(...messages),
+				deliver: async (_to, { messages }) => this.delivered.push(...messages) > 0,
 				callOutside: async () => [],
 				setAlarm: (atMs) => {
 					this.alarmMs = atMs;

@@ -75,9 +75,10 @@ export class EdgeObject extends DurableObject<WorkerEnv> implements EdgeRpc {
 		await this.webSocketClose(socket);
 	}
 
-	async deliver(delivery: Delivery): Promise<void> {
+	async deliver(delivery: Delivery): Promise<boolean> {
 		this.#core.receive(delivery);
 		this.#settle();
+		return true;
 	}
 
 	override async alarm(): Promise<void> {

@@ -220,9 +220,10 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 		this.#settle();
 	}
 
-	async deliver(delivery: Delivery): Promise<void> {
+	async deliver(delivery: Delivery): Promise<boolean> {
 		await this.#core.receive(delivery);
 		this.#settle();
+		return true;
 	}
 
 	override async alarm(): Promise<void> {

@@ -27,7 +27,7 @@ function newNode() {
 		nowMs: () => clock.nowMs,
 		random: () => 0,
 		uuid: () => "",
-		deliver: async (_to: unknown, { messages }: { messages: MessageBody[] }) => void sent.push(...messages),
+		deliver: async (_to: unknown, { messages }: { messages: MessageBody[] }) => sent.push(...messages) > 0,
 		callOutside: async () => [],
 		setAlarm: () => {},
 		logError: () => {},

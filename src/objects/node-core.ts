@@ -178,6 +178,10 @@ export class NodeCore {
 		else this.#pollDueMs = this.#ports.nowMs() + POLL_GAP_MS;
 	}
 
+	get connected(): boolean {
+		return this.#connected;
+	}
+
 	/** Hands a command to the agent; false when no agent is connected. */
 	command(command: AgentCommand): boolean {
 		const nowMs = this.#ports.nowMs();

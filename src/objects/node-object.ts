@@ -95,9 +95,10 @@ export class NodeObject extends DurableObject<WorkerEnv> implements NodeRpc {
 		});
 	}
 
-	async deliver(delivery: Delivery): Promise<void> {
+	async deliver(delivery: Delivery): Promise<boolean> {
 		this.#core.receive(delivery);
 		this.#settle();
+		return this.#core.connected;
 	}
 
 	override async alarm(): Promise<void> {

@@ -9,6 +9,7 @@ import type { CorePorts, Delivery } from "./ports.ts";
 
 const NODE = { object: "node", name: "n1" } as const;
 const network = (sequence: number): MessageBody => ({ type: "network", sequence, rows: [] });
+const unassign: MessageBody = { type: "unassign", pods: [] };
 const taints: MessageBody = { type: "nodeTaints", node: "n1", exists: true, taints: [], nodeUid: "n" };
 
 /** An outbox whose deliveries are noted, each as what its messages say. */
@@ -17,7 +18,11 @@ function newOutbox() {
 	migrate(sql);
 	const clock = { nowMs: 1_000_000 };
 	const deliveries: (string | number)[][] = [];
-	const receiver: { refuses: boolean; onDelivery: () => void } = { refuses: false, onDelivery: () => {} };
+	const receiver: { refuses: boolean; listens: boolean; slow?: Promise<void> | undefined; onDelivery: () => void } = {
+		refuses: false,
+		listens: true,
+		onDelivery: () => {},
+	};
 	const ports: CorePorts = {
 		sql,
 		seal: testSeal(sql),
@@ -26,8 +31,10 @@ function newOutbox() {
 		uuid: () => "",
 		deliver: async (_to, { messages }: Delivery) => {
 			receiver.onDelivery();
+			await receiver.slow;
 			if (receiver.refuses) throw new Error("the receiver is away");
 			deliveries.push(messages.map((message) => (message.type === "network" ? message.sequence : message.type)));
+			return receiver.listens;
 		},
 		callOutside: async () => [],
 		setAlarm: () => {},
@@ -38,7 +45,8 @@ function newOutbox() {
 		for (const body of bodies) outbox.post({ to: NODE, body });
 		await outbox.flush();
 	};
-	return { outbox, send, clock, deliveries, receiver };
+	const kept = (): number => sql.all<{ n: number }>("SELECT count(*) AS n FROM outbox")[0]?.n ?? 0;
+	return { outbox, send, clock, deliveries, receiver, kept };
 }
 
 describe("Outbox", () => {
@@ -69,6 +77,49 @@ describe("Outbox", () => {
 		};
 		await send(network(1));
 		expect(deliveries).toEqual([[1], ["nodeTaints"]]);
+	});
+
+	it("tells a node that no agent serves of its pods once a second", async () => {
+		const { outbox, send, clock, deliveries, receiver } = newOutbox();
+		receiver.listens = false;
+		await send(unassign);
+		await send(unassign);
+		await send(unassign);
+		expect(deliveries).toEqual([["unassign"]]);
+		const dueMs = outbox.nextDueMs() ?? 0;
+		expect(dueMs - clock.nowMs).toBe(1_000);
+		clock.nowMs = dueMs;
+		receiver.listens = true;
+		await outbox.flush();
+		await send(unassign);
+		expect(deliveries).toEqual([["unassign"], ["unassign", "unassign"], ["unassign"]]);
+	});
+
+	it("lets taints of such a node wait for nothing", async () => {
+		const { send, deliveries, receiver } = newOutbox();
+		receiver.listens = false;
+		await send(unassign);
+		await send(unassign, taints);
+		expect(deliveries).toEqual([["unassign"], ["unassign", "nodeTaints"]]);
+	});
+
+	it("keeps nothing of what is delivered, and delivers it once while others are still under way", async () => {
+		const { outbox, send, deliveries, receiver, kept } = newOutbox();
+		let arrive = (): void => {};
+		const arrived = new Promise<void>((resolve) => {
+			arrive = resolve;
+		});
+		receiver.slow = arrived;
+		outbox.post({ to: { object: "namespace", name: "slow" }, body: { type: "keysRotated" } });
+		const slow = outbox.flush();
+		receiver.slow = undefined;
+		await send(taints);
+		await send(unassign);
+		expect(deliveries).toEqual([["nodeTaints"], ["unassign"]]);
+		arrive();
+		await slow;
+		expect(deliveries.at(-1)).toEqual(["keysRotated"]);
+		expect(kept()).toBe(0);
 	});
 
 	it("tries a receiver that is away less and less often, and loses nothing", async () => {

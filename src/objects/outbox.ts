@@ -15,6 +15,10 @@ const RETRY_MAX_MS = 30_000;
  * nodes join, or many endpoints change, each message then carries what would have been dozens.
  */
 const NETWORK_PACE_MS = 100;
+/** The same for the pods of a node that no agent serves, but a kubelet or nobody: its object only has to know in time whom to evict. */
+const UNHEARD_PACE_MS = 1_000;
+/** Delivered rows that may await their removal: it is a commit, so one removal is for many. Who dies meanwhile delivers them again. */
+const DELIVERED_MAX = 200;
 /** Due when something new comes. */
 const NEVER_MS = Number.POSITIVE_INFINITY;
 /** So long after it began a delivery that is still under way is looked at again, in milliseconds: its object may have died meanwhile. */
@@ -55,8 +59,14 @@ export class Outbox {
 	/** Targets with undelivered rows; the value says when to try next and how often it failed. */
 	readonly #waiting = new Map<string, { dueMs: number; failures: number }>();
 	readonly #sending = new Set<string>();
+	/** Ids of the last rows that targets have, while the rows are still there. */
+	readonly #delivered = new Map<string, number>();
+	/** How many rows those are. */
+	#deliveredRows = 0;
 	/** When targets were last told of the network table. */
 	readonly #networkSentMs = new Map<string, number>();
+	/** When targets where nobody listens were last told of anything. */
+	readonly #unheardMs = new Map<string, number>();
 	#nextId: number;
 
 	constructor(ports: CorePorts, self: ObjectAddress, clock: RevisionClock) {
@@ -82,7 +92,12 @@ export class Outbox {
 			target,
 			hasSecrets(body) ? this.#ports.seal.seal(text, PLACE) : text,
 		);
-		this.#expect(target, body.type === "network" ? (this.#networkSentMs.get(target) ?? 0) + NETWORK_PACE_MS : 0);
+		this.#expect(target, this.#paceUntilMs(target, body));
+	}
+
+	#paceUntilMs(target: string, { type }: MessageBody): number {
+		if (type === "network") return (this.#networkSentMs.get(target) ?? 0) + NETWORK_PACE_MS;
+		return type === "assign" || type === "unassign" ? (this.#unheardMs.get(target) ?? -UNHEARD_PACE_MS) + UNHEARD_PACE_MS : 0;
 	}
 
 	/** A target that failed keeps its back-off, unless it is being tried. */
@@ -123,18 +138,34 @@ export class Outbox {
 			this.#ports.logError(`a delivery to ${target} failed (failure ${waiting.failures})`, error);
 		} finally {
 			this.#sending.delete(target);
+			if (this.#sending.size === 0) this.#removeDelivered();
 		}
+	}
+
+	#removeDelivered(): void {
+		for (const [target, last] of this.#delivered) this.#ports.sql.run("DELETE FROM outbox WHERE target = ? AND id <= ?", target, last);
+		this.#delivered.clear();
+		this.#deliveredRows = 0;
 	}
 
 	/** Delivers one batch; true when more may have waited. */
 	async #sendSome(target: string): Promise<boolean> {
-		const rows = this.#ports.sql.all<{ id: number; body: string }>("SELECT id, body FROM outbox WHERE target = ? ORDER BY id LIMIT ?", target, DELIVERY_MAX);
+		const rows = this.#ports.sql.all<{ id: number; body: string }>(
+			"SELECT id, body FROM outbox WHERE target = ? AND id > ? ORDER BY id LIMIT ?",
+			target,
+			this.#delivered.get(target) ?? 0,
+			DELIVERY_MAX,
+		);
 		const last = rows.at(-1);
 		if (last === undefined) return false;
 		const messages = rows.map((row) => JSON.parse(this.#ports.seal.open(row.body, PLACE)) as MessageBody);
-		await this.#ports.deliver(addressOf(target), { from: this.#self, clock: this.#clock.cut(), messages });
-		this.#ports.sql.run("DELETE FROM outbox WHERE target = ? AND id <= ?", target, last.id);
+		const isHeard = await this.#ports.deliver(addressOf(target), { from: this.#self, clock: this.#clock.cut(), messages });
+		this.#delivered.set(target, last.id);
+		this.#deliveredRows += rows.length;
+		if (this.#deliveredRows >= DELIVERED_MAX) this.#removeDelivered();
 		if (messages.some(({ type }) => type === "network")) this.#networkSentMs.set(target, this.#ports.nowMs());
+		if (isHeard) this.#unheardMs.delete(target);
+		else this.#unheardMs.set(target, this.#ports.nowMs());
 		return rows.length === DELIVERY_MAX;
 	}
 }

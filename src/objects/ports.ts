@@ -23,8 +23,8 @@ export interface CorePorts {
 	/** In [0, 1). */
 	random(): number;
 	uuid(): string;
-	/** Resolves once the receiver has it durably. */
-	deliver(to: ObjectAddress, delivery: Delivery): Promise<void>;
+	/** Resolves once the receiver has it durably, to whether anybody listens there: at a node that no agent serves nobody does. */
+	deliver(to: ObjectAddress, delivery: Delivery): Promise<boolean>;
 	/** Asks webhooks. Never rejects. */
 	callOutside(calls: readonly OutsideCall[]): Promise<CallOutcome[]>;
 	/** Wakes the object no later than `atMs`. */

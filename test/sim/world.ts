@@ -307,7 +307,7 @@ export class World {
 	}
 
 	/** The network: each way may be slow, and either the message or its answer may be lost. */
-	#deliver(to: ObjectAddress, delivery: Delivery, senderLives: () => boolean): Promise<void> {
+	#deliver(to: ObjectAddress, delivery: Delivery, senderLives: () => boolean): Promise<boolean> {
 		const copy = structuredClone(delivery);
 		const delay = () => this.random.between(0, this.faults.delayMs);
 		return new Promise((resolve, reject) => {
@@ -317,7 +317,11 @@ export class World {
 				const core = this.#resolve(to);
 				await core.receive(copy);
 				settleCore(core);
-				answer(this.random.chance(this.faults.lostAnswer) ? () => reject(new Error("the answer was lost")) : resolve);
+				answer(
+					this.random.chance(this.faults.lostAnswer)
+						? () => reject(new Error("the answer was lost"))
+						: () => resolve(!(core instanceof NodeCore) || core.connected),
+				);
 			};
 			this.timeline.after(delay(), () => arrive().catch((error) => answer(() => reject(error))));
 		});
