@@ -18,20 +18,29 @@ import { RolloutBench } from "./bench/rollout.ts";
 
 const GRACE_MS = 3_000;
 
-const { values: options } = parseArgs({ options: { sizes: { type: "string", default: "100,500,500,5000" }, pods: { type: "string", default: "1000" } } });
+const { values: options } = parseArgs({
+	options: { sizes: { type: "string", default: "100,500,500,500,1000,5000" }, pods: { type: "string", default: "1000" } },
+});
 
 async function measure(target: Target): Promise<void> {
 	const bench = new RolloutBench(target);
 	await bench.start();
-	console.log("| Deployment of | all bound | all available | all deleted | CPU s | ms a pod | CPU ms a pod |\n|---|---|---|---|---|---|---|");
+	console.log(
+		"| Deployment of | all bound | bound a second | all available | all deleted | CPU s | ms a pod | CPU ms a pod |\n|---|---|---|---|---|---|---|---|",
+	);
 	for (const size of options.sizes.split(",").map(Number)) {
 		const { pods, boundMs, availableMs, deletedMs, cpuSeconds } = await bench.deploy(size);
-		const times = [boundMs, availableMs, deletedMs].map((ms) => `${ms.toFixed(0)} ms`).join(" | ");
+		const [bound, available, deleted] = [boundMs, availableMs, deletedMs].map((ms) => `${ms.toFixed(0)} ms`);
+		const times = [bound, ((pods * 1000) / boundMs).toFixed(0), available, deleted].join(" | ");
 		console.log(`| ${pods} | ${times} | ${cpuSeconds.toFixed(2)} | ${(availableMs / pods).toFixed(2)} | ${((cpuSeconds * 1000) / pods).toFixed(2)} |`);
 	}
+	const waiting = await bench.bindWaiting(Number(options.pods));
+	console.log(
+		`\n${options.pods} pods that waited for nodes: ${waiting.boundPerSecond.toFixed(0)} bound a second, CPU ${waiting.cpuSeconds.toFixed(2)} s until they run`,
+	);
 	const { boundPerSecond, p99Ms, cpuSeconds } = await bench.bindPods(Number(options.pods));
 	console.log(
-		`\n${options.pods} pods: ${boundPerSecond.toFixed(0)} bound a second, p99 ${p99Ms.toFixed(0)} ms from request to node, CPU ${cpuSeconds.toFixed(2)} s`,
+		`${options.pods} pods, created one by one: ${boundPerSecond.toFixed(0)} bound a second, p99 ${p99Ms.toFixed(0)} ms from request to node, CPU ${cpuSeconds.toFixed(2)} s`,
 	);
 	bench.close();
 }

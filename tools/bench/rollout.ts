@@ -110,6 +110,31 @@ export class RolloutBench {
 		return { pods: replicas, boundMs, availableMs: (available ?? Number.NaN) - startMs, deletedMs: performance.now() - deleteMs, cpuSeconds: cpuUsed };
 	}
 
+	/** Pods that have waited for a label that no node has, until all nodes have it: bound a second, from the first label on. */
+	async bindWaiting(count: number): Promise<{ boundPerSecond: number; cpuSeconds: number }> {
+		this.#reset();
+		const label = `bench-${Math.floor(performance.now())}`;
+		const spec = { ...template, nodeSelector: { [label]: "yes" } };
+		await this.#all(count, (i) =>
+			this.#client.send({ method: "POST", path: `${BASE}/pods`, body: json({ apiVersion: "v1", kind: "Pod", metadata: { name: `w-${i}` }, spec }) }),
+		);
+		await this.#until(async () => {
+			const { items } = JSON.parse(await this.#client.send({ method: "GET", path: `${BASE}/pods` })) as { items: Pod[] };
+			return items.length === count && items.every(({ status }) => status?.conditions?.some(({ reason }) => reason === "Unschedulable"));
+		});
+		const cpu = cpuSeconds(this.#target.pid);
+		const startMs = performance.now();
+		const body = json({ metadata: { labels: { [label]: "yes" } } });
+		await this.#all(NODES, (i) => this.#client.send({ method: "PATCH", path: `/api/v1/nodes/${nodeName(i)}`, type: "application/merge-patch+json", body }));
+		await this.#until(() => this.#boundAtMs.size >= count);
+		const seconds = (Math.max(...this.#boundAtMs.values()) - startMs) / 1000;
+		await this.#until(() => this.#running >= count);
+		const cpuUsed = cpuSeconds(this.#target.pid) - cpu;
+		await this.#client.send({ method: "DELETE", path: `${BASE}/pods` });
+		await this.#until(() => this.#gone >= count);
+		return { boundPerSecond: count / seconds, cpuSeconds: cpuUsed };
+	}
+
 	/** Pods of their own, created by many clients: bound a second, and the 99th percentile from request to node. */
 	async bindPods(count: number): Promise<{ boundPerSecond: number; p99Ms: number; cpuSeconds: number }> {
 		this.#reset();
