@@ -25,10 +25,9 @@ import { forbiddenRequest } from "../core/authz/attributes.ts";
 import { checkImpersonation } from "./impersonation.ts";
 import type { Delivery } from "./ports.ts";
 import { openWatch, resumeWatches, streamList } from "./resource-object.ts";
-import type { ClusterRpc, ProxyTarget, Refusal, UsageTargets } from "./rpc.ts";
+import type { ClusterRpc, Refusal, UsageTargets } from "./rpc.ts";
 import { clusterGone, isHosted, keepsAnything, wipe } from "./tenancy.ts";
 import { extensionProbe } from "./aggregation/extension-probe.ts";
-import { nodeProxyTarget } from "./verbs/proxy.ts";
 import { nodeTargets } from "./usage-targets.ts";
 import { durableWebhookPorts } from "./webhooks/durable-webhook-ports.ts";
 import { countAlarm, countWake } from "./wake-count.ts";
@@ -127,15 +126,6 @@ export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRp
 			const { allowed, reason } = this.#core.core.server.authorizer.decide(user, { verb, path });
 			if (!allowed) throw forbiddenRequest(user, { verb, path }, reason);
 		});
-	}
-
-	async nodeProxyTarget(request: ApiRequest): Promise<ProxyTarget | Refusal> {
-		try {
-			this.#core.authorize(request);
-			return nodeProxyTarget(this.#core.core.server, request);
-		} catch (error) {
-			return { ok: false, status: statusOf(error, describe(request)) };
-		}
 	}
 
 	async usageTargets(request: ApiRequest): Promise<UsageTargets> {

@@ -8,7 +8,7 @@ import type { Allocation, AllocationRequest } from "../core/kinds/define-kind.ts
 import { builtinKinds } from "../core/kinds/registry.ts";
 import { edgeSettings } from "../core/edge/edge-settings.ts";
 import type { KubeObject } from "../core/meta/object.ts";
-import type { ClusterConfig, PodRef } from "../core/protocol/messages.ts";
+import type { ClusterConfig } from "../core/protocol/messages.ts";
 import type { LegacyAccountTokenClaims, ServiceAccountTokenClaims, WorkerEnv } from "../core/protocol/tokens.ts";
 import { builtinSchema } from "../core/schema/builtin-schema.ts";
 import type { Secret, WebhookDeadLetter } from "../core/schema/kubernetes.d.ts";
@@ -28,25 +28,16 @@ import type { NamespaceInside } from "./outside/channel.ts";
 import type { Delivery } from "./ports.ts";
 import { receiverToken } from "./receiver-token.ts";
 import { openWatch, resumeWatches, streamList } from "./resource-object.ts";
-import {
-	AUTHORIZED_HEADER,
-	type NamespaceRpc,
-	type ProxyTarget,
-	type Refusal,
-	type ServiceAccountGrant,
-	type ServiceEndpoint,
-	type UsageTargets,
-} from "./rpc.ts";
+import { AUTHORIZED_HEADER, type NamespaceRpc, type Refusal, type ServiceEndpoint, type UsageTargets } from "./rpc.ts";
 import { adapterMetric } from "./aggregation/adapter-metric.ts";
 import { serviceFacts } from "./aggregation/service-facts.ts";
 import type { ServiceFacts } from "../core/controllers/apiservice/availability.ts";
 import { clusterGone, makeAdopted, wipe } from "./tenancy.ts";
 import { podTargets } from "./usage-targets.ts";
 import { durableWebhookPorts } from "./webhooks/durable-webhook-ports.ts";
-import { connectTarget } from "./verbs/connect.ts";
-import { proxyTarget, serviceEndpoint } from "./verbs/proxy.ts";
+import { serviceEndpoint } from "./verbs/proxy.ts";
 import { bootstrapUser } from "./verbs/bootstrap-token.ts";
-import { boundTokenProblem, legacyTokenProblem, serviceAccountGrant } from "./verbs/token.ts";
+import { boundTokenProblem, legacyTokenProblem } from "./verbs/token.ts";
 import { countAlarm, countWake } from "./wake-count.ts";
 import type { DeliveryEnd, DeliveryRequest, Receipt } from "./webhook-receiving.ts";
 
@@ -122,14 +113,6 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 		}
 	}
 
-	async podConnection(request: ApiRequest): Promise<{ ok: true; node: string; pod: PodRef; container: string } | Refusal> {
-		return this.#answerRpc(request, () => connectTarget(this.#core.core.server, request));
-	}
-
-	async proxyTarget(request: ApiRequest): Promise<ProxyTarget | Refusal> {
-		return this.#answerRpc(request, () => proxyTarget(this.#core.core.server, request, Math.random));
-	}
-
 	async serviceEndpoint(service: string, port: number): Promise<ServiceEndpoint | Refusal> {
 		try {
 			await this.#core.ready();
@@ -147,10 +130,6 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 	async serviceFacts(service: string, port: number): Promise<ServiceFacts> {
 		await this.#core.ready();
 		return serviceFacts(this.#core.core.server.store, service, port);
-	}
-
-	async serviceAccountForToken(request: ApiRequest): Promise<ServiceAccountGrant | Refusal> {
-		return this.#answerRpc(request, () => serviceAccountGrant(this.#core.core.server, request));
 	}
 
 	async collection(resource: string): Promise<KubeObject[]> {

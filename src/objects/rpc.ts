@@ -22,6 +22,8 @@ import type { Status } from "../core/errors/status-error.ts";
 import type { EdgeCertificate, EdgeTablePart } from "../core/edge/edge-table.ts";
 import type { AgentCommand, JoinRequest, NodeUsage, PollRequest, PollResponse } from "../core/protocol/agent-protocol.ts";
 import type { ObjectAddress, PodRef } from "../core/protocol/messages.ts";
+import type { ConnectOptions } from "../core/kinds/connect-options.ts";
+import type { AuthenticationV1TokenRequest as TokenRequest } from "../core/schema/kubernetes.d.ts";
 import type { TunnelTarget } from "../core/tunnel/frame.ts";
 import type { LegacyAccountTokenClaims, ServiceAccountTokenClaims } from "../core/protocol/tokens.ts";
 import type { ServiceFacts } from "../core/controllers/apiservice/availability.ts";
@@ -112,8 +114,6 @@ export interface ClusterRpc {
 	nodeUid(name: string): Promise<string | null>;
 	/** Whether the Node is still this agent instance's: null, or the refusal. */
 	ownsNode(request: JoinRequest): Promise<Status | null>;
-	/** nodes/{name}/proxy: authorises, and says whether the agent itself or a port of the node is meant. */
-	nodeProxyTarget(request: ApiRequest): Promise<ProxyTarget | Refusal>;
 	/** A node whose agent is connected; null when there is none. */
 	connectedNode(): Promise<string | null>;
 	/** A certificate for the API's names inside the cluster. */
@@ -137,14 +137,8 @@ export interface NamespaceRpc {
 	legacyTokenProblem(claims: LegacyAccountTokenClaims, token: string): Promise<string | null>;
 	/** The pods that a request of metrics.k8s.io means, once it is authorised, unless it is already. */
 	usageTargets(request: ApiRequest, authorized: boolean): Promise<UsageTargets>;
-	/** Authorises a connect subresource of a pod, and says where it runs and which container is meant ("" for portforward). Not named `connect`, which stubs have of their own. */
-	podConnection(request: ApiRequest): Promise<{ ok: true; node: string; pod: PodRef; container: string } | Refusal>;
-	/** pods/{name}/proxy and services/{name}/proxy: authorises, and says which pod is meant. `request.name` may carry scheme and port. */
-	proxyTarget(request: ApiRequest): Promise<ProxyTarget | Refusal>;
 	/** An endpoint of a Service that takes connections for this port; the control plane itself asks. */
 	serviceEndpoint(service: string, port: number): Promise<ServiceEndpoint | Refusal>;
-	/** serviceaccounts/{name}/token: authorises, checks the account and the bound object. `request.body` is a TokenRequest. */
-	serviceAccountForToken(request: ApiRequest): Promise<ServiceAccountGrant | Refusal>;
 	/** Verifies a delivery to a WebhookReceiver, and says what is to be done about it. The next of the same receiver waits for `finishWebhook`. */
 	receiveWebhook(request: DeliveryRequest): Promise<{ ok: true; receipt: Receipt } | Refusal>;
 	/** Takes note of the moment of an event about a subject; false where a later one is known. */
@@ -155,11 +149,21 @@ export interface NamespaceRpc {
 	boundTokenProblem(bound: ServiceAccountTokenClaims["kubernetes.io"]): Promise<string | null>;
 }
 
-/** Where a proxied request goes. */
+/** The answer to exec, attach, portforward or log: where the pod runs and which container is meant ("" for portforward). */
+export interface PodConnection {
+	node: string;
+	pod: PodRef;
+	container: string;
+	/** As admission left them. */
+	options: ConnectOptions;
+}
+
+/** The answer to a proxy subresource: which pod, or port of a node, is meant. The request's name may carry scheme and port. */
 export interface ProxyTarget {
-	ok: true;
 	/** The node whose tunnel leads there. */
 	node: string;
+	/** Behind the address, as admission left it; "" for none. */
+	path: string;
 	target: TunnelTarget;
 	scheme: "http" | "https";
 	/** Host and port as an error names them. */
@@ -174,8 +178,10 @@ export interface ServiceEndpoint {
 }
 
 /** What the front door may sign. */
+/** The answer to serviceaccounts/{name}/token: the account and the bound object are there, and the front door may sign. */
 export interface ServiceAccountGrant {
-	ok: true;
+	/** As admission left it. */
+	request: TokenRequest;
 	claims: Pick<ServiceAccountTokenClaims, "sub" | "aud" | "kubernetes.io">;
 	expirationSeconds: number;
 }

@@ -1,5 +1,13 @@
 /** The write path that verbs and controllers share: what rest.BeforeCreate, BeforeUpdate and BeforeDelete do upstream, then the commit. */
-import { type AdmissionOperation, type AdmissionRequest, admitMutating, admitValidating, type FollowUp, newReinvocation } from "../core/admission/admission.ts";
+import {
+	type AdmissionOperation,
+	type AdmissionRequest,
+	admitMutating,
+	admitValidating,
+	type FollowUp,
+	newReinvocation,
+	type Subject,
+} from "../core/admission/admission.ts";
 import { recordUpdate } from "../core/apply/managed-fields.ts";
 import type { UserInfo } from "../core/api/request.ts";
 import type { FieldError } from "../core/errors/field-error.ts";
@@ -66,7 +74,7 @@ function admissionOf(
 		subresource: isWrite ? options.subresource : "",
 		object,
 		old,
-		name: object.metadata.name ?? "",
+		name: object.metadata?.name ?? "",
 		namespace: server.namespace,
 		user,
 		dryRun,
@@ -80,23 +88,34 @@ function admissionOf(
 	};
 }
 
-/** Admission of what is posted to a subresource and stored nowhere: an Eviction, a Binding. The writes that follow from it ask no webhook again. */
-export function admitSubresource(
-	server: ResourceServer,
-	kind: KindDefinition,
-	posted: { subject: NonNullable<AdmissionRequest["subject"]>; object: KubeObject; name: string },
-	options: WriteOptions,
-): KubeObject {
-	const admission: AdmissionRequest = { ...admissionOf(server, kind, "CREATE", { object: posted.object, old: undefined }, options), ...posted };
+/** What is sent and stored nowhere: an Eviction, a review, how to exec. */
+export interface Posted {
+	object: KubeObject;
+	/** Where it is of another type than the kind's own. */
+	subject?: Subject;
+	name: string;
+	/** "" for a review of the cluster that a Namespace object answers. */
+	namespace?: string;
+	operation?: "CREATE" | "CONNECT";
+	/** Runs once all changes are made. */
+	check?(object: KubeObject): void;
+}
+
+/** Admission of what is stored nowhere. The writes that follow from it ask no webhook again. */
+export function admitPosted(server: ResourceServer, kind: KindDefinition, posted: Posted, options: WriteOptions): KubeObject {
+	const { object, operation = "CREATE", check, ...rest } = posted;
+	const admission: AdmissionRequest = { ...admissionOf(server, kind, operation, { object, old: undefined }, options), ...rest };
 	admitMutating(admission, server.admission);
+	check?.(admission.object);
 	admitValidating(admission, server.admission);
 	return admission.object;
 }
 
-const OPTION_KINDS: Readonly<Record<string, string>> = { CREATE: "CreateOptions", UPDATE: "UpdateOptions", DELETE: "DeleteOptions" };
+const OPTION_KINDS: Readonly<Partial<Record<AdmissionOperation, string>>> = { CREATE: "CreateOptions", UPDATE: "UpdateOptions", DELETE: "DeleteOptions" };
 
-/** The request's options as the object that upstream makes of them. */
-function optionsObject(operation: AdmissionOperation, options: WriteOptions | RemovalOptions): Record<string, unknown> {
+/** The request's options as the object that upstream makes of them; a connection has none. */
+function optionsObject(operation: AdmissionOperation, options: WriteOptions | RemovalOptions): Record<string, unknown> | undefined {
+	if (OPTION_KINDS[operation] === undefined) return undefined;
 	const given =
 		"manager" in options
 			? { fieldManager: options.manager }

@@ -44,7 +44,14 @@ export async function answer(response: Response, options: AnswerOptions): Promis
 	return send(new Response(represent(await response.text(), target), { status: response.status }), options, headers);
 }
 
-/** A value of the front door's own (a review, a token) as an answer. */
+/** A new object that the front door has put the last hand to (a review, a token), as the owning object would answer it. */
+export const madeAnswer = (value: unknown, warnings: string | null): Response =>
+	new Response(JSON.stringify(value), {
+		status: 201,
+		headers: { "content-type": "application/json", ...(warnings === null ? {} : { [WARNINGS_HEADER]: warnings }) },
+	});
+
+/** A value of the front door's own as an answer. */
 export function answerValue(value: unknown, status: number, representation: Representation, pretty = false): Response {
 	return new Response(serialize(value, representation, pretty), { status, headers: answerHeaders(representation, []) });
 }

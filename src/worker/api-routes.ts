@@ -4,7 +4,6 @@ import { pathNotFound } from "../core/errors/status-error.ts";
 import type { KindDefinition } from "../core/kinds/define-kind.ts";
 import { listAllNamespaces } from "./all-namespaces.ts";
 import { answer, type AnswerOptions } from "./answer.ts";
-import { ANNOTATIONS_HEADER } from "../objects/rpc.ts";
 import { auditOf } from "./audit.ts";
 import { patchTypeOf, readJsonBody, readPatch } from "./body.ts";
 import { serveExtension } from "./aggregation/extension-proxy.ts";
@@ -13,7 +12,7 @@ import { serveSession } from "./connect-routes.ts";
 import { Converter } from "./conversion.ts";
 import { type FrontDoor, userAgentName } from "./front-door.ts";
 import { negotiate, wantsPretty } from "./negotiate.ts";
-import { callAdmitted } from "./object-call.ts";
+import { auditAnswer, callAdmitted } from "./object-call.ts";
 import { serveProxy } from "./proxy-routes.ts";
 import { parseQuery } from "./query.ts";
 import { includeObjectOf } from "./represent.ts";
@@ -58,8 +57,7 @@ async function serveObject(c: FrontDoor, path: ResourcePath, kind: KindDefinitio
 	const cluster = c.get("cluster");
 	const served = across ? await listAllNamespaces(c.env, cluster, request, kind) : await callAdmitted(c.env, cluster, request);
 	const response = (await Converter.of(c.env, cluster, kind)?.answer(served)) ?? served;
-	const annotations = response.headers.get(ANNOTATIONS_HEADER);
-	if (annotations !== null) auditOf(c.req.raw)?.annotate(JSON.parse(annotations) as Record<string, string>);
+	auditAnswer(c, response);
 	return answer(response, options);
 }
 

@@ -25,7 +25,7 @@ import { managementPath } from "./management-path.ts";
 import { addManagementRoutes } from "./management-routes.ts";
 import { recordRequest } from "./metrics.ts";
 import { authorizePath } from "./path-authorization.ts";
-import { isTrue } from "./query.ts";
+import { isTrue } from "../core/api/query-values.ts";
 import { parseResourcePath, PROXY_PATH, type ResourcePath } from "./request-info.ts";
 import { parseRequestUrl } from "./request-url.ts";
 import { addStaticRoutes } from "./static-routes.ts";

@@ -5,12 +5,12 @@
 import type { ApiRequest } from "../core/api/request.ts";
 import { badRequest, type Status, StatusError, unavailable } from "../core/errors/status-error.ts";
 import type { SessionHello, SessionRequest } from "../core/protocol/agent-protocol.ts";
-import type { PodRef } from "../core/protocol/messages.ts";
-import { namespaceObject, newSessionId, nodeObject, type ObjectStub, sessionObject } from "../objects/addresses.ts";
-import { CLUSTER_HEADER, NODE_HEADER, SESSION_KIND_HEADER, SESSION_SIDE_HEADER } from "../objects/rpc.ts";
+import { newSessionId, nodeObject, type ObjectStub, sessionObject } from "../objects/addresses.ts";
+import { CLUSTER_HEADER, NODE_HEADER, type PodConnection, SESSION_KIND_HEADER, SESSION_SIDE_HEADER } from "../objects/rpc.ts";
 import { CACHE_CONTROL } from "./answer.ts";
 import { type FrontDoor, isWebSocketUpgrade } from "./front-door.ts";
-import { sessionRequestOf } from "./session-request.ts";
+import { askOwner } from "./object-call.ts";
+import { checkLogOptions, sessionRequestOf } from "./session-request.ts";
 import { WatchStream } from "./watch-stream.ts";
 
 const NORMAL_CLOSURE = 1000;
@@ -20,19 +20,13 @@ const NORMAL_CLOSURE = 1000;
  */
 const LOG_IDLE_MS = 4 * 3_600_000;
 
-interface Place {
-	node: string;
-	pod: PodRef;
-	container: string;
-}
-
 const SPDY_REFUSED =
 	"this server streams over WebSockets, not over SPDY: use kubectl 1.31 or newer (1.30 for exec, attach and cp), or set KUBECTL_REMOTE_COMMAND_WEBSOCKETS=true and KUBECTL_PORT_FORWARD_WEBSOCKETS=true";
 
 const notConnected = (node: string): StatusError => unavailable(`error dialing backend: the agent of node ${JSON.stringify(node)} is not connected`);
 
 /** Opens the client's end first, so that nothing the agent says is lost. */
-async function openSession(c: FrontDoor, place: Place, session: SessionRequest): Promise<{ id: string; stub: ObjectStub; response: Response }> {
+async function openSession(c: FrontDoor, place: PodConnection, session: SessionRequest): Promise<{ id: string; stub: ObjectStub; response: Response }> {
 	const id = newSessionId(c.env);
 	const stub = sessionObject(c.env, id);
 	const protocol: Record<string, string> = "subprotocol" in session ? { "sec-websocket-protocol": session.subprotocol } : {};
@@ -49,7 +43,7 @@ async function openSession(c: FrontDoor, place: Place, session: SessionRequest):
 	return { id, stub, response };
 }
 
-const tellAgent = (c: FrontDoor, place: Place, id: string, session: SessionRequest): Promise<boolean> =>
+const tellAgent = (c: FrontDoor, place: PodConnection, id: string, session: SessionRequest): Promise<boolean> =>
 	nodeObject(c.env, c.get("cluster"), place.node).command(c.get("cluster"), place.node, {
 		type: "session",
 		id,
@@ -63,7 +57,7 @@ async function refuse(stub: ObjectStub, status: Status): Promise<void> {
 }
 
 /** exec, attach, portforward: the client's socket leads straight to the Session object. */
-async function serveInteractive(c: FrontDoor, place: Place, session: SessionRequest): Promise<Response> {
+async function serveInteractive(c: FrontDoor, place: PodConnection, session: SessionRequest): Promise<Response> {
 	const { id, stub, response } = await openSession(c, place, session);
 	// Past the upgrade an error is told inside the protocol: an HTTP error would only make kubectl fall back to SPDY.
 	if (!(await tellAgent(c, place, id, session))) await refuse(stub, notConnected(place.node).status);
@@ -71,7 +65,7 @@ async function serveInteractive(c: FrontDoor, place: Place, session: SessionRequ
 }
 
 /** A log's bytes as an HTTP body, once the agent has found the log. */
-async function serveLog(c: FrontDoor, place: Place, session: SessionRequest): Promise<Response> {
+async function serveLog(c: FrontDoor, place: PodConnection, session: SessionRequest): Promise<Response> {
 	const { id, response } = await openSession(c, place, session);
 	const socket = response.webSocket as WebSocket;
 	const stream = new WatchStream();
@@ -121,9 +115,9 @@ export async function serveSession(c: FrontDoor, request: ApiRequest): Promise<R
 	const { headers } = c.req.raw;
 	const isLog = request.subresource === "log";
 	const upgrade = isWebSocketUpgrade(headers);
-	const session = isLog || upgrade ? sessionRequestOf(request, headers.get("sec-websocket-protocol")) : undefined;
-	const place = await namespaceObject(c.env, c.get("cluster"), request.namespace).podConnection(request);
-	if (!place.ok) throw StatusError.from(place.status);
-	if (!session) throw badRequest(headers.get("upgrade") ? SPDY_REFUSED : "Upgrade request required");
+	if (isLog) checkLogOptions(request);
+	const { value: place } = await askOwner<PodConnection>(c, request);
+	if (!isLog && !upgrade) throw badRequest(headers.get("upgrade") ? SPDY_REFUSED : "Upgrade request required");
+	const session = sessionRequestOf(request, place.options, headers.get("sec-websocket-protocol"));
 	return isLog ? serveLog(c, place, session) : serveInteractive(c, place, session);
 }

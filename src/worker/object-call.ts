@@ -1,11 +1,22 @@
 /** One API request to the Durable Object that owns its object. */
 import type { CallOutcome } from "../core/admission/outside-call.ts";
 import type { ApiRequest } from "../core/api/request.ts";
-import { internalFailure, tooManyRequests } from "../core/errors/status-error.ts";
+import { internalFailure, type Status, StatusError, tooManyRequests } from "../core/errors/status-error.ts";
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
 import { clusterObject, namespaceObject, type ObjectStub } from "../objects/addresses.ts";
 import { makeCalls } from "../objects/outside/make-calls.ts";
-import { CALLS_HEADER, type CallsWanted, CLUSTER_HEADER, REQUEST_HEADER, type Resubmission, SUBMISSION_HEADER } from "../objects/rpc.ts";
+import {
+	ANNOTATIONS_HEADER,
+	CALLS_HEADER,
+	type CallsWanted,
+	CLUSTER_HEADER,
+	REQUEST_HEADER,
+	type Resubmission,
+	SUBMISSION_HEADER,
+	WARNINGS_HEADER,
+} from "../objects/rpc.ts";
+import { auditOf } from "./audit.ts";
+import type { FrontDoor } from "./front-door.ts";
 import { jsonHeader } from "./header-text.ts";
 
 const READS: ReadonlySet<string> = new Set(["get", "list", "watch"]);
@@ -50,8 +61,7 @@ export function callObject(stub: ObjectStub, cluster: string, request: ApiReques
 }
 
 /** Calls, asks the webhooks that the object wants asked first, and calls again with their answers until there is nothing more to ask. */
-export async function callAdmitted(env: WorkerEnv, cluster: string, request: ApiRequest): Promise<Response> {
-	const stub = ownerOf(env, cluster, request);
+export async function callAdmitted(env: WorkerEnv, cluster: string, request: ApiRequest, stub = ownerOf(env, cluster, request)): Promise<Response> {
 	const outcomes = new Map<string, CallOutcome>();
 	let response = await callObject(stub, cluster, request);
 	for (let round = 1; response.headers.get(CALLS_HEADER) === "1"; round++) {
@@ -62,4 +72,19 @@ export async function callAdmitted(env: WorkerEnv, cluster: string, request: Api
 		response = await callObject(stub, cluster, { ...request, body: JSON.stringify(resubmission) }, { [SUBMISSION_HEADER]: "1" });
 	}
 	return response;
+}
+
+/** Tells the audit log what admission has to say of a request. */
+export function auditAnswer(c: FrontDoor, response: Response): void {
+	const annotations = response.headers.get(ANNOTATIONS_HEADER);
+	if (annotations !== null) auditOf(c.req.raw)?.annotate(JSON.parse(annotations) as Record<string, string>);
+}
+
+/** What the owning object answers, for the front door to go on with. @throws StatusError as it refuses. */
+export async function askOwner<T>(c: FrontDoor, request: ApiRequest): Promise<{ value: T; warnings: string | null }> {
+	const response = await callAdmitted(c.env, c.get("cluster"), request);
+	auditAnswer(c, response);
+	const value: unknown = await response.json();
+	if (!response.ok) throw StatusError.from(value as Status);
+	return { value: value as T, warnings: response.headers.get(WARNINGS_HEADER) };
 }

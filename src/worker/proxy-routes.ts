@@ -1,10 +1,10 @@
 /** pods/proxy, services/proxy and nodes/proxy: the owning object authorises and says where; a tunnel of the node leads there. */
 import type { ApiRequest } from "../core/api/request.ts";
-import { StatusError, tooManyRequests, unavailable } from "../core/errors/status-error.ts";
+import { tooManyRequests, unavailable } from "../core/errors/status-error.ts";
 import type { Header } from "../core/tunnel/frame.ts";
-import { clusterObject, namespaceObject } from "../objects/addresses.ts";
 import type { ProxyTarget } from "../objects/rpc.ts";
 import { type FrontDoor, isWebSocketUpgrade, userAgentName } from "./front-door.ts";
+import { askOwner } from "./object-call.ts";
 import { type ProxyPrefix, rewrittenAnswer } from "./proxied-answer.ts";
 import { PROXY_PATH, type ResourcePath } from "./request-info.ts";
 import { offeredProtocols } from "./web-socket-protocols.ts";
@@ -15,16 +15,11 @@ export const NOT_PASSED = /^(connection|keep-alive|proxy-connection|te|trailer|t
 export const TOKEN_PROTOCOL_PREFIX = "base64url.bearer.authorization.k8s.io.";
 const RETRY_AFTER_SECONDS = 1;
 
-async function targetOf(c: FrontDoor, path: ResourcePath): Promise<ProxyTarget> {
+async function targetOf(c: FrontDoor, path: ResourcePath, wanted: string): Promise<ProxyTarget> {
 	const { rest: _, ...resource } = path;
-	const request: ApiRequest = { ...resource, query: { raw: [] }, user: c.get("user"), body: "", userAgent: userAgentName(c.req.raw.headers) };
-	const cluster = c.get("cluster");
-	const target =
-		path.resource === "nodes"
-			? await clusterObject(c.env, cluster).nodeProxyTarget(request)
-			: await namespaceObject(c.env, cluster, path.namespace).proxyTarget(request);
-	if (!target.ok) throw StatusError.from(target.status);
-	return target;
+	const raw: [string, string][] = [["path", wanted]];
+	const request: ApiRequest = { ...resource, query: { raw }, user: c.get("user"), body: "", userAgent: userAgentName(c.req.raw.headers) };
+	return (await askOwner<ProxyTarget>(c, request)).value;
 }
 
 /** The path behind "/proxy" as it was sent, and the query. */
@@ -59,8 +54,9 @@ function faultAnswer(error: TunnelError, url: string): Response {
 /** @throws StatusError as the owning object refuses. */
 export async function serveProxy(c: FrontDoor, path: ResourcePath): Promise<Response> {
 	const { raw } = c.req;
-	const target = await targetOf(c, path);
-	const { prefix, path: rest, query } = locationOf(c);
+	const { prefix, path: given, query } = locationOf(c);
+	const target = await targetOf(c, path, given);
+	const rest = target.path;
 	if (rest === "" && (raw.method === "GET" || raw.method === "HEAD") && !isWebSocketUpgrade(raw.headers))
 		return new Response(null, { status: 301, headers: { location: `${prefix}/${query}` } });
 	const { protocol, host } = new URL(raw.url);

@@ -2,6 +2,7 @@
  * The query parameters of ListOptions, CreateOptions, UpdateOptions, PatchOptions and DeleteOptions, checked as
  * k8s.io/apimachinery/pkg/apis/meta/{v1,internalversion}/validation do. Pure.
  */
+import { isTrue } from "../core/api/query-values.ts";
 import type { ApiQuery, PatchType, RequestVerb } from "../core/api/request.ts";
 import { type FieldError, forbidden, invalid, notSupported, required, tooLong } from "../core/errors/field-error.ts";
 import { badRequest, invalidObject } from "../core/errors/status-error.ts";
@@ -11,9 +12,6 @@ const FIELD_MANAGER_MAX_BYTES = 128;
 const FIELD_VALIDATIONS = ["", "Ignore", "Strict", "Warn"];
 const PROPAGATION_POLICIES = ["Foreground", "Background", "Orphan"];
 const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u;
-
-/** How upstream reads a boolean out of a query: anything but "0" and "false". */
-export const isTrue = (value: string | null): boolean => value !== null && value !== "0" && value.toLowerCase() !== "false";
 
 /** A query taken out of the platform's object once: each look into that costs a call. */
 type Given = Pick<URLSearchParams, "get" | "has" | "getAll">;

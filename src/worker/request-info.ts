@@ -4,7 +4,7 @@
  */
 import type { RequestVerb } from "../core/api/request.ts";
 import { pathNotFound, StatusError } from "../core/errors/status-error.ts";
-import { isTrue } from "./query.ts";
+import { isTrue } from "../core/api/query-values.ts";
 
 export interface ResourcePath {
 	verb: RequestVerb;

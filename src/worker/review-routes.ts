@@ -1,12 +1,12 @@
 /** Reviews: who am I, may I, is this token good. */
 import type { ApiRequest } from "../core/api/request.ts";
-import { badRequest, StatusError } from "../core/errors/status-error.ts";
+import { badRequest } from "../core/errors/status-error.ts";
 import type { JsonObject } from "../core/meta/object.ts";
 import type { TokenReview } from "../core/schema/kubernetes.d.ts";
 import { clusterObject, namespaceObject } from "../objects/addresses.ts";
-import { answer, type AnswerOptions, answerValue } from "./answer.ts";
+import { answer, type AnswerOptions, madeAnswer } from "./answer.ts";
 import type { FrontDoor } from "./front-door.ts";
-import { callObject } from "./object-call.ts";
+import { askOwner, auditAnswer, callAdmitted } from "./object-call.ts";
 import { verifyToken } from "./token-verification.ts";
 import { SERVICE_ACCOUNT_ISSUER } from "../core/protocol/tokens.ts";
 
@@ -29,10 +29,7 @@ function namespaceOfReview(request: ApiRequest): string {
 }
 
 async function tokenReview(c: FrontDoor, request: ApiRequest, options: AnswerOptions): Promise<Response> {
-	const cluster = c.get("cluster");
-	const refusal = await clusterObject(c.env, cluster).authorizeCluster({ ...request, body: "" });
-	if (refusal) throw StatusError.from(refusal);
-	const review = parseBody<TokenReview>(request.body);
+	const { value: review, warnings } = await askOwner<TokenReview>(c, request);
 	const audiences = review.spec?.audiences?.length ? review.spec.audiences : [SERVICE_ACCOUNT_ISSUER];
 	const verdict = await verifyToken(c.env, c.get("clusterName"), review.spec?.token ?? "", Date.now(), audiences);
 	const user = verdict.ok ? verdict.user : undefined;
@@ -43,12 +40,7 @@ async function tokenReview(c: FrontDoor, request: ApiRequest, options: AnswerOpt
 				audiences: verdict.ok ? verdict.audiences : [],
 			}
 		: { user: {}, error: verdict.ok ? "" : verdict.why };
-	return answerValue(
-		{ kind: "TokenReview", apiVersion: "authentication.k8s.io/v1", metadata: review.metadata ?? {}, spec: review.spec, status },
-		201,
-		options.representation,
-		options.pretty,
-	);
+	return answer(madeAnswer({ ...review, status }, warnings), options);
 }
 
 export async function serveReview(c: FrontDoor, request: ApiRequest, options: AnswerOptions): Promise<Response> {
@@ -56,5 +48,7 @@ export async function serveReview(c: FrontDoor, request: ApiRequest, options: An
 	const cluster = c.get("cluster");
 	const namespace = request.resource === "selfsubjectreviews" ? "" : namespaceOfReview(request);
 	const owner = namespace === "" ? clusterObject(c.env, cluster) : namespaceObject(c.env, cluster, namespace);
-	return answer(await callObject(owner, cluster, request), options);
+	const response = await callAdmitted(c.env, cluster, request, owner);
+	auditAnswer(c, response);
+	return answer(response, options);
 }

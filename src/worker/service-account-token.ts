@@ -1,11 +1,11 @@
 /** POST .../serviceaccounts/{name}/token: the object decides, the front door signs. */
 import type { ApiRequest } from "../core/api/request.ts";
-import { conflict, type GroupResource, notFound, StatusError } from "../core/errors/status-error.ts";
-import type { TokenRequestSpec } from "../core/schema/kubernetes.d.ts";
-import { clusterObject, namespaceObject } from "../objects/addresses.ts";
-import { type AnswerOptions, answerValue } from "./answer.ts";
+import { conflict, type GroupResource, notFound } from "../core/errors/status-error.ts";
+import { clusterObject } from "../objects/addresses.ts";
+import type { ServiceAccountGrant } from "../objects/rpc.ts";
+import { answer, type AnswerOptions, madeAnswer } from "./answer.ts";
 import type { FrontDoor } from "./front-door.ts";
-import { parseBody } from "./review-routes.ts";
+import { askOwner } from "./object-call.ts";
 import { signServiceAccountToken } from "./token-signing.ts";
 
 const NODES: GroupResource = { group: "", resource: "nodes" };
@@ -25,22 +25,19 @@ async function fillNode(c: FrontDoor, node: { name: string; uid?: string }, must
 
 /** @throws StatusError as the Namespace object refuses. */
 export async function serveToken(c: FrontDoor, request: ApiRequest, options: AnswerOptions): Promise<Response> {
-	const asked = parseBody<{ spec?: TokenRequestSpec }>(request.body);
 	const cluster = c.get("cluster");
-	const grant = await namespaceObject(c.env, cluster, request.namespace).serviceAccountForToken(request);
-	if (!grant.ok) throw StatusError.from(grant.status);
+	const { value: grant, warnings } = await askOwner<ServiceAccountGrant>(c, request);
 	const { node } = grant.claims["kubernetes.io"];
 	if (node !== undefined) await fillNode(c, node, grant.claims["kubernetes.io"].pod === undefined);
 	const nowMs = Date.now();
 	const status = await signServiceAccountToken(c.env, cluster, grant.claims, grant.expirationSeconds, nowMs);
-	const spec = { ...asked.spec, audiences: grant.claims.aud, expirationSeconds: grant.expirationSeconds };
-	const metadata = { name: request.name, namespace: request.namespace, creationTimestamp: new Date(nowMs).toISOString().replace(/\.\d+Z$/, "Z") };
+	const { kind, apiVersion, metadata, spec } = grant.request;
 	const answered = {
-		kind: "TokenRequest",
-		apiVersion: "authentication.k8s.io/v1",
+		kind,
+		apiVersion,
 		metadata,
-		spec,
+		spec: { ...spec, expirationSeconds: grant.expirationSeconds },
 		status: { token: status.token, expirationTimestamp: status.expirationTimestamp },
 	};
-	return answerValue(answered, 201, options.representation, options.pretty);
+	return answer(madeAnswer(answered, warnings), options);
 }

@@ -1,9 +1,22 @@
 import { describe, expect, it } from "vitest";
 import type { ApiRequest } from "../core/api/request.ts";
-import { sessionRequestOf } from "./session-request.ts";
+import { type ConnectOptions, connectOptions } from "../core/kinds/connect-options.ts";
+import { podKind } from "../core/kinds/pod.ts";
+import { builtinSchema } from "../core/schema/builtin-schema.ts";
+import { checkLogOptions, sessionRequestOf } from "./session-request.ts";
 
 const parse = (subresource: string, query: string, offered: string | null = "v5.channel.k8s.io, v4.channel.k8s.io") =>
-	sessionRequestOf({ subresource, query: { raw: [...new URLSearchParams(query)] } } as unknown as ApiRequest, offered);
+	parsed({ subresource, query: { raw: [...new URLSearchParams(query)] } } as unknown as ApiRequest, offered);
+
+function parsed(request: ApiRequest, offered: string | null): ReturnType<typeof sessionRequestOf> {
+	if (request.subresource === "log") {
+		checkLogOptions(request);
+		return sessionRequestOf(request, {}, offered);
+	}
+	const type = podKind.subresources?.connect?.[request.subresource]?.kind;
+	if (type === undefined) throw new Error(request.subresource);
+	return sessionRequestOf(request, connectOptions(builtinSchema, type, request.query.raw) as ConnectOptions, offered);
+}
 
 describe("sessionRequestOf", () => {
 	it("reads a log's options", () => {

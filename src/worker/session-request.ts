@@ -2,8 +2,9 @@
 import type { ApiRequest } from "../core/api/request.ts";
 import { type FieldError, invalid, required } from "../core/errors/field-error.ts";
 import { badRequest, invalidObject } from "../core/errors/status-error.ts";
+import type { ConnectOptions } from "../core/kinds/connect-options.ts";
 import type { SessionRequest } from "../core/protocol/agent-protocol.ts";
-import { isTrue } from "./query.ts";
+import { isTrue } from "../core/api/query-values.ts";
 
 /** kubectl's remotecommand subprotocols, the preferred one first. */
 const REMOTE_COMMAND_PROTOCOLS = ["v5.channel.k8s.io", "v4.channel.k8s.io"];
@@ -35,9 +36,13 @@ function logErrors(query: Query): FieldError[] {
 	return errors;
 }
 
-function logRequest(query: Query): SessionRequest {
-	const errors = logErrors(query);
+/** Before anybody is asked where the log is. @throws StatusError 400, 422 */
+export function checkLogOptions({ query }: ApiRequest): void {
+	const errors = logErrors(new URLSearchParams(query.raw));
 	if (errors.length > 0) throw invalidObject("", "PodLogOptions", "", errors);
+}
+
+function logRequest(query: Query): SessionRequest {
 	const sinceSeconds = integer(query, "sinceSeconds");
 	const sinceTime = query.get("sinceTime") || undefined;
 	const tailLines = integer(query, "tailLines");
@@ -55,8 +60,7 @@ function logRequest(query: Query): SessionRequest {
 }
 
 /** At least one stream must be asked for. */
-function streams(query: Query) {
-	const [stdin, stdout, stderr, tty] = ["stdin", "stdout", "stderr", "tty"].map((name) => isTrue(query.get(name))) as [boolean, boolean, boolean, boolean];
+function streams({ stdin = false, stdout = false, stderr = false, tty = false }: ConnectOptions) {
 	if (!stdin && !stdout && !stderr) throw badRequest("you must specify at least 1 of stdin, stdout, stderr");
 	if (tty && stderr) throw badRequest("tty and stderr cannot both be true");
 	return { stdin, stdout, stderr, tty };
@@ -72,16 +76,15 @@ export function chooseSubprotocol(offered: string | null, supported: readonly st
 }
 
 /**
- * What the agent is asked. `offered` is the client's Sec-WebSocket-Protocol; it is looked at for interactive sessions alone.
+ * What the agent is asked. `options` are what admission left of the query's; a log has none. `offered` is the client's Sec-WebSocket-Protocol; it is looked at for interactive sessions alone.
  * @throws StatusError 400, 422
  */
-export function sessionRequestOf(request: ApiRequest, offered: string | null): SessionRequest {
-	const query = new URLSearchParams(request.query.raw);
-	if (request.subresource === "log") return logRequest(query);
+export function sessionRequestOf(request: ApiRequest, options: ConnectOptions, offered: string | null): SessionRequest {
+	if (request.subresource === "log") return logRequest(new URLSearchParams(request.query.raw));
 	if (request.subresource === "portforward") return { kind: "portforward", subprotocol: chooseSubprotocol(offered, PORT_FORWARD_PROTOCOLS) };
 	const subprotocol = chooseSubprotocol(offered, REMOTE_COMMAND_PROTOCOLS);
-	if (request.subresource === "attach") return { kind: "attach", ...streams(query), subprotocol };
-	const command = query.getAll("command");
+	if (request.subresource === "attach") return { kind: "attach", ...streams(options), subprotocol };
+	const command = options.command ?? [];
 	if (command.length === 0) throw invalidObject("", "PodExecOptions", "", [required("command")]);
-	return { kind: "exec", command, ...streams(query), subprotocol };
+	return { kind: "exec", command, ...streams(options), subprotocol };
 }

@@ -27,7 +27,7 @@ import { validatingAdmissionWebhook } from "./plugins/validating-admission-webho
 import { webhookReceiverAccess } from "./plugins/webhook-receiver-access.ts";
 import { webhookSubscriptionAccess } from "./plugins/webhook-subscription-access.ts";
 
-export type { AdmissionOperation, AdmissionPlugin, AdmissionRequest, AdmissionView, FollowUp, Reinvocation } from "./plugin.ts";
+export type { AdmissionOperation, AdmissionPlugin, AdmissionRequest, AdmissionView, FollowUp, Reinvocation, Subject } from "./plugin.ts";
 
 /** The order of kube-apiserver's AllOrderedPlugins, of those that are on by default. */
 const PLUGINS: readonly AdmissionPlugin[] = [

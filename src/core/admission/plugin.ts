@@ -28,6 +28,15 @@ export interface Reinvocation {
 	readonly values: Map<string, unknown>;
 }
 
+/** What is sent to a subresource and stored nowhere. */
+export interface Subject {
+	group: string;
+	version: string;
+	kind: string;
+	/** The type's name in the schema. */
+	schema: string;
+}
+
 export interface AdmissionRequest {
 	operation: AdmissionOperation;
 	kind: KindDefinition;
@@ -36,11 +45,11 @@ export interface AdmissionRequest {
 	/** As it is about to be stored, with defaults; mutating plugins change it in place, or put another in its place. */
 	object: KubeObject;
 	/** The type of `object` where it is not the kind's own: an Eviction, a Binding, PodExecOptions. */
-	subject?: { group: string; version: string; kind: string };
+	subject?: Subject;
 	/** The name that the request gave: none where one is to be generated. */
 	name: string;
 	/** CreateOptions and the like, as the request had them. */
-	options?: Record<string, unknown>;
+	options?: Record<string, unknown> | undefined;
 	/** Absent on CREATE. */
 	old: KubeObject | undefined;
 	/** "" for cluster-scoped objects. */
@@ -103,8 +112,19 @@ export interface AdmissionPlugin {
 	validate?(request: AdmissionRequest, view: AdmissionView): void;
 }
 
+/** extractResourceName: an object without metadata, as the options of an exec, has none to be named by. */
+function nameIn({ name, object }: AdmissionRequest): string {
+	const metadata = object.metadata as KubeObject["metadata"] | undefined;
+	return name || metadata?.name || metadata?.generateName || (metadata === undefined ? "Unknown/errorGettingName" : "Unknown");
+}
+
 /** The 403 of a plugin (admission.NewForbidden): it names the object, or the prefix of its name to be. */
 export function refuse(request: AdmissionRequest, why: string): StatusError {
-	const { name, generateName } = request.object.metadata;
-	return forbiddenError({ group: request.kind.group, resource: request.kind.plural }, name || generateName || "", why);
+	return forbiddenError({ group: request.kind.group, resource: request.kind.plural }, nameIn(request), why);
+}
+
+/** The kind that the request speaks of, by group and version. */
+export function requestKind({ subject, kind: own }: AdmissionRequest): { group: string; version: string; kind: string } {
+	const { group, version, kind } = subject ?? own;
+	return { group, version, kind };
 }

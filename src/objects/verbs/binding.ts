@@ -6,7 +6,7 @@ import { bindingKind } from "../../core/kinds/binding.ts";
 import { type KindDefinition, resourceOf } from "../../core/kinds/define-kind.ts";
 import { podKind } from "../../core/kinds/pod.ts";
 import type { Binding, Pod } from "../../core/schema/kubernetes.d.ts";
-import { admitSubresource, updateObject } from "../write.ts";
+import { admitPosted, updateObject } from "../write.ts";
 import { decodeBody, parseJson } from "./body.ts";
 import { existing, groupResource, type VerbCall, type VerbResult, writeOptions } from "./verb.ts";
 
@@ -26,7 +26,9 @@ export function bind(call: VerbCall): VerbResult {
 	const pod = existing({ ...call, kind, request: { ...request, name } }) as Pod;
 	checkBindable(kind, pod, binding);
 	const written = { ...options, subresource: "binding" };
-	const admitted = admitSubresource(server, kind, { subject: { group: "", version: "v1", kind: "Binding" }, object: binding as KubeObject, name }, written);
+	const posted = { object: binding as KubeObject, name: request.name };
+	const admitted =
+		request.subresource === "" ? admitPosted(server, BINDINGS, posted, options) : admitPosted(server, kind, { ...posted, subject: BINDINGS }, written);
 	updateObject(server, kind, boundPod(call, pod, admitted as Binding), pod, { ...written, webhooksAsked: true });
 	return { code: 201, object: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 } };
 }

@@ -1,9 +1,11 @@
 /** Where a pod's log, exec, attach or portforward is served: the pod's node and the container that is meant (registry/core/pod/strategy.go). */
 import type { ApiRequest } from "../../core/api/request.ts";
+import { type ConnectOptions, connectOptions } from "../../core/kinds/connect-options.ts";
 import { badRequest, notFound } from "../../core/errors/status-error.ts";
-import type { PodRef } from "../../core/protocol/messages.ts";
 import type { ContainerStatus, Pod } from "../../core/schema/kubernetes.d.ts";
-import type { ResourceServer } from "../resource-server.ts";
+import type { PodConnection } from "../rpc.ts";
+import { admitPosted } from "../write.ts";
+import { type VerbCall, type VerbResult, writeOptions } from "./verb.ts";
 
 /** kubectl's own annotation for the container that is meant when none is named. */
 const DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container";
@@ -47,13 +49,27 @@ function checkStarted(pod: Pod, container: string, request: ApiRequest): void {
 	if (waiting !== undefined) throw badRequest(`container ${JSON.stringify(container)} in pod ${JSON.stringify(name)} is waiting to start: ${waiting}`);
 }
 
-export function connectTarget(server: ResourceServer, request: ApiRequest): { ok: true; node: string; pod: PodRef; container: string } {
+/** The options of a connection once they are admitted: what upstream's ConnectResource does before it connects. */
+export function admittedOptions(call: VerbCall): ConnectOptions {
+	const { server, kind, request } = call;
+	const type = kind.subresources?.connect?.[request.subresource]?.kind;
+	if (type === undefined) throw new Error(`no options are known of ${kind.plural}/${request.subresource}`);
+	const object = connectOptions(server.schema, type, request.query.raw);
+	const subject = { ...type, schema: `core/${type.version}.${type.kind}` };
+	return admitPosted(server, kind, { subject, object, name: request.name, operation: "CONNECT" }, writeOptions(call)) as ConnectOptions;
+}
+
+/** exec, attach, portforward; a log is only read, and nobody is asked. */
+export function connectPod(call: VerbCall): VerbResult {
+	const { server, request } = call;
+	const raw = (key: string) => request.query.raw.find(([name]) => name === key)?.[1];
+	const options: ConnectOptions = request.subresource === "log" ? { container: raw("container") ?? "" } : admittedOptions(call);
 	const pod = server.store.get<Pod>("pods", request.name);
 	if (pod === undefined) throw notFound({ group: "", resource: "pods" }, request.name);
-	const wanted = request.query.raw.find(([key]) => key === "container")?.[1] ?? "";
-	const container = request.subresource === "portforward" ? "" : chosenContainer(pod, wanted);
+	const container = request.subresource === "portforward" ? "" : chosenContainer(pod, options.container ?? "");
 	const node = pod.spec?.nodeName;
 	if (!node) throw badRequest(`pod ${request.name} does not have a host assigned`);
 	if (container !== "") checkStarted(pod, container, request);
-	return { ok: true, node, container, pod: { namespace: server.namespace, name: request.name, uid: pod.metadata.uid ?? "" } };
+	const connection: PodConnection = { node, container, options, pod: { namespace: server.namespace, name: request.name, uid: pod.metadata.uid ?? "" } };
+	return { code: 200, object: connection };
 }

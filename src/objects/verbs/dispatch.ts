@@ -5,14 +5,17 @@ import { methodNotSupported, notFound, pathNotFound, StatusError } from "../../c
 import { type KindDefinition, resourceOf } from "../../core/kinds/define-kind.ts";
 import type { ResourceServer } from "../resource-server.ts";
 import { bind } from "./binding.ts";
+import { connectPod } from "./connect.ts";
 import { create } from "./create.ts";
 import { deleteOne } from "./delete.ts";
 import { deleteCollection } from "./delete-collection.ts";
 import { evict } from "./eviction.ts";
 import { listBody } from "./list.ts";
 import { patch } from "./patch.ts";
+import { proxy } from "./proxy.ts";
 import { isReview, review } from "./review.ts";
 import { scale } from "./scale.ts";
+import { requestToken } from "./token.ts";
 import { update } from "./update.ts";
 import { existing, groupResource, type VerbCall, type VerbResult } from "./verb.ts";
 
@@ -20,7 +23,17 @@ const VERBS: Record<string, (call: VerbCall) => VerbResult> = { create, update, 
 const OBJECT_SUBRESOURCE_VERBS: Record<string, (call: VerbCall) => VerbResult> = { get: (call) => ({ code: 200, object: existing(call) }), update, patch };
 /** Collections that are written to and hold nothing. */
 const CREATES: Record<string, (call: VerbCall) => VerbResult> = { bindings: bind };
-const CONNECT_CREATES: Record<string, (call: VerbCall) => VerbResult> = { binding: bind, eviction: evict };
+/** Subresources that are no part of the object. Of a connection the answer is where it leads. */
+const CONNECTS: Record<string, (call: VerbCall) => VerbResult> = {
+	attach: connectPod,
+	binding: bind,
+	eviction: evict,
+	exec: connectPod,
+	log: connectPod,
+	portforward: connectPod,
+	proxy,
+	token: requestToken,
+};
 
 /** The kind that a request speaks of; throws 404 for what is not served. */
 export function kindOf(server: ResourceServer, request: ApiRequest): KindDefinition {
@@ -43,8 +56,8 @@ function handlerOf(server: ResourceServer, kind: KindDefinition, request: ApiReq
 		? OBJECT_SUBRESOURCE_VERBS[verb]
 		: subresource === "scale" && kind.subresources?.scale
 			? scale
-			: verb === "create" && kind.subresources?.connect?.[subresource]
-				? CONNECT_CREATES[subresource]
+			: kind.subresources?.connect?.[subresource]
+				? CONNECTS[subresource]
 				: undefined;
 	if (handler === undefined) throw pathNotFound();
 	return handler;

@@ -9,7 +9,7 @@ import { badRequest, forbiddenError, plainError, type StatusError, tooManyReques
 import type { KubeObject } from "../../core/meta/object.ts";
 import type { Eviction, Pod, PodDisruptionBudget } from "../../core/schema/kubernetes.d.ts";
 import { labelSelectorOf } from "../../core/selector/label-selector.ts";
-import { admitSubresource, deleteObject, type RemovalOptions, updateObject } from "../write.ts";
+import { admitPosted, deleteObject, type RemovalOptions, updateObject } from "../write.ts";
 import { type BodyKind, decodeBody, parseJson } from "./body.ts";
 import { removalOptions } from "./delete.ts";
 import { existing, type VerbCall, type VerbResult, writeOptions } from "./verb.ts";
@@ -28,13 +28,8 @@ export function evict(call: VerbCall): VerbResult {
 	if (eviction.metadata?.name && eviction.metadata.name !== request.name) throw badRequest("name in URL does not match name in Eviction object");
 	const pod = existing(call) as Pod;
 	const options = removalOptions(server, { ...request, body: JSON.stringify(eviction.deleteOptions ?? {}) }, writeOptions(call).addWarning);
-	const subject = { group: "policy", version: "v1", kind: "Eviction" };
-	admitSubresource(
-		call.server,
-		call.kind,
-		{ subject, object: { ...eviction, metadata: eviction.metadata ?? {} } as KubeObject, name: request.name },
-		{ ...writeOptions(call), dryRun: options.dryRun },
-	);
+	const object = { ...eviction, metadata: eviction.metadata ?? {} } as KubeObject;
+	admitPosted(server, call.kind, { subject: EVICTION, object, name: request.name }, { ...writeOptions(call), dryRun: options.dryRun });
 	if (!isDisruptedAlready(pod)) askBudget(call, pod, options.dryRun);
 	remove(call, pod, options);
 	return { code: 201, object: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 } };

@@ -1,11 +1,15 @@
 /** Where the proxy subresources lead (registry/core/{pod/strategy,service/storage/storage,node/strategy}.go, ResourceLocation). */
-import type { ApiRequest } from "../../core/api/request.ts";
 import { ENDPOINT_SLICES, SERVICE_NAME } from "../../core/controllers/endpoint-slice-labels.ts";
 import { badRequest, notFound, unavailable } from "../../core/errors/status-error.ts";
 import type { Endpoint, EndpointSlice, Node, Pod, Service, ServicePort } from "../../core/schema/kubernetes.d.ts";
 import type { TunnelTarget } from "../../core/tunnel/frame.ts";
 import type { ResourceServer } from "../resource-server.ts";
 import type { ProxyTarget, ServiceEndpoint } from "../rpc.ts";
+import { admittedOptions } from "./connect.ts";
+import type { VerbCall, VerbResult } from "./verb.ts";
+
+/** Where it goes, but for the path there. */
+type ProxyPlace = Omit<ProxyTarget, "path">;
 
 interface SchemeNamePort {
 	scheme: "http" | "https";
@@ -29,11 +33,20 @@ function portNumber(text: string): number {
 	return port;
 }
 
-export function proxyTarget(server: ResourceServer, request: ApiRequest, random: () => number): ProxyTarget {
-	return request.resource === "pods" ? podTarget(server, request.name) : serviceTarget(server, request.name, random);
+export function proxy(call: VerbCall): VerbResult {
+	const { server, request } = call;
+	const { path = "" } = admittedOptions(call);
+	const place =
+		request.resource === "nodes"
+			? nodeTarget(server, request.name)
+			: request.resource === "pods"
+				? podTarget(server, request.name)
+				: serviceTarget(server, request.name, () => server.attempt.random());
+	const target: ProxyTarget = { ...place, path };
+	return { code: 200, object: target };
 }
 
-function podTarget(server: ResourceServer, id: string): ProxyTarget {
+function podTarget(server: ResourceServer, id: string): ProxyPlace {
 	const { scheme, name, port } = splitSchemeNamePort(id, "pod");
 	const pod = server.store.get<Pod>("pods", name);
 	if (!pod) throw notFound({ group: "", resource: "pods" }, name);
@@ -42,10 +55,10 @@ function podTarget(server: ResourceServer, id: string): ProxyTarget {
 	if (!ip || !node) throw unavailable(`pod ${JSON.stringify(name)} has no address yet`);
 	const declared = (pod.spec?.containers ?? []).flatMap((container) => container.ports ?? [])[0]?.containerPort;
 	const number = port === "" ? (declared ?? (scheme === "https" ? 443 : 80)) : portNumber(port);
-	return { ok: true, node, scheme, target: { kind: "pod", uid: pod.metadata.uid ?? "", ip, port: number }, authority: authorityOf(ip, number) };
+	return { node, scheme, target: { kind: "pod", uid: pod.metadata.uid ?? "", ip, port: number }, authority: authorityOf(ip, number) };
 }
 
-function serviceTarget(server: ResourceServer, id: string, random: () => number): ProxyTarget {
+function serviceTarget(server: ResourceServer, id: string, random: () => number): ProxyPlace {
 	const { scheme, name, port } = splitSchemeNamePort(id, "service");
 	const portName = /^\d+$/.test(port) ? portNamed(server, name, Number(port)) : port;
 	if (server.store.getText("services", name) === undefined) throw notFound({ group: "", resource: "endpoints" }, name);
@@ -62,7 +75,6 @@ function serviceTarget(server: ResourceServer, id: string, random: () => number)
 	if (!chosen || !pod?.spec?.nodeName) throw unavailable(`no endpoints available for service ${JSON.stringify(id)}`);
 	const { ip, port: number } = chosen;
 	return {
-		ok: true,
 		node: pod.spec.nodeName,
 		scheme,
 		target: { kind: "pod", uid: pod.metadata.uid ?? "", ip, port: number },
@@ -137,12 +149,12 @@ export function serviceEndpoint(server: ResourceServer, name: string, port: numb
 /** Kubelet's port, which is also what no port means. */
 const KUBELET_PORT = 10_250;
 
-export function nodeProxyTarget(server: ResourceServer, request: ApiRequest): ProxyTarget {
-	const { scheme, name, port } = splitSchemeNamePort(request.name, "node");
+function nodeTarget(server: ResourceServer, id: string): ProxyPlace {
+	const { scheme, name, port } = splitSchemeNamePort(id, "node");
 	const node = server.store.get<Node>("nodes", name);
 	if (!node) throw notFound({ group: "", resource: "nodes" }, name);
 	const host = node.status?.addresses?.find(({ type }) => type === "InternalIP")?.address ?? name;
 	const number = port === "" ? KUBELET_PORT : portNumber(port);
 	const target: TunnelTarget = number === KUBELET_PORT ? { kind: "node" } : { kind: "address", host, port: number };
-	return { ok: true, node: name, scheme, target, authority: authorityOf(host, number) };
+	return { node: name, scheme, target, authority: authorityOf(host, number) };
 }

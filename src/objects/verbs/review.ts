@@ -13,6 +13,8 @@ import type {
 	SubjectAccessReview,
 } from "../../core/schema/kubernetes.d.ts";
 import type { Authorizer } from "../authorizer.ts";
+import type { KubeObject } from "../../core/meta/object.ts";
+import { admitPosted } from "../write.ts";
 import { decodeBody, parseJson } from "./body.ts";
 import { type VerbCall, type VerbResult, writeOptions } from "./verb.ts";
 
@@ -53,10 +55,17 @@ function self(review: SelfSubjectReview, asker: UserInfo): unknown {
 /** Everybody may ask about himself; SubjectAccessReviews are authorised like any other create. */
 export function review(call: VerbCall, authorizer: Authorizer): VerbResult {
 	const { server, kind, request } = call;
-	const object = decodeBody(server.schema, kind, parseJson(request.body, `${kind.version}.${kind.kind}`), request.body, request, writeOptions(call).addWarning);
-	object.metadata ??= {};
-	const errors = kind.validate(object);
-	if (errors.length > 0) throw invalidObject(kind.group, kind.kind, "", errors);
+	const options = writeOptions(call);
+	const given = decodeBody(server.schema, kind, parseJson(request.body, `${kind.version}.${kind.kind}`), request.body, request, options.addWarning);
+	given.metadata ??= {};
+	const check = (given: KubeObject): void => {
+		const errors = kind.validate(given);
+		if (errors.length > 0) throw invalidObject(kind.group, kind.kind, "", errors);
+	};
+	const posted = { object: given, name: given.metadata.name ?? "", namespace: request.namespace, check };
+	const object = admitPosted(server, kind, posted, options);
+	// Who a token is for the front door finds out.
+	if (kind.kind === "TokenReview") return { code: 201, object };
 	if (kind.kind === "SelfSubjectReview") return { code: 201, object: self(object as SelfSubjectReview, request.user) };
 	if (kind.kind === "SelfSubjectRulesReview") return { code: 201, object: rules(authorizer, object as SelfSubjectRulesReview, request.user) };
 	return { code: 201, object: access(authorizer, object as AccessReview, request.user) };

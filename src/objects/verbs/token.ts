@@ -7,8 +7,11 @@ import type { KubeObject } from "../../core/meta/object.ts";
 import type { Pod, Secret, ServiceAccount, AuthenticationV1TokenRequest as TokenRequest } from "../../core/schema/kubernetes.d.ts";
 import type { ResourceServer } from "../resource-server.ts";
 import type { ServiceAccountGrant } from "../rpc.ts";
-import { decodeObject } from "../../core/schema/decode.ts";
-import { parseJson } from "./body.ts";
+import { admitPosted } from "../write.ts";
+import { decodeBody, parseJson } from "./body.ts";
+import { type VerbCall, type VerbResult, writeOptions } from "./verb.ts";
+
+const TOKEN_REQUEST = { group: "authentication.k8s.io", version: "v1", kind: "TokenRequest", schema: "authentication/v1.TokenRequest" };
 
 const EXPIRATION_DEFAULT_SECONDS = 3_600;
 const EXPIRATION_MIN_SECONDS = 600;
@@ -93,21 +96,50 @@ export function legacyTokenProblem({ store }: Pick<ResourceServer, "store">, cla
 	);
 }
 
-export function serviceAccountGrant(server: ResourceServer, request: ApiRequest): ServiceAccountGrant {
+/** The request as it is answered, less the token itself: what is wrong with it is told before validating admission hears of it. */
+function checkTokenRequest({ metadata, spec }: TokenRequest, { name, namespace }: ApiRequest): void {
+	const mustMatch = (field: "name" | "namespace", value: string | undefined, wanted: string): void => {
+		if (value && value !== wanted)
+			throw invalidObject("authentication.k8s.io", "TokenRequest", name, [
+				invalid(`metadata.${field}`, value, `must match the service account ${field} if specified`),
+			]);
+	};
+	mustMatch("name", metadata?.name, name);
+	mustMatch("namespace", metadata?.namespace, namespace);
+	expirationOf(spec);
+}
+
+export function requestToken(call: VerbCall): VerbResult {
+	const { server, kind, request } = call;
+	const options = writeOptions(call);
+	const asked = decodeBody(server.schema, TOKEN_REQUEST, parseJson(request.body, "v1.TokenRequest"), request.body, request, options.addWarning) as TokenRequest;
 	const account = server.store.get<ServiceAccount>("serviceaccounts", request.name);
-	if (account === undefined) throw notFound({ group: "", resource: "serviceaccounts" }, request.name);
-	const { spec } = decodeObject(server.schema, "authentication/v1.TokenRequest", parseJson(request.body, "v1.TokenRequest")).object as unknown as TokenRequest;
-	return {
-		ok: true,
-		expirationSeconds: expirationOf(spec),
+	const posted = {
+		subject: TOKEN_REQUEST,
+		object: { ...asked, metadata: asked.metadata ?? {} } as KubeObject,
+		name: request.name,
+		check(object: KubeObject): void {
+			if (account === undefined) throw notFound({ group: "", resource: "serviceaccounts" }, request.name);
+			const given = object as TokenRequest;
+			checkTokenRequest(given, request);
+			if (!given.spec?.audiences?.length) given.spec = { ...given.spec, audiences: [SERVICE_ACCOUNT_ISSUER] };
+			given.metadata = { ...given.metadata, name: request.name, namespace: request.namespace, creationTimestamp: server.nowIso() };
+			delete given.status;
+		},
+	};
+	const admitted = admitPosted(server, kind, posted, options) as TokenRequest;
+	const grant: ServiceAccountGrant = {
+		request: admitted,
+		expirationSeconds: expirationOf(admitted.spec),
 		claims: {
 			sub: `system:serviceaccount:${server.namespace}:${request.name}`,
-			aud: spec?.audiences?.length ? spec.audiences : [SERVICE_ACCOUNT_ISSUER],
+			aud: admitted.spec?.audiences ?? [],
 			"kubernetes.io": {
 				namespace: server.namespace,
-				serviceaccount: { name: request.name, uid: account.metadata.uid ?? "" },
-				...boundObject(server, account, spec),
+				serviceaccount: { name: request.name, uid: account?.metadata.uid ?? "" },
+				...boundObject(server, account as ServiceAccount, admitted.spec),
 			},
 		},
 	};
+	return { code: 201, object: grant };
 }

@@ -1,6 +1,6 @@
 /** What expressions are told of a write (k8s.io/apiserver/pkg/admission/plugin/cel: CreateAdmissionRequest, CreateNamespaceObject). */
 import type { Json, JsonObject } from "../../meta/object.ts";
-import type { AdmissionRequest, AdmissionView } from "../plugin.ts";
+import { type AdmissionRequest, type AdmissionView, requestKind } from "../plugin.ts";
 import { namespaceOf, type Seen } from "../webhooks/admission-review.ts";
 import type { AdmissionInputs } from "./admission-environment.ts";
 
@@ -10,7 +10,7 @@ function requestValue(request: AdmissionRequest, seen: Seen): JsonObject {
 		kind: seen.kind,
 		resource: seen.resource,
 		subResource: subresource,
-		requestKind: request.subject ?? { group: kind.group, version: kind.version, kind: kind.kind },
+		requestKind: requestKind(request),
 		requestResource: { group: kind.group, version: kind.version, resource: kind.plural },
 		requestSubResource: subresource,
 		name,

@@ -120,7 +120,7 @@ class Mutating {
 		const inputs = this.#inputs(kind, param);
 		if (inputs.object === null) return;
 		try {
-			const document = mutated(policy, mutation, inputs, kind, kind.types ?? this.#view.schema);
+			const document = mutated(policy, mutation, inputs, this.#request.subject ?? kind, kind.types ?? this.#view.schema);
 			if (document !== undefined) this.#request.object = objectOf(this.#request, kind, document, this.#view);
 		} catch (error) {
 			if (!(error instanceof MutationFailure)) throw error;

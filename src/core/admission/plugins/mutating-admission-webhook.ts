@@ -28,7 +28,6 @@ function patchedObject(request: AdmissionRequest, { webhook, kind, seen }: Invoc
 	if (seen.object === undefined)
 		throw internalFailure(`admission webhook ${JSON.stringify(name)} attempted to modify the object, which is not supported for this operation`);
 	const document = applied(seen.object, operations);
-	if (request.subject !== undefined) return document as unknown as KubeObject;
 	if (request.subresource === "scale") return scaled(request, document as unknown as Scale);
 	return objectOf(request, kind, document, view);
 }

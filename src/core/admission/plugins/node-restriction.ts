@@ -1,13 +1,15 @@
 /** NodeRestriction: what the node authorizer cannot see in a request's address: a node's agent writes its own objects only, and no labels that steer others' pods. */
 import { nodeNameOf } from "../../authz/node-authorizer.ts";
+import { notFound } from "../../errors/status-error.ts";
 import { resourceOf } from "../../kinds/define-kind.ts";
 import { jsonEqual } from "../../meta/equality.ts";
 import { GROUP_NODES } from "../../protocol/tokens.ts";
-import type { Node, Pod, PodSpec } from "../../schema/kubernetes.d.ts";
-import { type AdmissionPlugin, type AdmissionRequest, refuse } from "../plugin.ts";
+import type { AuthenticationV1TokenRequest as TokenRequest, Node, Pod, PodSpec } from "../../schema/kubernetes.d.ts";
+import { type AdmissionPlugin, type AdmissionRequest, type AdmissionView, refuse } from "../plugin.ts";
 
 const MIRROR_ANNOTATION = "kubernetes.io/config.mirror";
 const LEASES = "coordination.k8s.io/leases";
+const NODE_LEASE_NAMESPACE = "kube-node-lease";
 const CSI_NODES = "storage.k8s.io/csinodes";
 
 /** The labels of Kubernetes' own domains that a kubelet may set on its node. */
@@ -108,21 +110,57 @@ function checkPodChange(request: AdmissionRequest, nodeName: string): void {
 	if (!jsonEqual(request.object.metadata.labels ?? {}, old?.metadata.labels ?? {})) throw refuse(request, `${who} cannot update labels through pod status`);
 }
 
+function checkEviction(request: AdmissionRequest, view: AdmissionView, nodeName: string): void {
+	const pod = view.get<Pod>("pods", request.name);
+	if (pod === undefined) throw notFound({ group: "", resource: "pods" }, request.name);
+	if (pod.spec?.nodeName !== nodeName) throw refuse(request, `node ${nodeName} can only evict pods with spec.nodeName set to itself`);
+}
+
+/** A token for a node is for a pod that runs there, and no longer. */
+function checkToken(request: AdmissionRequest, view: AdmissionView, nodeName: string): void {
+	const bound = (request.object as TokenRequest).spec?.boundObjectRef;
+	if (bound?.apiVersion !== "v1" || bound.kind !== "Pod" || !bound.name) throw refuse(request, "node requested token not bound to a pod");
+	if (!bound.uid) throw refuse(request, "node requested token with a pod binding without a uid");
+	const pod = view.get<Pod>("pods", bound.name);
+	if (pod === undefined) throw notFound({ group: "", resource: "pods" }, bound.name);
+	if (pod.metadata.uid !== bound.uid)
+		throw refuse(
+			request,
+			`the UID in the bound object reference (${bound.uid}) does not match the UID in record. The object might have been deleted and then recreated`,
+		);
+	if (pod.spec?.nodeName !== nodeName) throw refuse(request, "node requested token bound to a pod scheduled on a different node");
+}
+
+function checkPod(request: AdmissionRequest, view: AdmissionView, nodeName: string): void {
+	const { subresource, operation } = request;
+	if (subresource === "eviction") checkEviction(request, view, nodeName);
+	else if (subresource !== "" && subresource !== "status")
+		throw refuse(request, `unexpected pod subresource ${JSON.stringify(subresource)}, only 'status' and 'eviction' are allowed`);
+	else if (operation === "CREATE") checkPodCreation(request, nodeName);
+	else checkPodChange(request, nodeName);
+}
+
+function checkLease(request: AdmissionRequest, nodeName: string): void {
+	if (request.namespace !== NODE_LEASE_NAMESPACE)
+		throw refuse(request, `can only access leases in the ${JSON.stringify(NODE_LEASE_NAMESPACE)} system namespace`);
+	if (request.object.metadata.name !== nodeName) throw refuse(request, "can only access node lease with the same name as the requesting node");
+}
+
 export const nodeRestriction: AdmissionPlugin = {
 	name: "NodeRestriction",
-	resources: ["nodes", "pods", LEASES, CSI_NODES],
+	resources: ["nodes", "pods", "serviceaccounts", LEASES, CSI_NODES],
 	operations: ["CREATE", "UPDATE", "DELETE"],
-	subresources: ["", "status"],
-	validate(request) {
+	subresources: "*",
+	validate(request, view) {
 		if (!request.user.groups.includes(GROUP_NODES)) return;
 		const nodeName = nodeNameOf(request.user);
 		if (nodeName === undefined) throw refuse(request, `could not determine node from user ${JSON.stringify(request.user.name)}`);
 		const resource = resourceOf(request.kind);
 		if (resource === "nodes") checkNode(request, nodeName);
-		else if (resource === "pods" && request.operation === "CREATE") checkPodCreation(request, nodeName);
-		else if (resource === "pods") checkPodChange(request, nodeName);
-		else if (resource === LEASES && request.object.metadata.name !== nodeName)
-			throw refuse(request, "can only access node lease with the same name as the requesting node");
+		else if (resource === "pods") checkPod(request, view, nodeName);
+		else if (resource === "serviceaccounts") {
+			if (request.subresource === "token") checkToken(request, view, nodeName);
+		} else if (resource === LEASES) checkLease(request, nodeName);
 		else if (resource === CSI_NODES && request.object.metadata.name !== nodeName)
 			throw refuse(request, "can only access CSINode with the same name as the requesting node");
 	},

@@ -71,7 +71,7 @@ function asJson(value: CelValue, what: string): Json {
 }
 
 /** What an apply configuration makes of the object: the merge of server-side apply, with no one becoming an owner. */
-function applied(value: CelValue, object: JsonObject, kind: KindDefinition, schema: Schema): JsonObject {
+function applied(value: CelValue, object: JsonObject, kind: Pick<KindDefinition, "schema">, schema: Schema): JsonObject {
 	if (!(value instanceof MadeObject)) throw new MutationFailure("unsupported return type from ApplyConfiguration expression");
 	const misplaced = misplacedType(value, OBJECT);
 	if (misplaced !== undefined) throw new MutationFailure(`type mismatch: ${misplaced}`);
@@ -118,7 +118,7 @@ export function mutated(
 	policy: CompiledMutatingPolicy,
 	{ mutation, expression }: CompiledMutation,
 	inputs: AdmissionInputs,
-	kind: KindDefinition,
+	kind: Pick<KindDefinition, "schema">,
 	schema: Schema,
 ): JsonObject | undefined {
 	const value = evaluated(expression, inputs, policy.variables);

@@ -24,6 +24,13 @@ export interface BoundPolicy<P extends AnyPolicy, B extends AnyBinding, C> {
 	compiled(): C;
 }
 
+/** Whoever judged these could lock everybody out (pkg/kubeapiserver/admission/exclusion). */
+const UNHEARD: Readonly<Record<string, readonly string[]>> = {
+	"authentication.k8s.io": ["selfsubjectreviews", "tokenreviews"],
+	"authorization.k8s.io": ["localsubjectaccessreviews", "selfsubjectaccessreviews", "selfsubjectrulesreviews", "subjectaccessreviews"],
+};
+const isUnheard = ({ kind }: AdmissionRequest): boolean => UNHEARD[kind.group]?.includes(kind.plural) ?? false;
+
 const byName = (a: KubeObject, b: KubeObject): number => ((a.metadata.name ?? "") < (b.metadata.name ?? "") ? -1 : 1);
 
 export class PolicySet<P extends AnyPolicy, B extends AnyBinding, C> {
@@ -37,7 +44,7 @@ export class PolicySet<P extends AnyPolicy, B extends AnyBinding, C> {
 
 	/** Those with a binding and a rule for what the write is, and the versions of its resource, its own first. */
 	candidates(request: AdmissionRequest, view: AdmissionView): { versions: KindDefinition[]; policies: readonly BoundPolicy<P, B, C>[] } {
-		if (this.#policies.length === 0 || isExempt(request)) return { versions: [], policies: [] };
+		if (this.#policies.length === 0 || isExempt(request) || isUnheard(request)) return { versions: [], policies: [] };
 		const versions = versionsOf(request, view);
 		const attributes = versions.map((kind) => attributesOf(request, kind));
 		const key = `${request.operation} ${request.subresource} ${request.namespace !== ""} ${versions.map(({ group, version, plural }) => `${group}/${version}/${plural}`).join(" ")}`;

@@ -2,7 +2,7 @@
 import { badRequest, internalFailure, type Status, StatusError } from "../../errors/status-error.ts";
 import type { Json, JsonObject, KubeObject } from "../../meta/object.ts";
 import type { CallOutcome } from "../outside-call.ts";
-import type { AdmissionRequest } from "../plugin.ts";
+import { type AdmissionRequest, requestKind } from "../plugin.ts";
 import { answerOf } from "./webhook-answer.ts";
 import type { AnyWebhook } from "./webhook-set.ts";
 
@@ -57,7 +57,7 @@ const userOf = ({ user: { name, uid, groups, extra } }: AdmissionRequest) => ({
 export function reviewBody(request: AdmissionRequest, seen: Seen, version: string): (uid: string) => string {
 	const { kind, subresource } = request;
 	const requested = {
-		requestKind: request.subject ?? { group: kind.group, version: kind.version, kind: kind.kind },
+		requestKind: requestKind(request),
 		requestResource: { group: kind.group, version: kind.version, resource: kind.plural },
 		...(subresource ? { requestSubResource: subresource } : {}),
 	};

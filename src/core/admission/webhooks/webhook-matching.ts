@@ -1,5 +1,5 @@
 /** Which webhooks a write is put to, and as which version of its resource (generic.Webhook.ShouldCallHook). */
-import { refuse, type AdmissionRequest, type AdmissionView } from "../plugin.ts";
+import { refuse, type AdmissionRequest, type AdmissionView, requestKind } from "../plugin.ts";
 import { type KindDefinition, resourceOf } from "../../kinds/define-kind.ts";
 import { scaleOf } from "../../kinds/scale.ts";
 import type { KubeObject } from "../../meta/object.ts";
@@ -73,7 +73,7 @@ export function seenAs(request: AdmissionRequest, kind: KindDefinition, view: Ad
 	const { operation, subresource, subject, old } = request;
 	const object = operation === "DELETE" ? undefined : request.object;
 	const resource = { group: kind.group, version: kind.version, resource: kind.plural };
-	if (subject !== undefined) return { kind: subject, resource, object, oldObject: undefined };
+	if (subject !== undefined) return { kind: requestKind(request), resource, object, oldObject: undefined };
 	if (subresource === "scale" && kind.subresources?.scale) {
 		const scale = (of: KubeObject | undefined) => of && (scaleOf(kind, of) as KubeObject);
 		return { kind: SCALE, resource, object: scale(object), oldObject: scale(old) };
