@@ -4,7 +4,16 @@ import type { ApiRequest, ApiResponse } from "../core/api/request.ts";
 import { internalError, type Status, StatusError } from "../core/errors/status-error.ts";
 import { logFault } from "./log.ts";
 import { goneStatus } from "./tenancy.ts";
-import { ANNOTATIONS_HEADER, CALLS_HEADER, type CallsWanted, REQUEST_HEADER, type Resubmission, SUBMISSION_HEADER, WARNINGS_HEADER } from "./rpc.ts";
+import {
+	ANNOTATIONS_HEADER,
+	CALLS_HEADER,
+	type CallsWanted,
+	REASON_HEADER,
+	REQUEST_HEADER,
+	type Resubmission,
+	SUBMISSION_HEADER,
+	WARNINGS_HEADER,
+} from "./rpc.ts";
 
 const JSON_TYPE = { "content-type": "application/json" };
 
@@ -37,7 +46,8 @@ export function errorAnswer(error: unknown, what: string): Response {
 		return new Response(JSON.stringify(wanted), { headers: { ...JSON_TYPE, [CALLS_HEADER]: "1" } });
 	}
 	const status = statusOf(error, what);
-	return answer({ code: status.code, body: JSON.stringify(status), warnings: error instanceof StatusError ? [...error.warnings] : [] });
+	const told = error instanceof StatusError ? { warnings: [...error.warnings], annotations: error.annotations } : { warnings: [] };
+	return answer({ code: status.code, body: JSON.stringify(status), ...told });
 }
 
 /** JSON for a header, which holds no character beyond ASCII. */
@@ -49,6 +59,12 @@ export function answer({ code, body, warnings, annotations = {} }: ApiResponse):
 	if (warnings.length > 0) headers[WARNINGS_HEADER] = headerJson(warnings);
 	if (Object.keys(annotations).length > 0) headers[ANNOTATIONS_HEADER] = headerJson(annotations);
 	return new Response(body, { status: code, headers });
+}
+
+/** Why the request was allowed, for the audit log. */
+export function withReason(response: Response, reason: string): Response {
+	response.headers.set(REASON_HEADER, headerJson(reason));
+	return response;
 }
 
 /** The ApiRequest of a fetch from the front door, and what other machines have answered about it. */

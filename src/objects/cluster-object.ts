@@ -8,7 +8,7 @@ import type { JoinRequest } from "../core/protocol/agent-protocol.ts";
 import type { ClusterConfig, ObjectAddress } from "../core/protocol/messages.ts";
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
 import { builtinSchema } from "../core/schema/builtin-schema.ts";
-import { answer, describe, errorAnswer, refusalOf, requestOf, statusOf } from "./answers.ts";
+import { answer, describe, errorAnswer, refusalOf, requestOf, statusOf, withReason } from "./answers.ts";
 import { certificateAuthority } from "./certificate-authority.ts";
 import { ClusterCore, type ClusterPorts } from "./cluster-core.ts";
 import { ClusterMembers } from "./cluster-members.ts";
@@ -21,7 +21,7 @@ import { createClusterCa, createFrontProxyCa, type FrontProxyClient, signApiServ
 import type { DefinitionSet } from "./custom-definitions.ts";
 import { CommitGate } from "./commit-gate.ts";
 import { durablePorts, memberOf } from "./durable-ports.ts";
-import { forbiddenRequest } from "../core/authz/attributes.ts";
+import { type Attributes, type Decision, forbiddenRequest } from "../core/authz/attributes.ts";
 import { checkImpersonation } from "./impersonation.ts";
 import type { Delivery } from "./ports.ts";
 import { openWatch, resumeWatches, streamList } from "./resource-object.ts";
@@ -103,7 +103,8 @@ export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRp
 			if (request.verb !== "get") await this.#commitGate.pass();
 			const served = this.#core.serve(request, submission);
 			this.#settle();
-			return answer(await served);
+			const response = answer(await served);
+			return request.audited ? withReason(response, this.#core.decide(request).reason) : response;
 		} catch (error) {
 			return errorAnswer(error, describe(request));
 		}
@@ -119,6 +120,10 @@ export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRp
 
 	async authorizeImpersonation(user: UserInfo, target: UserInfo): Promise<Status | null> {
 		return refusalOf(() => checkImpersonation(this.#core.core.server.authorizer, user, target));
+	}
+
+	async decision(user: UserInfo, attributes: Attributes): Promise<Decision> {
+		return this.#core.core.server.authorizer.decide(user, attributes);
 	}
 
 	async authorizePath(user: UserInfo, verb: string, path: string): Promise<Status | null> {

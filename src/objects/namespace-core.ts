@@ -38,6 +38,7 @@ import { POD_TABLE } from "../core/controllers/pod-table-controller.ts";
 import { answerGathers } from "./gathers.ts";
 import { systemServiceIn } from "../core/controllers/system-service-controller.ts";
 import { CUSTOM_RESOURCE_CLEANUP } from "../core/controllers/custom-resource-cleanup-controller.ts";
+import type { Decision } from "../core/authz/attributes.ts";
 import { requestAttributes } from "../core/authz/request-attributes.ts";
 import type { Action } from "../core/controllers/controller.ts";
 import { foreignKey } from "../core/controllers/foreign-owners.ts";
@@ -222,6 +223,11 @@ export class NamespaceCore {
 		// A review that a namespace's object answers is still one of the cluster, unless it is asked in the namespace.
 		const scope = isReview(request.resource) ? { namespace: request.namespace } : {};
 		this.#authorizer.check(request.user, { ...requestAttributes(request), ...scope });
+	}
+
+	/** Why the request is allowed, or not. */
+	decide(request: ApiRequest): Decision {
+		return this.#authorizer.decide(request.user, { ...requestAttributes(request), namespace: request.namespace });
 	}
 
 	/** Takes in a delivery from another object. */

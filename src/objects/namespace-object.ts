@@ -18,7 +18,7 @@ import { clusterObject, nodeObject } from "./addresses.ts";
 import { schedulerConfiguration, schedulerNames } from "./scheduler-configuration.ts";
 import { admissionConfiguration } from "./admission-configuration.ts";
 import type { LevelVersion } from "../core/admission/pod-security/policy.ts";
-import { answer, describe, errorAnswer, refusalOf, requestOf, statusOf } from "./answers.ts";
+import { answer, describe, errorAnswer, refusalOf, requestOf, statusOf, withReason } from "./answers.ts";
 import { CommitGate } from "./commit-gate.ts";
 import type { DefinitionSet } from "./custom-definitions.ts";
 import { durablePorts } from "./durable-ports.ts";
@@ -103,14 +103,18 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 				if (!authorized) this.#core.authorize(request);
 				return request.verb === "list" ? streamList(this.#core.core, http, request) : openWatch(this.ctx, this.#core.core, request);
 			}
-			if (request.verb === "get") return answer(await this.#core.serve(request, authorized, submission));
+			if (request.verb === "get") return this.#withReason(request, answer(await this.#core.serve(request, authorized, submission)));
 			await this.#commitGate.pass();
-			const response = await this.#core.serve(request, authorized, submission);
+			const response = answer(await this.#core.serve(request, authorized, submission));
 			this.#settle();
-			return answer(response);
+			return this.#withReason(request, response);
 		} catch (error) {
 			return errorAnswer(error, describe(request));
 		}
+	}
+
+	#withReason(request: ApiRequest, response: Response): Response {
+		return request.audited ? withReason(response, this.#core.decide(request).reason) : response;
 	}
 
 	async serviceEndpoint(service: string, port: number): Promise<ServiceEndpoint | Refusal> {

@@ -18,6 +18,7 @@
  */
 import type { Draws, OutsideCall, Submission } from "../core/admission/outside-call.ts";
 import type { ApiRequest, UserInfo } from "../core/api/request.ts";
+import type { Attributes, Decision, ResourceAttributes } from "../core/authz/attributes.ts";
 import type { Status } from "../core/errors/status-error.ts";
 import type { EdgeCertificate, EdgeTablePart } from "../core/edge/edge-table.ts";
 import type { AgentCommand, JoinRequest, NodeUsage, PollRequest, PollResponse } from "../core/protocol/agent-protocol.ts";
@@ -55,6 +56,8 @@ export const SUBMISSION_HEADER = "x-petrel-submission";
 export const WARNINGS_HEADER = "x-petrel-warnings";
 /** In an answer: what admission adds to the audit log's entry, a JSON object of texts, non-ASCII escaped. */
 export const ANNOTATIONS_HEADER = "x-petrel-annotations";
+/** In the answer to an audited request: why it was allowed, a JSON text, non-ASCII escaped. */
+export const REASON_HEADER = "x-petrel-reason";
 /** A PollRequest as JSON, non-ASCII escaped. */
 export const POLL_HEADER = "x-petrel-poll";
 export const NODE_HEADER = "x-petrel-node";
@@ -106,6 +109,8 @@ export interface ClusterRpc {
 	namespaces(): Promise<string[]>;
 	/** Whether the user may do this at cluster scope (lists and watches of all namespaces, TokenReview): null, or the refusal. */
 	authorizeCluster(request: ApiRequest): Promise<Status | null>;
+	/** What the cluster's roles say of a user. */
+	decision(user: UserInfo, attributes: Attributes): Promise<Decision>;
 	/** Whether the user may do this to a path that is no resource: null, or the refusal. */
 	authorizePath(user: UserInfo, verb: string, path: string): Promise<Status | null>;
 	/** Whether `user` may act as `target` (verb "impersonate" on users, groups, serviceaccounts, uids, userextras): null, or the refusal. */
@@ -129,6 +134,8 @@ export interface NamespaceRpc {
 	authorizeNamespaced(request: ApiRequest): Promise<Status | null>;
 	/** What there is of the Service of an aggregated API; the control plane itself asks. */
 	serviceFacts(service: string, port: number): Promise<ServiceFacts>;
+	/** What the roles here say of a user. */
+	decision(user: UserInfo, attributes: ResourceAttributes): Promise<Decision>;
 	/** As the Cluster object's, by the roles of this namespace too: for a ServiceAccount of it. */
 	authorizeImpersonation(user: UserInfo, target: UserInfo): Promise<Status | null>;
 	/** The user of a bootstrap token, asked of kube-system: null when it is none. */

@@ -32,8 +32,8 @@ export interface WriteOptions {
 	subresource: string;
 	dryRun: boolean;
 	addWarning(text: string): void;
-	/** Adds to the request's entry in the audit log. */
-	annotate?(key: string, value: string): void;
+	/** Adds to the request's entry in the audit log, where it has one. */
+	annotate?: ((key: string, value: string) => void) | undefined;
 	/** Who can ask other objects after the write does so here. */
 	followUp?(question: FollowUp): void;
 	/** Server-side apply has set managedFields already. */
@@ -80,7 +80,7 @@ function admissionOf(
 		dryRun,
 		addWarning: options.addWarning ?? (() => {}),
 		followUp: (question) => ("followUp" in options ? options.followUp?.(question) : undefined),
-		annotate: (key, value) => ("annotate" in options ? options.annotate?.(key, value) : undefined),
+		annotate: options.annotate,
 		ctx: server.hookContext(user),
 		reinvocation: newReinvocation(),
 		options: optionsObject(operation, options),
@@ -268,6 +268,7 @@ export interface RemovalOptions {
 	propagation?: "Foreground" | "Background" | "Orphan";
 	preconditions?: { uid?: string; resourceVersion?: string };
 	addWarning?(text: string): void;
+	annotate?: ((key: string, value: string) => void) | undefined;
 	/** The webhooks have been asked about the request that this deletion belongs to. */
 	webhooksAsked?: boolean;
 }

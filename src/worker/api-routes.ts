@@ -31,7 +31,8 @@ async function apiRequestOf(c: FrontDoor, path: ResourcePath): Promise<ApiReques
 	const query = parseQuery(path.verb, c.get("query"), patchType);
 	const body = patchType ? await readPatch(raw, patchType) : await readJsonBody(raw);
 	auditOf(raw)?.sent(body);
-	return { ...resource, query, user: c.get("user"), body, ...(patchType ? { patchType } : {}), userAgent: userAgentName(raw.headers) };
+	const more = { ...(patchType ? { patchType } : {}), ...(auditOf(raw)?.isWanted ? { audited: true } : {}) };
+	return { ...resource, query, user: c.get("user"), body, ...more, userAgent: userAgentName(raw.headers) };
 }
 
 function answerOptions(c: FrontDoor, kind: KindDefinition | undefined, verb: ApiRequest["verb"]): AnswerOptions {
@@ -51,6 +52,7 @@ function baseOf(c: FrontDoor): string {
 async function serveObject(c: FrontDoor, path: ResourcePath, kind: KindDefinition | undefined): Promise<Response> {
 	const options = answerOptions(c, kind, path.verb);
 	const request = await apiRequestOf(c, path);
+	if (kind?.deprecation) auditOf(c.req.raw)?.annotate({ "k8s.io/deprecated": "true" });
 	if (kind?.needsBase) request.base = baseOf(c);
 	const across = kind?.scope === "Namespaced" && request.namespace === "";
 	if (kind && request.verb === "watch") return serveWatch(c, request, options, across);

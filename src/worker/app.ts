@@ -45,7 +45,7 @@ const authenticated =
 	(handler: (c: FrontDoor) => Response | Promise<Response>): Handler<FrontDoorEnv> =>
 	async (c) => {
 		const { user, cluster, impersonator } = await authenticate(c.env, c.get("clusterName"), c.req.raw, c.get("path"), Date.now());
-		auditOf(c.req.raw)?.authenticated(impersonator ?? user, impersonator && user);
+		auditOf(c.req.raw)?.authenticated(cluster, impersonator ?? user, impersonator && user);
 		c.set("user", user);
 		c.set("cluster", cluster);
 		return handler(c);

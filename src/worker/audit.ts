@@ -4,8 +4,10 @@
  */
 import { type AuditDecision, type AuditPolicy, auditDecision, DEFAULT_AUDIT_POLICY, readAuditPolicy, type Stage } from "../core/audit/policy.ts";
 import type { UserInfo } from "../core/api/request.ts";
+import type { Decision } from "../core/authz/attributes.ts";
+import { clusterObject, namespaceObject } from "../objects/addresses.ts";
 import type { Json, JsonObject } from "../core/meta/object.ts";
-import type { WorkerEnv } from "../core/protocol/tokens.ts";
+import { GROUP_MASTERS, type WorkerEnv } from "../core/protocol/tokens.ts";
 import { parseResourcePath, type ResourcePath } from "./request-info.ts";
 import { shownPath } from "./shown-path.ts";
 
@@ -13,6 +15,7 @@ import { shownPath } from "./shown-path.ts";
 const DEFAULT_POLICY = "default";
 /** An object beyond this is left out of its event, in characters: a log line has limits of its own. */
 export const AUDITED_OBJECT_MAX = 64 * 1024;
+const PATCH_ANNOTATION = "patch.webhook.admission.k8s.io/";
 const USER_AGENT_MAX = 1_024;
 const TRUNCATED = "...TRUNCATED";
 const WEBHOOK_TIMEOUT_MS = 10_000;
@@ -68,7 +71,9 @@ export class AuditRecord {
 	#impersonated: UserInfo | undefined;
 	#decision: AuditDecision | undefined;
 	#requestObject: Json | undefined;
+	#cluster = "";
 	#admission: Record<string, string> = {};
+	#reason: string | undefined;
 	#done = false;
 	readonly events: AuditEvent[] = [];
 
@@ -83,7 +88,8 @@ export class AuditRecord {
 	}
 
 	/** Who asks is known: the policy decides. */
-	authenticated(user: UserInfo, impersonated: UserInfo | undefined): void {
+	authenticated(cluster: string, user: UserInfo, impersonated: UserInfo | undefined): void {
+		this.#cluster = cluster;
 		this.#user = user;
 		this.#impersonated = impersonated;
 		this.#decision = auditDecision(this.#policy, { user: impersonated ?? user, verb: this.#verb, resource: this.#resource, path: this.#path });
@@ -96,9 +102,41 @@ export class AuditRecord {
 		this.#requestObject = this.#trimmed(JSON.parse(body) as Json);
 	}
 
-	/** What admission has to say of the request. */
+	/** What admission has to say of the request. A webhook's patch is content, and goes where the content goes. */
 	annotate(annotations: Record<string, string>): void {
-		this.#admission = annotations;
+		for (const [key, value] of Object.entries(annotations)) if (this.#keepsRequest || !key.startsWith(PATCH_ANNOTATION)) this.#admission[key] = value;
+	}
+
+	/** Why the request was allowed. */
+	allowed(reason: string): void {
+		this.#reason = reason;
+	}
+
+	/** Whether there is to be an entry. */
+	get isWanted(): boolean {
+		return this.#decision !== undefined && this.#decision.level !== "None";
+	}
+
+	/** Asks why the request was allowed, where the answer itself did not say. */
+	async findReason(env: WorkerEnv): Promise<void> {
+		const user = this.#impersonated ?? this.#user;
+		if (!this.isWanted || this.#reason !== undefined || user === undefined || user.groups.includes(GROUP_MASTERS)) return;
+		this.#reason = await this.#decided(env, user).then(
+			({ reason }) => reason,
+			(cause: unknown) => {
+				console.error(JSON.stringify({ level: "error", message: "the audit log does not know why a request was allowed", cause: String(cause) }));
+				return "";
+			},
+		);
+	}
+
+	#decided(env: WorkerEnv, user: UserInfo): Promise<Decision> {
+		if (this.#resource === undefined) return clusterObject(env, this.#cluster).decision(user, { verb: this.#verb, path: this.#path });
+		const { verb, group, resource, subresource, namespace, name } = this.#resource;
+		const attributes = { verb, group, resource, subresource, namespace, name };
+		return namespace === ""
+			? clusterObject(env, this.#cluster).decision(user, attributes)
+			: namespaceObject(env, this.#cluster, namespace).decision(user, attributes);
 	}
 
 	/** Whether the answer's object belongs into the event. */
@@ -141,7 +179,7 @@ export class AuditRecord {
 		return {
 			...this.#admission,
 			"authorization.k8s.io/decision": isRefused ? "forbid" : "allow",
-			"authorization.k8s.io/reason": isRefused ? (/: (RBAC: .*)$/.exec(status.message ?? "")?.[1] ?? "") : "",
+			"authorization.k8s.io/reason": isRefused ? (/: (RBAC: .*)$/.exec(status.message ?? "")?.[1] ?? "") : (this.#reason ?? ""),
 		};
 	}
 
@@ -241,7 +279,8 @@ const isJson = (response: Response): boolean => response.headers.get("content-ty
 export async function endAudit(env: WorkerEnv, record: AuditRecord, response: Response, isStream: boolean, ctx: ExecutionContext): Promise<Response> {
 	if (isStream && response.ok && response.body) {
 		record.started(response.status, Date.now());
-		const finished = () => {
+		const finished = async () => {
+			await record.findReason(env);
 			record.completed(response.status, undefined, Date.now());
 			send(env, record, ctx);
 		};
@@ -251,6 +290,7 @@ export async function endAudit(env: WorkerEnv, record: AuditRecord, response: Re
 	}
 	const wanted = isJson(response) && response.body !== null && (record.keepsResponse || response.status >= 400);
 	const text = wanted ? await response.clone().text() : undefined;
+	if (response.ok) await record.findReason(env);
 	record.completed(response.status, text, Date.now());
 	send(env, record, ctx);
 	return response;

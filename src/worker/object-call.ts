@@ -10,6 +10,7 @@ import {
 	CALLS_HEADER,
 	type CallsWanted,
 	CLUSTER_HEADER,
+	REASON_HEADER,
 	REQUEST_HEADER,
 	type Resubmission,
 	SUBMISSION_HEADER,
@@ -76,8 +77,12 @@ export async function callAdmitted(env: WorkerEnv, cluster: string, request: Api
 
 /** Tells the audit log what admission has to say of a request. */
 export function auditAnswer(c: FrontDoor, response: Response): void {
+	const audit = auditOf(c.req.raw);
+	if (audit === undefined) return;
 	const annotations = response.headers.get(ANNOTATIONS_HEADER);
-	if (annotations !== null) auditOf(c.req.raw)?.annotate(JSON.parse(annotations) as Record<string, string>);
+	if (annotations !== null) audit.annotate(JSON.parse(annotations) as Record<string, string>);
+	const reason = response.headers.get(REASON_HEADER);
+	if (reason !== null) audit.allowed(JSON.parse(reason) as string);
 }
 
 /** What the owning object answers, for the front door to go on with. @throws StatusError as it refuses. */

@@ -4,6 +4,7 @@ import { tooManyRequests, unavailable } from "../core/errors/status-error.ts";
 import type { Header } from "../core/tunnel/frame.ts";
 import type { ProxyTarget } from "../objects/rpc.ts";
 import { type FrontDoor, isWebSocketUpgrade, userAgentName } from "./front-door.ts";
+import { auditOf } from "./audit.ts";
 import { askOwner } from "./object-call.ts";
 import { type ProxyPrefix, rewrittenAnswer } from "./proxied-answer.ts";
 import { PROXY_PATH, type ResourcePath } from "./request-info.ts";
@@ -18,7 +19,9 @@ const RETRY_AFTER_SECONDS = 1;
 async function targetOf(c: FrontDoor, path: ResourcePath, wanted: string): Promise<ProxyTarget> {
 	const { rest: _, ...resource } = path;
 	const raw: [string, string][] = [["path", wanted]];
-	const request: ApiRequest = { ...resource, query: { raw }, user: c.get("user"), body: "", userAgent: userAgentName(c.req.raw.headers) };
+	const { headers } = c.req.raw;
+	const audited = auditOf(c.req.raw)?.isWanted ? { audited: true } : {};
+	const request: ApiRequest = { ...resource, query: { raw }, user: c.get("user"), body: "", userAgent: userAgentName(headers), ...audited };
 	return (await askOwner<ProxyTarget>(c, request)).value;
 }
 

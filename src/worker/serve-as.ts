@@ -31,7 +31,7 @@ export async function serveAs(from: FrontDoor, user: UserInfo, own: OwnRequest):
 	const headers = { accept: "application/json", "content-type": own.contentType, "user-agent": own.userAgent };
 	const request = new Request(url, { method: own.method, headers, ...(own.body === "" ? {} : { body: own.body }) });
 	const audit = beginAudit(from.env, request, own.path, crypto.randomUUID(), Date.now());
-	audit?.authenticated(user, undefined);
+	audit?.authenticated(from.get("cluster"), user, undefined);
 	const response = await served(from, user, request, own.path, query).catch((error: unknown) => errorResponse(error, request));
 	return audit === undefined ? response : endAudit(from.env, audit, response, false, from.executionCtx as ExecutionContext);
 }

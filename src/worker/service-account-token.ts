@@ -4,6 +4,7 @@ import { conflict, type GroupResource, notFound } from "../core/errors/status-er
 import { clusterObject } from "../objects/addresses.ts";
 import type { ServiceAccountGrant } from "../objects/rpc.ts";
 import { answer, type AnswerOptions, madeAnswer } from "./answer.ts";
+import { auditOf } from "./audit.ts";
 import type { FrontDoor } from "./front-door.ts";
 import { askOwner } from "./object-call.ts";
 import { signServiceAccountToken } from "./token-signing.ts";
@@ -31,6 +32,7 @@ export async function serveToken(c: FrontDoor, request: ApiRequest, options: Ans
 	if (node !== undefined) await fillNode(c, node, grant.claims["kubernetes.io"].pod === undefined);
 	const nowMs = Date.now();
 	const status = await signServiceAccountToken(c.env, cluster, grant.claims, grant.expirationSeconds, nowMs);
+	auditOf(c.req.raw)?.annotate({ "authentication.kubernetes.io/issued-credential-id": `JTI=${status.id}` });
 	const { kind, apiVersion, metadata, spec } = grant.request;
 	const answered = {
 		kind,

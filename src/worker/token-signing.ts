@@ -41,6 +41,8 @@ export const signAdminToken = (env: WorkerEnv, cluster: string, nowMs: number): 
 	sign(env, { iss: TOKEN_ISSUER, aud: cluster, sub: ADMIN_USER, groups: [GROUP_MASTERS], iat: seconds(nowMs), exp: seconds(nowMs) + ADMIN_TOKEN_SECONDS });
 
 export interface SignedToken {
+	/** The token's jti. */
+	id: string;
 	token: string;
 	/** RFC 3339, as TokenRequest.status.expirationTimestamp. */
 	expirationTimestamp: string;
@@ -55,6 +57,7 @@ export async function signServiceAccountToken(
 ): Promise<SignedToken> {
 	const iat = seconds(nowMs);
 	const exp = iat + expirationSeconds;
-	const token = await sign(env, { ...claims, iss: SERVICE_ACCOUNT_ISSUER, iat, nbf: iat, exp, jti: crypto.randomUUID(), "petrel.dev/cluster": cluster });
-	return { token, expirationTimestamp: new Date(exp * 1000).toISOString().replace(/\.\d+Z$/, "Z") };
+	const id = crypto.randomUUID();
+	const token = await sign(env, { ...claims, iss: SERVICE_ACCOUNT_ISSUER, iat, nbf: iat, exp, jti: id, "petrel.dev/cluster": cluster });
+	return { id, token, expirationTimestamp: new Date(exp * 1000).toISOString().replace(/\.\d+Z$/, "Z") };
 }

@@ -29,7 +29,8 @@ interface Step {
 	namespace?: string;
 	webhooks?: Record<string, WebhookAnswer>;
 	asked?: Record<string, unknown>[];
-	expect: { code: number; warnings?: string[]; body?: unknown };
+	/** `annotations`: what the audit log is told. */
+	expect: { code: number; warnings?: string[]; annotations?: Record<string, unknown>; body?: unknown };
 }
 
 /** A script against a cluster with a network of its own. */
@@ -69,6 +70,7 @@ function requestOf(step: Step): ApiRequest {
 		userAgent: "golden/1",
 		body: step.text ?? (step.send === undefined ? "" : JSON.stringify(step.send)),
 		...(step.patch ? { patchType: step.patch } : {}),
+		...(step.expect.annotations ? { audited: true } : {}),
 	};
 }
 
@@ -87,14 +89,14 @@ async function admitted(world: World, request: ApiRequest): Promise<ApiResponse>
 	}
 }
 
-async function answerOf(world: World, step: Step): Promise<{ code: number; warnings: string[]; body: unknown }> {
+async function answerOf(world: World, step: Step): Promise<{ code: number; warnings: string[]; annotations: unknown; body: unknown }> {
 	const request = requestOf(step);
 	try {
-		const { code, body, warnings } = await admitted(world, request);
-		return { code, warnings, body: JSON.parse(body) };
+		const { code, body, warnings, annotations } = await admitted(world, request);
+		return { code, warnings, annotations, body: JSON.parse(body) };
 	} catch (error) {
 		if (!(error instanceof StatusError)) throw error;
-		return { code: error.code, warnings: [...error.warnings], body: error.status };
+		return { code: error.code, warnings: [...error.warnings], annotations: error.annotations, body: error.status };
 	} finally {
 		await world.settle(request.namespace === "" ? { object: "cluster" } : { object: "namespace", name: request.namespace });
 		await world.run(100);

@@ -17,11 +17,20 @@ interface AuditEvent {
 afterEach(() => vi.restoreAllMocks());
 
 /** Makes a request under a policy; the events that it left in the log, and its answer's Audit-ID. */
-async function audited(cluster: TestCluster, policy: unknown, method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
+async function audited(
+	cluster: TestCluster,
+	policy: unknown,
+	method: string,
+	path: string,
+	body?: unknown,
+	headers: Record<string, string> = {},
+	more: Partial<WorkerEnv> = {},
+) {
 	const lines: string[] = [];
 	vi.spyOn(console, "log").mockImplementation((line: string) => void lines.push(line));
 	const settings: WorkerEnv = {
 		...env,
+		...more,
 		PETREL_AUDIT_POLICY:
 			policy === undefined
 				? ""
@@ -144,6 +153,77 @@ describe("the audit log", () => {
 		]);
 		const stranger = await audited(cluster, policy, "GET", configMaps(), undefined, { authorization: "Bearer wrong" });
 		expect(stranger.events).toMatchObject([{ user: {}, responseStatus: { code: 401, reason: "Unauthorized" } }]);
+	});
+
+	it("says by which binding a request was allowed: in a namespace, across all of them, and of a path", async () => {
+		const cluster = await TestCluster.create();
+		const group = "/apis/rbac.authorization.k8s.io/v1";
+		const subjects = [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: "jane" }];
+		await cluster.call("POST", `${group}/clusterrolebindings`, {
+			apiVersion: "rbac.authorization.k8s.io/v1",
+			kind: "ClusterRoleBinding",
+			metadata: { name: "readers" },
+			roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "view" },
+			subjects,
+		});
+		const policy = { omitStages: ["RequestReceived", "ResponseStarted"], rules: [{ level: "Metadata" }] };
+		const jane = { authorization: `Bearer ${await cluster.user("jane", "system:authenticated")}` };
+		await eventually(async () => ((await cluster.fetch("GET", configMaps(), undefined, { token: jane.authorization.slice(7) })).ok ? true : undefined));
+		const reason = async (path: string): Promise<unknown> => {
+			const { events } = await audited(cluster, policy, "GET", path, undefined, jane);
+			const [event] = events as [AuditEvent];
+			return (event["annotations"] as Record<string, string>)["authorization.k8s.io/reason"];
+		};
+		const byView = 'RBAC: allowed by ClusterRoleBinding "readers" of ClusterRole "view" to User "jane"';
+		expect(await reason(configMaps())).toBe(byView);
+		expect(await reason(`${configMaps()}?watch=true&timeoutSeconds=1`)).toBe(byView);
+		expect(await reason("/api/v1/configmaps")).toBe(byView);
+		expect(await reason("/version")).toMatch(/^RBAC: allowed by ClusterRoleBinding "system:/);
+		const refused = await audited(cluster, policy, "GET", "/api/v1/namespaces/default/secrets", undefined, jane);
+		expect(refused.events).toMatchObject([{ annotations: { "authorization.k8s.io/decision": "forbid", "authorization.k8s.io/reason": "" } }]);
+	});
+
+	it("names the credential that it issued, and a deprecated API", async () => {
+		const cluster = await TestCluster.create();
+		const policy = { omitStages: ["RequestReceived"], rules: [{ level: "Metadata" }] };
+		const path = "/api/v1/namespaces/default/serviceaccounts/default/token";
+		await eventually(async () => ((await cluster.fetch("GET", path.slice(0, -6))).ok ? true : undefined));
+		const token = await audited(cluster, policy, "POST", path, { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: { audiences: [] } });
+		expect(token.events).toMatchObject([
+			{ annotations: { "authentication.kubernetes.io/issued-credential-id": expect.stringMatching(/^JTI=[0-9a-f-]{36}$/) } },
+		]);
+		const old = await audited(cluster, policy, "GET", "/api/v1/namespaces/default/endpoints");
+		expect(old.events).toMatchObject([{ annotations: { "k8s.io/deprecated": "true" } }]);
+	});
+
+	it("is sent to a webhook as well, all that a request left at once", async () => {
+		const cluster = await TestCluster.create();
+		const sent: { url: string; list: { kind: string; apiVersion: string; items: AuditEvent[] } }[] = [];
+		vi.spyOn(globalThis, "fetch").mockImplementation(async (url, init) => {
+			sent.push({ url: String(url), list: JSON.parse(String(init?.body)) });
+			return new Response("", { status: sent.length === 1 ? 200 : 500 });
+		});
+		const backend = { PETREL_AUDIT_WEBHOOK: "https://audit.example.com/events" };
+		const policy = { rules: [{ level: "Metadata" }] };
+		const { events, id } = await audited(cluster, policy, "GET", configMaps(), undefined, {}, backend);
+		expect(sent).toEqual([{ url: backend.PETREL_AUDIT_WEBHOOK, list: { kind: "EventList", apiVersion: "audit.k8s.io/v1", metadata: {}, items: events } }]);
+		expect(events.map(({ stage, auditID }) => [stage, auditID])).toEqual([
+			["RequestReceived", id],
+			["ResponseComplete", id],
+		]);
+	});
+
+	it("is in the log all the same when the webhook cannot be reached", async () => {
+		const cluster = await TestCluster.create();
+		vi.spyOn(globalThis, "fetch").mockRejectedValue(new Error("connection refused"));
+		const errors = vi.spyOn(console, "error").mockImplementation(() => {});
+		const backend = { PETREL_AUDIT_WEBHOOK: "https://audit.example.com/events" };
+		const policy = { rules: [{ level: "Metadata", omitStages: ["RequestReceived"] }] };
+		const lines: string[] = [];
+		errors.mockImplementation((line: string) => void lines.push(line));
+		const { events, status } = await audited(cluster, policy, "GET", configMaps(), undefined, {}, backend);
+		expect([status, events.length]).toEqual([200, 1]);
+		expect(lines.join()).toContain("the audit webhook could not be reached");
 	});
 
 	it("tells of a watch when it begins and when it ends", async () => {

@@ -60,7 +60,7 @@ export interface AdmissionRequest {
 	/** Asks what only another object can answer, once the write is done; the answer comes as warnings. */
 	followUp(question: FollowUp): void;
 	/** Adds to the entry of the audit log; where there is none, nobody hears of it. */
-	annotate?(key: string, value: string): void;
+	annotate?: ((key: string, value: string) => void) | undefined;
 	ctx: HookContext;
 	reinvocation: Reinvocation;
 	/** This write is part of a request that the webhooks have been asked about. */

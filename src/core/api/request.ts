@@ -35,6 +35,8 @@ export interface ApiRequest {
 	patchType?: PatchType;
 	/** The cluster's root as it is reached from outside, for a kind that needs it: "https://host/clusters/name". */
 	base?: string;
+	/** The request is told of in the audit log, with what authorisation and admission have to say of it. */
+	audited?: boolean;
 	/** For managedFields when fieldManager is not given: the User-Agent up to its first slash. */
 	userAgent: string;
 }

@@ -66,4 +66,8 @@ export function notSupported(field: string, value: unknown, supported: readonly 
 }
 
 /** `field: message`, as upstream prints one. */
+/** Several as one text (ErrorList.ToAggregate). */
+export const aggregateText = (errors: readonly FieldError[]): string =>
+	errors.length === 1 ? fieldErrorText(errors[0] as FieldError) : `[${errors.map(fieldErrorText).join(", ")}]`;
+
 export const fieldErrorText = (error: FieldError): string => `${error.field}: ${error.message}`;

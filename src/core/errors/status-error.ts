@@ -40,6 +40,8 @@ export class StatusError extends Error {
 	readonly status: Status;
 	/** Warnings that the client gets beside the refusal. */
 	warnings: readonly string[] = [];
+	/** For the audit log. */
+	annotations: Record<string, string> = {};
 
 	constructor(code: number, reason: string, message: string, details?: StatusDetails, options?: { cause?: unknown }) {
 		super(message, options);

@@ -1,7 +1,7 @@
 /** POST of a Binding, to pods/binding or to bindings: a scheduler gives the pod its node, as registry/core/pod's BindingREST does. */
 import type { KubeObject } from "../../core/meta/object.ts";
 import { badRequest, conflict, plainError } from "../../core/errors/status-error.ts";
-import { fieldErrorText } from "../../core/errors/field-error.ts";
+import { aggregateText } from "../../core/errors/field-error.ts";
 import { bindingKind } from "../../core/kinds/binding.ts";
 import { type KindDefinition, resourceOf } from "../../core/kinds/define-kind.ts";
 import { podKind } from "../../core/kinds/pod.ts";
@@ -21,7 +21,7 @@ export function bind(call: VerbCall): VerbResult {
 	const name = request.name || (binding.metadata?.name ?? "");
 	if (binding.metadata?.name && binding.metadata.name !== name) throw badRequest("name in URL does not match name in Binding object");
 	const errors = bindingKind.validate(binding);
-	if (errors.length > 0) throw plainError(errors.length === 1 ? fieldErrorText(errors[0] as (typeof errors)[0]) : `[${errors.map(fieldErrorText).join(", ")}]`);
+	if (errors.length > 0) throw plainError(aggregateText(errors));
 	const kind = server.kinds.byStoreName(PODS) as KindDefinition;
 	const pod = existing({ ...call, kind, request: { ...request, name } }) as Pod;
 	checkBindable(kind, pod, binding);

@@ -10,7 +10,7 @@ import { type VerbCall, type VerbResult, writeOptions } from "./verb.ts";
 export function deleteCollection(call: VerbCall): VerbResult {
 	const { server, kind, request } = call;
 	const matcher = matcherOf(kind, request.query, server.namespace);
-	const options = removalOptions(server, request, writeOptions(call).addWarning);
+	const options = removalOptions(server, request, writeOptions(call));
 	const found = server.store.list(resourceOf(kind), matcher ? { matcher } : {});
 	const items = gatherCalls(found.map((object) => () => shown(kind, deleteObject(server, storedKind(kind), object, options).object)));
 	return {

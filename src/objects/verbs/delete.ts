@@ -7,7 +7,7 @@ import type { KubeObject } from "../../core/meta/object.ts";
 import { decodeObject } from "../../core/schema/decode.ts";
 import type { DeleteOptions } from "../../core/schema/kubernetes.d.ts";
 import type { ResourceServer } from "../resource-server.ts";
-import { deleteObject, type RemovalOptions } from "../write.ts";
+import { deleteObject, type RemovalOptions, type WriteOptions } from "../write.ts";
 import { parseJson } from "./body.ts";
 import { existingStored, shown, storedKind } from "./version.ts";
 import { type VerbCall, type VerbResult, writeOptions } from "./verb.ts";
@@ -26,7 +26,7 @@ function checkOptions({ dryRun = [] }: Partial<DeleteOptions>, policy: string | 
 }
 
 /** The query's options, overridden by the body's. */
-export function removalOptions({ schema }: ResourceServer, request: ApiRequest, addWarning: (text: string) => void): RemovalOptions {
+export function removalOptions({ schema }: ResourceServer, request: ApiRequest, { addWarning, annotate }: WriteOptions): RemovalOptions {
 	const sent = request.body === "" ? undefined : parseJson(request.body, "v1.DeleteOptions");
 	const body: Partial<DeleteOptions> = sent === undefined ? {} : decodeObject(schema, "meta/v1.DeleteOptions", sent).object;
 	const policy = body.propagationPolicy ?? request.query.propagationPolicy;
@@ -39,6 +39,7 @@ export function removalOptions({ schema }: ResourceServer, request: ApiRequest, 
 	return {
 		user: request.user,
 		addWarning,
+		annotate,
 		dryRun: request.query.dryRun === true || (body.dryRun ?? []).includes("All"),
 		...(grace === undefined ? {} : { gracePeriodSeconds: grace }),
 		...(propagation === undefined ? {} : { propagation }),
@@ -53,7 +54,7 @@ function removedStatus(kind: KindDefinition, object: KubeObject): unknown {
 }
 
 export function deleteOne(call: VerbCall): VerbResult {
-	const options = removalOptions(call.server, call.request, writeOptions(call).addWarning);
+	const options = removalOptions(call.server, call.request, writeOptions(call));
 	const { object, removed } = deleteObject(call.server, storedKind(call.kind), existingStored(call), options);
 	return { code: 200, object: removed && !call.kind.gracePeriodSeconds ? removedStatus(call.kind, object) : shown(call.kind, object) };
 }

@@ -81,7 +81,10 @@ export function dispatch(server: ResourceServer, request: ApiRequest): Dispatche
 		const { code, object } = handler({ server, kind, request, warnings, followUps, annotations });
 		return { code, body: server.store.textOf(object), warnings, followUps, annotations };
 	} catch (error) {
-		if (error instanceof StatusError) error.warnings = warnings;
+		if (error instanceof StatusError) {
+			error.warnings = warnings;
+			error.annotations = annotations;
+		}
 		throw error;
 	}
 }

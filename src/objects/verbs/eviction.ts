@@ -27,7 +27,7 @@ export function evict(call: VerbCall): VerbResult {
 	const eviction: Eviction = decodeBody(server.schema, EVICTION, parseJson(request.body, "v1.Eviction"), request.body, request, writeOptions(call).addWarning);
 	if (eviction.metadata?.name && eviction.metadata.name !== request.name) throw badRequest("name in URL does not match name in Eviction object");
 	const pod = existing(call) as Pod;
-	const options = removalOptions(server, { ...request, body: JSON.stringify(eviction.deleteOptions ?? {}) }, writeOptions(call).addWarning);
+	const options = removalOptions(server, { ...request, body: JSON.stringify(eviction.deleteOptions ?? {}) }, writeOptions(call));
 	const object = { ...eviction, metadata: eviction.metadata ?? {} } as KubeObject;
 	admitPosted(server, call.kind, { subject: EVICTION, object, name: request.name }, { ...writeOptions(call), dryRun: options.dryRun });
 	if (!isDisruptedAlready(pod)) askBudget(call, pod, options.dryRun);

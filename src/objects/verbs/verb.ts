@@ -44,8 +44,11 @@ export function writeOptions({ request, warnings, followUps, annotations }: Verb
 		followUp: (question) => {
 			followUps.push(question);
 		},
-		annotate: (key, value) => {
-			annotations[key] = value;
-		},
+		// As upstream: what is said first stays.
+		annotate: request.audited
+			? (key, value) => {
+					annotations[key] ??= value;
+				}
+			: undefined,
 	};
 }

@@ -8,8 +8,19 @@ import type { Scale } from "../../schema/kubernetes.d.ts";
 import { objectOf } from "../patched-object.ts";
 import { Rounds } from "../rounds.ts";
 import type { AdmissionPlugin, AdmissionRequest, AdmissionView } from "../plugin.ts";
-import { CallFailed, dryRunUnsupported, failedCalling, rejection, reviewBody, reviewVersionOf, verdict, type Verdict } from "../webhooks/admission-review.ts";
+import {
+	annotateAnswer,
+	CallFailed,
+	dryRunUnsupported,
+	failedCalling,
+	rejection,
+	reviewBody,
+	reviewVersionOf,
+	verdict,
+	type Verdict,
+} from "../webhooks/admission-review.ts";
 import { candidatesOf, type Invocation, invocationOf, questionOf } from "../webhooks/webhook-matching.ts";
+import type { Webhook } from "../webhooks/webhook-set.ts";
 
 const NAME = "MutatingAdmissionWebhook";
 const WITHOUT_SIDE_EFFECTS = ["None", "NoneOnDryRun"];
@@ -54,12 +65,38 @@ function ask(request: AdmissionRequest, invocation: Invocation, view: AdmissionV
 	const [outcome] = view.ask([questionOf(invocation, reviewBody(request, invocation.seen, version))]);
 	if (outcome === undefined) return false;
 	const said: Verdict = verdict(hook, outcome, version, true);
+	annotateAnswer(request, hook.name, said);
 	for (const warning of said.warnings) request.addWarning(warning);
 	if (!said.allowed) throw rejection(hook.name, said.status);
 	const next = said.patch === "" ? undefined : patchedObject(request, invocation, said.patch, view);
-	if (next === undefined || semanticEqual(next, request.object)) return false;
+	if (next === undefined) return false;
+	annotatePatch(request, invocation, said.patch);
+	if (semanticEqual(next, request.object)) return false;
 	request.object = next;
 	return true;
+}
+
+const annotationKey = (prefix: string, { reinvocation }: AdmissionRequest, { index }: Webhook): string =>
+	`${prefix}.webhook.admission.k8s.io/round_${reinvocation.isReinvoke ? 1 : 0}_index_${index}`;
+
+function annotatePatch(request: AdmissionRequest, { webhook }: Invocation, patch: string): void {
+	const value = { configuration: webhook.configuration, webhook: webhook.hook.name, patch: JSON.parse(patch) as Json, patchType: "JSONPatch" };
+	request.annotate?.(annotationKey("patch", request, webhook), JSON.stringify(value));
+}
+
+/** The same, telling the audit log whether the webhook changed anything. */
+function askAudited(request: AdmissionRequest, invocation: Invocation, view: AdmissionView): boolean {
+	const { webhook } = invocation;
+	let mutated = false;
+	try {
+		mutated = ask(request, invocation, view);
+		return mutated;
+	} finally {
+		request.annotate?.(
+			annotationKey("mutation", request, webhook),
+			JSON.stringify({ configuration: webhook.configuration, webhook: webhook.hook.name, mutated }),
+		);
+	}
 }
 
 function askAll(request: AdmissionRequest, view: AdmissionView, rounds: Rounds): void {
@@ -71,13 +108,14 @@ function askAll(request: AdmissionRequest, view: AdmissionView, rounds: Rounds):
 		if (invocation === undefined || (request.reinvocation.isReinvoke && !rounds.isAskedAgain(webhook.id))) continue;
 		const { failurePolicy, reinvocationPolicy } = webhook.hook;
 		try {
-			if (ask(request, invocation, view)) {
+			if (askAudited(request, invocation, view)) {
 				rounds.requireAgain();
 				request.reinvocation.isWanted = true;
 			}
 		} catch (error) {
 			if (!(error instanceof CallFailed)) throw error;
 			if (failurePolicy !== "Ignore") throw error.refusal();
+			request.annotate?.(annotationKey("failed-open.mutation", request, webhook), webhook.hook.name);
 		}
 		if (reinvocationPolicy === "IfNeeded") rounds.mayBeAskedAgain(webhook.id);
 	}

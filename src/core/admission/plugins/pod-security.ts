@@ -1,4 +1,5 @@
 /** PodSecurity: holds pods to the level of the Pod Security Standards that their namespace's labels name (k8s.io/pod-security-admission). */
+import { aggregateText } from "../../errors/field-error.ts";
 import { invalidObject } from "../../errors/status-error.ts";
 import { resourceOf } from "../../kinds/define-kind.ts";
 import type { Container, Namespace, ObjectMeta, Pod, PodSpec } from "../../schema/kubernetes.d.ts";
@@ -7,6 +8,8 @@ import { type AdmissionPlugin, type AdmissionRequest, type AdmissionView, refuse
 import { detailsText, violationsOf } from "../pod-security/evaluate.ts";
 import { isStricter, levelVersionText, type Mode, type Policy, policyOf, sameLevelVersion } from "../pod-security/policy.ts";
 
+/** Of what the audit log is told. */
+const ANNOTATION_PREFIX = "pod-security.kubernetes.io/";
 const SECCOMP_POD_ANNOTATION = "seccomp.security.alpha.kubernetes.io/pod";
 const SECCOMP_CONTAINER_PREFIX = "container.seccomp.security.alpha.kubernetes.io/";
 /** Every other subresource of a pod is judged like the pod: it may write the spec. */
@@ -83,8 +86,14 @@ function judgedPart(request: AdmissionRequest): Judged | undefined {
 }
 
 function judge(request: AdmissionRequest, { metadata, spec, enforced }: Judged, policy: Policy): void {
-	const { enforce, warn } = policy;
+	const { enforce, audit, warn } = policy;
+	if (enforced) request.annotate?.(`${ANNOTATION_PREFIX}enforce-policy`, levelVersionText(enforce));
 	const found = enforced ? violationsOf(enforce, metadata, spec) : [];
+	if (request.annotate !== undefined) {
+		const audited = violationsOf(audit, metadata, spec);
+		if (audited.length > 0)
+			request.annotate(`${ANNOTATION_PREFIX}audit-violations`, `would violate PodSecurity ${JSON.stringify(levelVersionText(audit))}: ${detailsText(audited)}`);
+	}
 	if (found.length > 0) throw refuse(request, `violates PodSecurity "${levelVersionText(enforce)}": ${detailsText(found)}`);
 	const warned = violationsOf(warn, metadata, spec);
 	if (warned.length > 0) request.addWarning(`would violate PodSecurity "${levelVersionText(warn)}": ${detailsText(warned)}`);
@@ -104,7 +113,16 @@ export const podSecurity: AdmissionPlugin = {
 		const judged = judgedPart(request);
 		if (judged === undefined) return;
 		const { namespaces, usernames, runtimeClasses } = configuration.exemptions;
-		if (namespaces.includes(request.namespace) || usernames.includes(request.user.name) || runtimeClasses.includes(judged.spec.runtimeClassName ?? "")) return;
-		judge(request, judged, policyOf(view.namespaceObject()?.metadata.labels, configuration.defaults).policy);
+		const exemption = namespaces.includes(request.namespace)
+			? "namespace"
+			: usernames.includes(request.user.name)
+				? "user"
+				: runtimeClasses.includes(judged.spec.runtimeClassName ?? "")
+					? "runtimeClass"
+					: undefined;
+		if (exemption !== undefined) return request.annotate?.(`${ANNOTATION_PREFIX}exempt`, exemption);
+		const { policy, errors } = policyOf(view.namespaceObject()?.metadata.labels, configuration.defaults);
+		if (errors.length > 0) request.annotate?.(`${ANNOTATION_PREFIX}error`, `Failed to parse policy: ${aggregateText(errors)}`);
+		judge(request, judged, policy);
 	},
 };

@@ -2,7 +2,7 @@
 import { StatusError } from "../../errors/status-error.ts";
 import type { CallOutcome, Question } from "../outside-call.ts";
 import type { AdmissionPlugin, AdmissionRequest, AdmissionView } from "../plugin.ts";
-import { CallFailed, dryRunUnsupported, rejection, reviewBody, reviewVersionOf, verdict } from "../webhooks/admission-review.ts";
+import { annotateAnswer, CallFailed, dryRunUnsupported, rejection, reviewBody, reviewVersionOf, verdict } from "../webhooks/admission-review.ts";
 import { candidatesOf, type Invocation, invocationOf, questionOf } from "../webhooks/webhook-matching.ts";
 
 const WITHOUT_SIDE_EFFECTS = ["None", "NoneOnDryRun"];
@@ -23,15 +23,21 @@ function questionFor(request: AdmissionRequest, invocation: Invocation): { quest
 function refusalOf(
 	request: AdmissionRequest,
 	{ webhook: { hook } }: Invocation,
+	index: number,
 	decide: () => { outcome: CallOutcome; version: string },
 ): StatusError | undefined {
 	try {
 		const { outcome, version } = decide();
 		const said = verdict(hook, outcome, version, false);
+		annotateAnswer(request, hook.name, said);
 		for (const warning of said.warnings) request.addWarning(warning);
 		return said.allowed ? undefined : rejection(hook.name, said.status);
 	} catch (error) {
-		if (error instanceof CallFailed) return hook.failurePolicy === "Ignore" ? undefined : error.refusal();
+		if (error instanceof CallFailed) {
+			if (hook.failurePolicy !== "Ignore") return error.refusal();
+			request.annotate?.(`failed-open.validating.webhook.admission.k8s.io/round_0_index_${index}`, hook.name);
+			return undefined;
+		}
 		if (error instanceof StatusError) return error;
 		throw error;
 	}
@@ -52,7 +58,7 @@ export const validatingAdmissionWebhook: AdmissionPlugin = {
 		const outcomes = view.ask(asked.flatMap((each) => ("question" in each ? [each.question] : []))).values();
 		const refusals = invocations.map((invocation, index) => {
 			const each = asked[index] as ReturnType<typeof questionFor>;
-			return refusalOf(request, invocation, () => {
+			return refusalOf(request, invocation, index, () => {
 				if ("error" in each) throw each.error;
 				return { outcome: outcomes.next().value as CallOutcome, version: each.version };
 			});

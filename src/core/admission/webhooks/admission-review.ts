@@ -144,6 +144,11 @@ export function verdict(webhook: AnyWebhook, outcome: CallOutcome, version: stri
 	}
 }
 
+/** What a webhook wants written into the audit log. */
+export function annotateAnswer(request: AdmissionRequest, webhook: string, { auditAnnotations }: Verdict): void {
+	for (const [key, value] of Object.entries(auditAnnotations)) request.annotate?.(`${webhook}/${key}`, value);
+}
+
 const BAD_REQUEST = 400;
 
 /** ToStatusErr: the refusal of a webhook that said no. */

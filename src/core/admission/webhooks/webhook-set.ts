@@ -21,6 +21,8 @@ export interface Webhook {
 	/** Names it among all: configuration and place. */
 	id: string;
 	configuration: string;
+	/** Its place among all in the order they are called, from 0. */
+	index: number;
 	hook: AnyWebhook;
 	namespaceSelector: LabelSelector;
 	objectSelector: LabelSelector;
@@ -72,7 +74,7 @@ export function targetOf({ url, service, caBundle }: AnyWebhook["clientConfig"])
 	return { service: { namespace: service.namespace, name: service.name, port: service.port ?? SERVICE_PORT, path: service.path ?? "" }, ...ca };
 }
 
-function webhooksOf(configuration: Configuration): Webhook[] {
+function webhooksOf(configuration: Configuration): Omit<Webhook, "index">[] {
 	const name = configuration.metadata.name ?? "";
 	return (configuration.webhooks ?? []).map((hook, index) => ({
 		id: `${name}/${hook.name}/${index}`,
@@ -92,7 +94,10 @@ export class WebhookSet {
 	readonly #candidates = new Map<string, readonly Webhook[]>();
 
 	constructor(configurations: readonly Configuration[]) {
-		this.#webhooks = [...configurations].sort(byName).flatMap(webhooksOf);
+		this.#webhooks = [...configurations]
+			.sort(byName)
+			.flatMap(webhooksOf)
+			.map((webhook, index) => ({ ...webhook, index }));
 	}
 
 	get isEmpty(): boolean {
