@@ -142,6 +142,7 @@ export class ClusterCore {
 			namespaceObject: () => null,
 			priorityClasses: () => this.core.server.store.list<PriorityClass>("scheduling.k8s.io/priorityclasses"),
 			clusterList: <T extends KubeObject>(resource: string) => this.core.server.store.list<T>(resource),
+			node: (name) => this.core.server.store.get<Node>(NODES, name),
 			allows: (user: AdmissionRequest["user"], attributes: ResourceAttributes) => authorizer.decide(user, attributes).allowed,
 			configuration: ports.admission,
 		};

@@ -22,10 +22,11 @@ import type { DefinitionSet } from "./custom-definitions.ts";
 import { CommitGate } from "./commit-gate.ts";
 import { durablePorts, memberOf } from "./durable-ports.ts";
 import { type Attributes, type Decision, forbiddenRequest } from "../core/authz/attributes.ts";
-import { checkImpersonation } from "./impersonation.ts";
+import { authorizeImpersonation } from "./authorize-impersonation.ts";
+import type { ClusterInside } from "./outside/channel.ts";
 import type { Delivery } from "./ports.ts";
 import { openWatch, resumeWatches, streamList } from "./resource-object.ts";
-import type { ClusterRpc, Refusal, UsageTargets } from "./rpc.ts";
+import type { ClusterRpc, ImpersonationAnswer, ImpersonationAsked, Refusal, UsageTargets } from "./rpc.ts";
 import { clusterGone, isHosted, keepsAnything, wipe } from "./tenancy.ts";
 import { extensionProbe } from "./aggregation/extension-probe.ts";
 import { nodeTargets } from "./usage-targets.ts";
@@ -35,7 +36,7 @@ import { countAlarm, countWake } from "./wake-count.ts";
 /** Objects of a cluster that are emptied at once when it is deleted. */
 const DESTROYED_AT_A_TIME = 50;
 
-export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRpc {
+export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRpc, ClusterInside {
 	#made: ClusterCore | undefined;
 	#members: ClusterMembers | undefined;
 	readonly #commitGate: CommitGate;
@@ -118,8 +119,8 @@ export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRp
 		return refusalOf(() => this.#core.authorize(request));
 	}
 
-	async authorizeImpersonation(user: UserInfo, target: UserInfo): Promise<Status | null> {
-		return refusalOf(() => checkImpersonation(this.#core.core.server.authorizer, user, target));
+	async authorizeImpersonation(asked: ImpersonationAsked): Promise<ImpersonationAnswer> {
+		return authorizeImpersonation(this.#core.core.server.authorizer, "", asked);
 	}
 
 	async decision(user: UserInfo, attributes: Attributes): Promise<Decision> {
@@ -171,6 +172,11 @@ export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRp
 		} finally {
 			this.#settle();
 		}
+	}
+
+	async nodeLabels(name: string): Promise<Record<string, string> | null> {
+		const node = this.#core.core.server.store.get("nodes", name);
+		return node === undefined ? null : (node.metadata.labels ?? {});
 	}
 
 	async nodeUid(name: string): Promise<string | null> {

@@ -475,6 +475,7 @@ export class NamespaceCore {
 			),
 			get: (resource, name) => this.core.server.store.get(resource, name),
 			list: (resource) => this.core.server.store.list(resource),
+			node: (name) => this.#nodes.get(name),
 			namespaceObject: () => this.#namespaceObject() ?? null,
 			clusterList: <T extends KubeObject>(resource: string) => (this.#config?.objects[resource] ?? []) as T[],
 			allows: (user, attributes) => this.#authorizer.decide(user, attributes).allowed,

@@ -18,17 +18,25 @@ import { clusterObject, nodeObject } from "./addresses.ts";
 import { schedulerConfiguration, schedulerNames } from "./scheduler-configuration.ts";
 import { admissionConfiguration } from "./admission-configuration.ts";
 import type { LevelVersion } from "../core/admission/pod-security/policy.ts";
-import { answer, describe, errorAnswer, refusalOf, requestOf, statusOf, withReason } from "./answers.ts";
+import { answer, describe, errorAnswer, requestOf, statusOf, withReason } from "./answers.ts";
 import { CommitGate } from "./commit-gate.ts";
 import type { DefinitionSet } from "./custom-definitions.ts";
 import { durablePorts } from "./durable-ports.ts";
-import { checkImpersonation } from "./impersonation.ts";
+import { authorizeImpersonation } from "./authorize-impersonation.ts";
 import { NamespaceCore } from "./namespace-core.ts";
 import type { NamespaceInside } from "./outside/channel.ts";
 import type { Delivery } from "./ports.ts";
 import { receiverToken } from "./receiver-token.ts";
 import { openWatch, resumeWatches, streamList } from "./resource-object.ts";
-import { AUTHORIZED_HEADER, type NamespaceRpc, type Refusal, type ServiceEndpoint, type UsageTargets } from "./rpc.ts";
+import {
+	AUTHORIZED_HEADER,
+	type ImpersonationAnswer,
+	type ImpersonationAsked,
+	type NamespaceRpc,
+	type Refusal,
+	type ServiceEndpoint,
+	type UsageTargets,
+} from "./rpc.ts";
 import { adapterMetric } from "./aggregation/adapter-metric.ts";
 import { serviceFacts } from "./aggregation/service-facts.ts";
 import type { ServiceFacts } from "../core/controllers/apiservice/availability.ts";
@@ -168,9 +176,9 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 		return boundTokenProblem(this.#core.core.server, bound) ?? null;
 	}
 
-	async authorizeImpersonation(user: UserInfo, target: UserInfo): Promise<Status | null> {
+	async authorizeImpersonation(asked: ImpersonationAsked): Promise<ImpersonationAnswer> {
 		await this.#core.ready();
-		return refusalOf(() => checkImpersonation(this.#core.core.server.authorizer, user, target));
+		return authorizeImpersonation(this.#core.core.server.authorizer, this.#core.namespace, asked);
 	}
 
 	async bootstrapUser(id: string, secret: string): Promise<UserInfo | null> {

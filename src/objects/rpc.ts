@@ -19,6 +19,7 @@
 import type { Draws, OutsideCall, Submission } from "../core/admission/outside-call.ts";
 import type { ApiRequest, UserInfo } from "../core/api/request.ts";
 import type { Attributes, Decision, ResourceAttributes } from "../core/authz/attributes.ts";
+import type { Impersonated } from "../core/authz/impersonation.ts";
 import type { Status } from "../core/errors/status-error.ts";
 import type { EdgeCertificate, EdgeTablePart } from "../core/edge/edge-table.ts";
 import type { AgentCommand, JoinRequest, NodeUsage, PollRequest, PollResponse } from "../core/protocol/agent-protocol.ts";
@@ -92,6 +93,17 @@ export interface Resubmission {
 
 export type Refusal = { ok: false; status: Status };
 
+export interface ImpersonationAsked {
+	requestor: UserInfo;
+	target: UserInfo;
+	/** What is to be done as the target. */
+	request: Attributes;
+	/** What the namespace of a ServiceAccount says of impersonating it, by verb, where the one that is asked is another. */
+	account: Readonly<Record<string, Decision>>;
+}
+
+export type ImpersonationAnswer = ({ ok: true } & Impersonated) | Refusal;
+
 export type UsageTargets = { ok: true; targets: UsageTarget[] } | Refusal;
 
 export interface ClusterRpc {
@@ -113,8 +125,8 @@ export interface ClusterRpc {
 	decision(user: UserInfo, attributes: Attributes): Promise<Decision>;
 	/** Whether the user may do this to a path that is no resource: null, or the refusal. */
 	authorizePath(user: UserInfo, verb: string, path: string): Promise<Status | null>;
-	/** Whether `user` may act as `target` (verb "impersonate" on users, groups, serviceaccounts, uids, userextras): null, or the refusal. */
-	authorizeImpersonation(user: UserInfo, target: UserInfo): Promise<Status | null>;
+	/** Whether a user may act as another, and as whom exactly. */
+	authorizeImpersonation(asked: ImpersonationAsked): Promise<ImpersonationAnswer>;
 	/** The uid of a Node; null when there is none. */
 	nodeUid(name: string): Promise<string | null>;
 	/** Whether the Node is still this agent instance's: null, or the refusal. */
@@ -136,8 +148,8 @@ export interface NamespaceRpc {
 	serviceFacts(service: string, port: number): Promise<ServiceFacts>;
 	/** What the roles here say of a user. */
 	decision(user: UserInfo, attributes: ResourceAttributes): Promise<Decision>;
-	/** As the Cluster object's, by the roles of this namespace too: for a ServiceAccount of it. */
-	authorizeImpersonation(user: UserInfo, target: UserInfo): Promise<Status | null>;
+	/** As the Cluster object's, by the roles of this namespace too: for a request that is of it. */
+	authorizeImpersonation(asked: ImpersonationAsked): Promise<ImpersonationAnswer>;
 	/** The user of a bootstrap token, asked of kube-system: null when it is none. */
 	bootstrapUser(id: string, secret: string): Promise<UserInfo | null>;
 	/** Whether the Secret that holds this token, and its ServiceAccount, are still there: null, or what is wrong. */

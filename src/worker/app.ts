@@ -44,8 +44,8 @@ function isLong(request: Request, path: string, query: URLSearchParams): boolean
 const authenticated =
 	(handler: (c: FrontDoor) => Response | Promise<Response>): Handler<FrontDoorEnv> =>
 	async (c) => {
-		const { user, cluster, impersonator } = await authenticate(c.env, c.get("clusterName"), c.req.raw, c.get("path"), Date.now());
-		auditOf(c.req.raw)?.authenticated(cluster, impersonator ?? user, impersonator && user);
+		const { user, cluster, impersonator, constraint } = await authenticate(c.env, c.get("clusterName"), c.req.raw, c.get("path"), Date.now());
+		auditOf(c.req.raw)?.authenticated(cluster, impersonator ?? user, impersonator && { user, constraint: constraint ?? "" });
 		c.set("user", user);
 		c.set("cluster", cluster);
 		return handler(c);

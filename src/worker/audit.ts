@@ -4,6 +4,7 @@
  */
 import { type AuditDecision, type AuditPolicy, auditDecision, DEFAULT_AUDIT_POLICY, readAuditPolicy, type Stage } from "../core/audit/policy.ts";
 import type { UserInfo } from "../core/api/request.ts";
+import type { Impersonated } from "../core/authz/impersonation.ts";
 import type { Decision } from "../core/authz/attributes.ts";
 import { clusterObject, namespaceObject } from "../objects/addresses.ts";
 import type { Json, JsonObject } from "../core/meta/object.ts";
@@ -68,7 +69,7 @@ export class AuditRecord {
 	readonly #path: string;
 	readonly #resource: ResourcePath | undefined;
 	#user: UserInfo | undefined;
-	#impersonated: UserInfo | undefined;
+	#impersonated: Impersonated | undefined;
 	#decision: AuditDecision | undefined;
 	#requestObject: Json | undefined;
 	#cluster = "";
@@ -88,11 +89,11 @@ export class AuditRecord {
 	}
 
 	/** Who asks is known: the policy decides. */
-	authenticated(cluster: string, user: UserInfo, impersonated: UserInfo | undefined): void {
+	authenticated(cluster: string, user: UserInfo, impersonated: Impersonated | undefined): void {
 		this.#cluster = cluster;
 		this.#user = user;
 		this.#impersonated = impersonated;
-		this.#decision = auditDecision(this.#policy, { user: impersonated ?? user, verb: this.#verb, resource: this.#resource, path: this.#path });
+		this.#decision = auditDecision(this.#policy, { user: impersonated?.user ?? user, verb: this.#verb, resource: this.#resource, path: this.#path });
 		this.#emit("RequestReceived", this.#receivedMs, {});
 	}
 
@@ -119,7 +120,7 @@ export class AuditRecord {
 
 	/** Asks why the request was allowed, where the answer itself did not say. */
 	async findReason(env: WorkerEnv): Promise<void> {
-		const user = this.#impersonated ?? this.#user;
+		const user = this.#impersonated?.user ?? this.#user;
 		if (!this.isWanted || this.#reason !== undefined || user === undefined || user.groups.includes(GROUP_MASTERS)) return;
 		this.#reason = await this.#decided(env, user).then(
 			({ reason }) => reason,
@@ -206,7 +207,8 @@ export class AuditRecord {
 			requestURI: shownPath(pathname + search),
 			verb: this.#verb,
 			user: this.#user ? shownUser(this.#user) : {},
-			...(this.#impersonated ? { impersonatedUser: shownUser(this.#impersonated) } : {}),
+			...(this.#impersonated ? { impersonatedUser: shownUser(this.#impersonated.user) } : {}),
+			...(this.#impersonated?.constraint ? { authenticationMetadata: { impersonationConstraint: this.#impersonated.constraint } } : {}),
 			...sourceOf(headers),
 			...(agent === "" ? {} : { userAgent: agent.length > USER_AGENT_MAX ? agent.slice(0, USER_AGENT_MAX) + TRUNCATED : agent }),
 			...(this.#resource ? { objectRef: objectRef(this.#resource) } : {}),

@@ -1,8 +1,10 @@
 import { exportJWK, generateKeyPair } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { UserInfo } from "../core/api/request.ts";
+import type { ImpersonationAsked } from "../objects/rpc.ts";
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
-import { authenticate, impersonationTarget, withDefaultGroups } from "./authenticate.ts";
+import { withDefaultGroups } from "../core/authz/impersonation.ts";
+import { authenticate, impersonationTarget } from "./authenticate.ts";
 import { signNodeCredential, signServiceAccountToken } from "./token-signing.ts";
 import { verifyToken } from "./token-verification.ts";
 
@@ -15,11 +17,11 @@ let problem: string | null = null;
 beforeAll(async () => {
 	const { privateKey } = await generateKeyPair("ES256", { extractable: true });
 	const cluster = {
-		authorizeImpersonation: async (user: UserInfo) => {
-			asked.push(user);
-			return user.name === "system:node:allowed"
-				? null
-				: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", reason: "Forbidden", message: "no", code: 403 };
+		authorizeImpersonation: async ({ requestor, target }: ImpersonationAsked) => {
+			asked.push(requestor);
+			if (requestor.name === "system:node:allowed") return { ok: true, user: withDefaultGroups(target), constraint: "impersonate:user-info" };
+			const status = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", reason: "Forbidden", message: "no", code: 403 };
+			return { ok: false, status };
 		},
 	};
 	asked = [];
@@ -91,6 +93,7 @@ describe("authenticate", () => {
 			cluster: "default",
 			user: { name: "jane", groups: ["dev", "system:authenticated"] },
 			impersonator: { name: "system:node:allowed", groups: ["system:nodes", "system:authenticated"] },
+			constraint: "impersonate:user-info",
 		});
 		await expect(authenticate(env, "default", requestOf(bearer(refused, { "impersonate-user": "jane" })), "/api", NOW_MS)).rejects.toMatchObject({
 			status: { code: 403 },

@@ -1,25 +1,29 @@
 /** Who is asking: the bearer token's user, and whom that user acts as. */
 import type { UserInfo } from "../core/api/request.ts";
+import { type Attributes, isPathRequest } from "../core/authz/attributes.ts";
+import { ACCOUNT_VERBS, accountAttributes, type Impersonated, serviceAccountOf } from "../core/authz/impersonation.ts";
 import { badRequest, StatusError, unauthorized } from "../core/errors/status-error.ts";
-import { GROUP_AUTHENTICATED, GROUP_SERVICE_ACCOUNTS, type WorkerEnv } from "../core/protocol/tokens.ts";
+import type { WorkerEnv } from "../core/protocol/tokens.ts";
 import { clusterObject, namespaceObject } from "../objects/addresses.ts";
 import { isHosted } from "../objects/tenancy.ts";
 import { bearerToken } from "./bearer-token.ts";
 import { certificateUser } from "./client-certificate.ts";
 import { clusterNamed } from "./cluster-directory.ts";
+import { parseResourcePath } from "./request-info.ts";
 import { authenticationOf } from "./oidc-issuers.ts";
 import { verifyToken } from "./token-verification.ts";
 
 const EXTRA_PREFIX = "impersonate-extra-";
 const ANONYMOUS = "system:anonymous";
 const GROUP_UNAUTHENTICATED = "system:unauthenticated";
-const SERVICE_ACCOUNT_USER = /^system:serviceaccount:([^:]+):[^:]+$/;
 
 /** Who asks, and of which cluster. */
 export interface Identity {
 	user: UserInfo;
 	/** Who acts as `user`, where it is another. */
 	impersonator?: UserInfo;
+	/** The verb that allowed it; "" for the old one. */
+	constraint?: string;
 	/** The cluster's id. */
 	cluster: string;
 }
@@ -67,14 +71,36 @@ export function impersonationTarget(headers: Headers): UserInfo | undefined {
 	return { name, groups, ...(uid === "" ? {} : { uid }), ...(hasExtra ? { extra } : {}) };
 }
 
-/** Adds the groups that upstream's impersonation filter gives a user beyond those asked for. */
-export function withDefaultGroups(target: UserInfo): UserInfo {
-	const groups = [...target.groups];
-	const serviceAccount = SERVICE_ACCOUNT_USER.exec(target.name);
-	if (serviceAccount && groups.length === 0) groups.push(GROUP_SERVICE_ACCOUNTS, `${GROUP_SERVICE_ACCOUNTS}:${serviceAccount[1]}`);
-	const standing = target.name === ANONYMOUS ? GROUP_UNAUTHENTICATED : GROUP_AUTHENTICATED;
-	if (!groups.includes(standing)) groups.push(standing);
-	return { ...target, groups };
+/** What the request asks to do; a path that names nothing is asked for as a path. */
+function attributesOf(request: Request, path: string): Attributes {
+	try {
+		const resource = parseResourcePath(request.method, path, new URL(request.url).searchParams);
+		if (resource) {
+			const { verb, group, subresource, namespace, name } = resource;
+			return { verb, group, resource: resource.resource, subresource, namespace, name };
+		}
+	} catch {
+		// The router says what is wrong with it.
+	}
+	return { verb: request.method.toLowerCase(), path };
+}
+
+/** What the roles of a ServiceAccount's own namespace say of acting as it. */
+async function accountDecisions(env: WorkerEnv, cluster: string, requestor: UserInfo, account: { namespace: string; name: string }) {
+	const owner = namespaceObject(env, cluster, account.namespace);
+	const decided = ACCOUNT_VERBS.map(async (verb) => [verb, await owner.decision(requestor, accountAttributes(verb, account))] as const);
+	return Object.fromEntries(await Promise.all(decided));
+}
+
+/** @throws StatusError 403 */
+async function impersonated(env: WorkerEnv, cluster: string, requestor: UserInfo, target: UserInfo, request: Attributes): Promise<Impersonated> {
+	const namespace = isPathRequest(request) ? "" : request.namespace;
+	const account = serviceAccountOf(target.name);
+	const elsewhere = account && account.namespace !== namespace ? await accountDecisions(env, cluster, requestor, account) : {};
+	const owner = namespace === "" ? clusterObject(env, cluster) : namespaceObject(env, cluster, namespace);
+	const answer = await owner.authorizeImpersonation({ requestor, target, request, account: elsewhere });
+	if (!answer.ok) throw StatusError.from(answer.status);
+	return answer;
 }
 
 /** Who comes without a token: by a client certificate, or as anonymous where the cluster's configuration lets that in. */
@@ -104,9 +130,6 @@ export async function authenticate(env: WorkerEnv, clusterName: string, request:
 	const { user, cluster } = verdict;
 	const target = impersonationTarget(headers);
 	if (!target) return { user, cluster };
-	const [, namespace] = SERVICE_ACCOUNT_USER.exec(target.name) ?? [];
-	const judge = namespace === undefined ? clusterObject(env, cluster) : namespaceObject(env, cluster, namespace);
-	const refusal = await judge.authorizeImpersonation(user, target);
-	if (refusal) throw StatusError.from(refusal);
-	return { user: withDefaultGroups(target), impersonator: user, cluster };
+	const { user: actual, constraint } = await impersonated(env, cluster, user, target, attributesOf(request, path));
+	return { user: actual, impersonator: user, constraint, cluster };
 }

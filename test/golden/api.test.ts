@@ -83,7 +83,7 @@ async function admitted(world: World, request: ApiRequest): Promise<ApiResponse>
 			return await world.namespace(request.namespace).serve(request, false, submission);
 		} catch (error) {
 			if (!(error instanceof SubmissionNeeded)) throw error;
-			outcomes.push(...error.calls.map((call) => world.answerCall(call)));
+			outcomes.push(...error.calls.map((call) => world.outcomeOf(call)));
 			submission = { draws: error.draws, outcomes };
 		}
 	}

@@ -108,6 +108,14 @@ export class World {
 		return this.timeline.nowMs;
 	}
 
+	/** What comes of a call: the cluster's own objects answer for themselves. */
+	outcomeOf(call: OutsideCall): CallOutcome {
+		const { node } = call.target;
+		if (node === undefined) return this.answerCall(call);
+		const labels = this.cluster().core.server.store.get("nodes", node)?.metadata.labels ?? null;
+		return { key: call.key, uid: call.uid, status: 200, body: JSON.stringify(labels) };
+	}
+
 	/** One that no pod has had before. */
 	nextPodIp(): string {
 		const place = ++this.#podIps;
@@ -252,7 +260,7 @@ export class World {
 			random: () => this.random.next(),
 			uuid: () => `00000000-0000-4000-8000-${String(++this.#uids).padStart(12, "0")}`,
 			deliver: (to, delivery) => this.#deliver(to, delivery, () => slot.generation === generation),
-			callOutside: async (calls) => calls.map((call) => this.answerCall(call)),
+			callOutside: async (calls) => calls.map((call) => this.outcomeOf(call)),
 			setAlarm: (atMs) => {
 				slot.alarmMs = atMs;
 				this.timeline.at(atMs, () => this.#ring(address, slot, atMs));

@@ -57,6 +57,7 @@ function run(operation: AdmissionOperation, kind: KindDefinition, object: KubeOb
 	const view: AdmissionView = {
 		get: <T extends KubeObject>(resource: string, name: string) => world.objects[resource]?.find((o) => o.metadata.name === name) as T | undefined,
 		list: <T extends KubeObject>(resource: string) => (world.objects[resource] ?? []) as T[],
+		node: () => undefined,
 		namespaceObject: () => world.namespace,
 		priorityClasses: () => world.classes,
 		clusterList: <T extends KubeObject>(resource: string) => (world.objects[resource] ?? []) as T[],

@@ -16,6 +16,7 @@ import { namespaceLifecycle } from "./plugins/namespace-lifecycle.ts";
 import { nodeRestriction } from "./plugins/node-restriction.ts";
 import { persistentVolumeClaimResize } from "./plugins/persistent-volume-claim-resize.ts";
 import { podSecurity } from "./plugins/pod-security.ts";
+import { podTopologyLabels } from "./plugins/pod-topology-labels.ts";
 import { priority } from "./plugins/priority.ts";
 import { resourceQuota } from "./plugins/resource-quota.ts";
 import { runtimeClass } from "./plugins/runtime-class.ts";
@@ -47,6 +48,7 @@ const PLUGINS: readonly AdmissionPlugin[] = [
 	certificateSigning,
 	certificateSubjectRestriction,
 	defaultIngressClass,
+	podTopologyLabels,
 	mutatingAdmissionPolicy,
 	mutatingAdmissionWebhook,
 	validatingAdmissionPolicy,

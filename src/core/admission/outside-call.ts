@@ -15,6 +15,8 @@ export interface CallTarget {
 	collection?: { namespace: string; resource: string };
 	/** The answer is an AuthorizerDecision. */
 	decision?: { user: UserInfo; attributes: ResourceAttributes };
+	/** A node of this cluster; the answer is its labels, as JSON, or null. */
+	node?: string;
 	/** PEM, in base64 as the API has it; absent where the platform's own trust decides. */
 	caBundle?: string;
 }

@@ -12,7 +12,7 @@ import type { Schema } from "../schema/types.ts";
 import type { CallOutcome, Question } from "./outside-call.ts";
 import type { PolicySets } from "./policies/policy-sets.ts";
 import type { WebhookSets } from "./webhooks/webhook-set.ts";
-import type { Namespace, PriorityClass } from "../schema/kubernetes.d.ts";
+import type { Namespace, Node, PriorityClass } from "../schema/kubernetes.d.ts";
 
 /** The pods of a namespace, against its new enforce level. */
 export type FollowUp = { type: "existingPods"; namespace: string; enforce: LevelVersion };
@@ -78,6 +78,8 @@ export interface AdmissionView {
 	priorityClasses(): readonly PriorityClass[];
 	/** A cluster-scoped collection: those that Namespace objects hold a replica of. */
 	clusterList<T extends KubeObject>(resource: ResourceName): readonly T[];
+	/** A node, where the nodes are known here. */
+	node(name: string): Node | undefined;
 	/** What the authorizer says of a user. */
 	allows(user: AdmissionRequest["user"], attributes: ResourceAttributes): boolean;
 	configuration: AdmissionConfiguration;

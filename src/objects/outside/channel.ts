@@ -10,7 +10,7 @@ import type { ResourceAttributes } from "../../core/authz/attributes.ts";
 import type { AuthorizerDecision } from "../../core/cel/library/authorizer.ts";
 import type { KubeObject } from "../../core/meta/object.ts";
 import type { Secret, WebhookDeadLetter } from "../../core/schema/kubernetes.d.ts";
-import { namespaceObject } from "../addresses.ts";
+import { clusterObject, namespaceObject } from "../addresses.ts";
 import { callService } from "../tunnel/service-call.ts";
 import { exchange } from "./http1.ts";
 import { type Duplex, startTls } from "./tls/tls-client.ts";
@@ -26,14 +26,21 @@ export interface NamespaceInside {
 	deadLetters(uid: string): Promise<WebhookDeadLetter[]>;
 }
 
+/** What the Cluster object tells the others. */
+export interface ClusterInside {
+	/** Null when there is no such node. */
+	nodeLabels(name: string): Promise<Record<string, string> | null>;
+}
+
 /** Sends a request and resolves to its answer. */
 export type Channel = (request: Request) => Promise<Response>;
 
 const HTTPS_PORT = 443;
 const pemOf = (caBundle: string): string => atob(caBundle);
 
-export function channelTo(env: WorkerEnv, cluster: string, { service, caBundle, collection, decision }: CallTarget): Channel {
+export function channelTo(env: WorkerEnv, cluster: string, { service, caBundle, collection, decision, node }: CallTarget): Channel {
 	if (collection !== undefined) return async () => Response.json(await insideOf(env, cluster, collection.namespace).collection(collection.resource));
+	if (node !== undefined) return async () => Response.json(await (clusterObject(env, cluster) as unknown as ClusterInside).nodeLabels(node));
 	if (decision !== undefined)
 		return async () => Response.json(await insideOf(env, cluster, decision.attributes.namespace).decision(decision.user, decision.attributes));
 	if (service !== undefined) return (request) => throughTunnel(env, cluster, service, caBundle, request);
