@@ -1,13 +1,18 @@
 /** An extension API server behind an APIService, as kubectl meets it: reached through a node's tunnel. */
+import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { APIService, ConfigMap } from "../../src/core/schema/kubernetes.d.ts";
+import { createCa } from "../../src/cli/certificates.ts";
+import { ApiRequests } from "./support/api-request.ts";
 import { useCluster } from "./support/cluster.ts";
 import { deployment } from "./support/example.ts";
 import { ExtensionServer } from "./support/extension-server.ts";
 import { eventually } from "./support/petrel.ts";
 
 describe("kubectl and extension API servers", () => {
-	const { kubectl } = useCluster("process");
+	const petrel = useCluster("process");
+	const { kubectl } = petrel;
+	const api = new ApiRequests(petrel);
 	let server: ExtensionServer;
 
 	const apply = (...objects: object[]): Promise<string> => kubectl.pipe(JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }), "apply", "-f", "-");
@@ -78,6 +83,40 @@ describe("kubectl and extension API servers", () => {
 		await server.bloom("daisy");
 		await watch.until(/flower\.garden\.example\.com\/daisy/);
 		await watch.stop();
+	});
+
+	it("passes on a WebSocket, and what a client says of itself is struck out", async () => {
+		const path = "/apis/garden.example.com/v1/namespaces/default/flowers/rose/talk?tone=soft";
+		const socket = await api.webSocket(path, ["echo.example.com"], { "X-Remote-User": "root" });
+		const said = async (text: string): Promise<string> => {
+			socket.send(text);
+			const [data] = await once(socket, "message");
+			return String(data);
+		};
+		expect(socket.protocol).toBe("echo.example.com");
+		expect(JSON.parse(await said("who"))).toEqual({ user: "kubernetes-admin", path });
+		const long = "x".repeat(200_000);
+		expect((await said(long)) === long).toBe(true);
+		socket.close();
+	});
+
+	it("believes no certificate but one of the bundle's authority, unless it is told to", async () => {
+		const given = apiService("wary.example.com", "v1") as { spec: Record<string, unknown> };
+		server.documents.set("/apis/wary.example.com/v1", () => ({ kind: "APIResourceList", groupVersion: "wary.example.com/v1", resources: [] }));
+		const { caBundle: _, ...bare } = given.spec;
+		const strange = Buffer.from((await createCa(Date.now())).certificate).toString("base64");
+		const told = (wanted: string): Promise<true> =>
+			eventually(wanted, async () => ((await api.send("GET", "/apis/wary.example.com/v1")).text.includes(wanted) ? true : undefined));
+		const refusal = "error trying to reach service: tls: failed to verify certificate: x509: certificate signed by unknown authority";
+		await apply({ ...given, spec: { ...bare, caBundle: strange } });
+		// Whether it is there is asked whatever its certificate says, as upstream does.
+		await available("v1.wary.example.com");
+		await told(refusal);
+		await apply({ ...given, spec: { ...bare, insecureSkipTLSVerify: true } });
+		await told("APIResourceList");
+		await apply({ ...given, spec: bare });
+		await told(refusal);
+		await kubectl.run("delete", "apiservice", "v1.wary.example.com");
 	});
 
 	it("replaces metrics.k8s.io, and gives it back", async () => {

@@ -67,7 +67,6 @@ export function secure(stream: Duplex, place: Place, tls: TunnelTls): Promise<Du
 			socket: stream,
 			...(isIP(name) ? { host: name } : { servername: name, host: name }),
 			...(tls.caBundle ? { ca: tls.caBundle } : {}),
-			...(tls.client ? { cert: tls.client.certificate, key: tls.client.privateKey } : {}),
 			rejectUnauthorized: tls.insecure !== true,
 			timeout: TLS_TIMEOUT_MS,
 		});

@@ -5,6 +5,7 @@ import { type RequestHead, TUNNELS_MAX } from "../../core/tunnel/frame.ts";
 import type { ControlPlaneClient } from "../control-plane-client.ts";
 import type { KubeletApi } from "../kubelet-api.ts";
 import type { Logger } from "../log.ts";
+import { exchangeBytes } from "./byte-exchange.ts";
 import { exchangeHttp } from "./http-exchange.ts";
 import { PlaceAgent, type Place, TargetError } from "./target-connection.ts";
 import { TunnelSocket } from "./tunnel-socket.ts";
@@ -65,6 +66,7 @@ export class TunnelServer {
 	async #serve(stream: TunnelStream, head: RequestHead): Promise<void> {
 		try {
 			if (head.target.kind === "node") await this.#options.kubelet.serve(stream, head);
+			else if (head.raw) await exchangeBytes(stream, head.target, (place) => this.#options.dial(place));
 			else if (head.webSocket) await exchangeWebSocket(stream, head, head.target, (place) => this.#options.dial(place));
 			else await exchangeHttp(stream, head, head.target, this.#agent);
 		} catch (error) {

@@ -64,9 +64,13 @@ export function certificateToSign(fields: CertificateFields): Der {
 
 /** The certificate in PEM, from what was signed and the signature as WebCrypto gives it: r and s side by side. */
 export function signedCertificate(toSign: Der, signature: Uint8Array): string {
+	return pem("CERTIFICATE", sequence(toSign, ECDSA_WITH_SHA256, bitString(ecdsaSignatureDer(signature))));
+}
+
+/** As X.509 and TLS have it, from r and s side by side. */
+export function ecdsaSignatureDer(signature: Uint8Array): Der {
 	const half = signature.length / 2;
-	const value = sequence(unsignedInteger(signature.subarray(0, half)), unsignedInteger(signature.subarray(half)));
-	return pem("CERTIFICATE", sequence(toSign, ECDSA_WITH_SHA256, bitString(value)));
+	return sequence(unsignedInteger(signature.subarray(0, half)), unsignedInteger(signature.subarray(half)));
 }
 
 export function pem(label: string, bytes: Uint8Array): string {

@@ -63,8 +63,6 @@ export interface TunnelTls {
 	serverName?: string;
 	/** As the API server's proxy subresources do: any certificate is taken. */
 	insecure?: boolean;
-	/** What the agent shows of itself, where it is asked to: PEM. */
-	client?: { certificate: string; privateKey: string };
 }
 
 /** What goes first when the tunnel is full: people and admission wait on "interactive", nobody on "bulk". */
@@ -80,6 +78,8 @@ export interface RequestHead {
 	tls?: TunnelTls;
 	/** The subprotocols to offer: the request is a WebSocket's. */
 	webSocket?: string[];
+	/** A bare connection: what passes is bytes, and what they mean the two ends know. The answer's head says that it stands. */
+	raw?: true;
 	priority: TunnelPriority;
 	/** Whether DATA and END follow. */
 	hasBody: boolean;

@@ -3,10 +3,14 @@ import { remoteUserHeaders } from "../../core/api/remote-user.ts";
 import type { UserInfo } from "../../core/api/request.ts";
 import type { WorkerEnv } from "../../core/protocol/tokens.ts";
 import type { APIService } from "../../core/schema/kubernetes.d.ts";
-import type { Header, TunnelTls } from "../../core/tunnel/frame.ts";
+import type { Header, TunnelPriority } from "../../core/tunnel/frame.ts";
 import { clusterObject } from "../addresses.ts";
 import type { FrontProxyClient } from "../cluster-ca.ts";
-import { callService, type ServiceCall } from "../tunnel/service-call.ts";
+import { exchangeStreaming } from "../outside/http1.ts";
+import { startTls } from "../outside/tls/tls-client.ts";
+import { exchangeWebSocket } from "../outside/web-socket.ts";
+import { connectService } from "../tunnel/service-call.ts";
+import { TunnelError } from "../tunnel/tunnel-request.ts";
 
 const HTTPS_PORT = 443;
 /** A certificate is used until this long before its end, in milliseconds. */
@@ -27,27 +31,41 @@ async function frontProxyClient(env: WorkerEnv, cluster: string): Promise<FrontP
 	return made;
 }
 
-function tlsOf({ spec }: APIService, { certificate, privateKey }: FrontProxyClient, checked: boolean): TunnelTls {
-	const client = { certificate, privateKey };
-	if (!checked || spec?.insecureSkipTLSVerify) return { client, insecure: true };
-	return { client, ...(spec?.caBundle ? { caBundle: atob(spec.caBundle) } : {}) };
-}
+/** Who is trusted: nobody by name where the APIService has no bundle, since no public authority vouches for a Service. */
+const trustedBy = ({ spec }: APIService, checked: boolean): string | undefined =>
+	!checked || spec?.insecureSkipTLSVerify ? undefined : spec?.caBundle ? atob(spec.caBundle) : "";
 
-export interface ExtensionCall extends Pick<ServiceCall, "method" | "path" | "body" | "webSocket" | "priority" | "signal"> {
+export interface ExtensionCall {
 	user: UserInfo;
+	method: string;
+	/** With its query. */
+	path: string;
 	headers?: Header[];
+	body?: ReadableStream<Uint8Array> | null;
+	/** Subprotocols to offer, when the request is a WebSocket's: the answer is then a 101 with a webSocket. */
+	webSocket?: string[];
+	priority?: TunnelPriority;
+	/** Ends the request. */
+	signal?: AbortSignal;
 	/** False for a mere look whether it is there: any certificate will do. */
 	checked?: boolean;
 }
 
-/** @throws StatusError, TunnelError as callService does. */
-export async function callExtension(
-	env: WorkerEnv,
-	cluster: string,
-	service: APIService,
-	{ user, headers = [], checked = true, ...call }: ExtensionCall,
-): Promise<Response> {
+/**
+ * The TLS is ours from end to end: the node that the connection leads through has neither the front proxy's key nor what is said.
+ * @throws StatusError 404, 503 when the Service has no endpoint for this port; TunnelError when there is no answer.
+ */
+export async function callExtension(env: WorkerEnv, cluster: string, service: APIService, call: ExtensionCall): Promise<Response> {
 	const { namespace = "", name = "", port = HTTPS_PORT } = service.spec?.service ?? {};
-	const tls = tlsOf(service, await frontProxyClient(env, cluster), checked);
-	return callService(env, cluster, { namespace, name, port, ...call, headers: [...headers, ...remoteUserHeaders(user)], tls });
+	const { user, method, path, headers = [], body = null, webSocket, priority = "interactive", signal, checked = true } = call;
+	const client = await frontProxyClient(env, cluster);
+	const serverName = `${name}.${namespace}.svc`;
+	const connection = await connectService(env, cluster, { namespace, name, port, priority, ...(signal ? { signal } : {}) });
+	const request = { method, path, headers: [...headers, ["host", `${serverName}:${port}`] as Header, ...remoteUserHeaders(user)], body };
+	try {
+		const inner = await startTls(connection, { serverName, trusted: trustedBy(service, checked), client, nowMs: Date.now() });
+		return await (webSocket ? exchangeWebSocket(inner, request, webSocket) : exchangeStreaming(inner, request));
+	} catch (error) {
+		throw error instanceof TunnelError ? error : new TunnelError({ code: "tls", message: (error as Error).message });
+	}
 }

@@ -13,7 +13,8 @@ const decoder = new TextDecoder();
 const HOP_BY_HOP = ["connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer", "proxy-connection", "content-length"];
 const WITHOUT_BODY = [101, 204, 205, 304];
 
-class Incoming {
+/** What comes over a connection, by bytes and by lines. */
+export class Incoming {
 	readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
 	#buffer = NOTHING;
 
@@ -114,23 +115,84 @@ function bodyOf(incoming: Incoming, headers: Headers): ReadableStream<Uint8Array
 	});
 }
 
-async function sendRequest(writable: WritableStream<Uint8Array>, request: Request): Promise<void> {
-	const url = new URL(request.url);
-	const body = request.body === null ? undefined : new Uint8Array(await request.arrayBuffer());
-	const lines = [`${request.method} ${url.pathname}${url.search} HTTP/1.1`, `host: ${url.host}`, "connection: close"];
-	for (const [name, value] of request.headers) if (!HOP_BY_HOP.includes(name) && name !== "host") lines.push(`${name}: ${value}`);
-	if (body !== undefined || request.method === "POST" || request.method === "PUT") lines.push(`content-length: ${body?.length ?? 0}`);
+/** The body as it is sent: whole where its length is known, else in chunks as it comes. */
+interface Sending {
+	headers: string[];
+	pieces: AsyncIterable<Uint8Array>;
+}
+
+async function* chunked(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+	for await (const piece of body as unknown as AsyncIterable<Uint8Array>)
+		if (piece.length > 0) yield concat(encoder.encode(`${piece.length.toString(16)}${CR_LF}`), piece, encoder.encode(CR_LF));
+	yield encoder.encode(`0${CR_LF}${CR_LF}`);
+}
+
+async function sendingOf({ method, headers, body }: OutgoingRequest): Promise<Sending> {
+	const nothing = { pieces: (async function* (): AsyncGenerator<Uint8Array> {})() };
+	if (body === null) return { ...nothing, headers: method === "POST" || method === "PUT" ? ["content-length: 0"] : [] };
+	const length = headers.find(([name]) => name.toLowerCase() === "content-length")?.[1];
+	if (length !== undefined) return { headers: [`content-length: ${length}`], pieces: body as unknown as AsyncIterable<Uint8Array> };
+	return { headers: ["transfer-encoding: chunked"], pieces: chunked(body) };
+}
+
+export interface OutgoingRequest {
+	method: string;
+	/** With its query. */
+	path: string;
+	headers: readonly (readonly [name: string, value: string])[];
+	body: ReadableStream<Uint8Array> | null;
+}
+
+const isPassed = (name: string): boolean => !HOP_BY_HOP.includes(name.toLowerCase());
+
+/** Sends the head; the body follows on its own, since an answer may come before it has ended. */
+async function send(writable: WritableStream<Uint8Array>, request: OutgoingRequest, more: readonly string[]): Promise<void> {
+	const { headers, pieces } = await sendingOf(request);
+	const lines = [`${request.method} ${request.path} HTTP/1.1`, ...more];
+	for (const [name, value] of request.headers) if (isPassed(name)) lines.push(`${name}: ${value}`);
 	const writer = writable.getWriter();
-	await writer.write(concat(encoder.encode(`${lines.join(CR_LF)}${CR_LF}${CR_LF}`), body ?? NOTHING));
-	writer.releaseLock();
+	await writer.write(encoder.encode(`${[...lines, ...headers].join(CR_LF)}${CR_LF}${CR_LF}`));
+	const sent = (async () => {
+		for await (const piece of pieces) await writer.write(piece);
+		writer.releaseLock();
+	})();
+	// A body that cannot be sent, or a client that breaks off, ends the connection: the answer fails with it.
+	sent.catch((cause: unknown) => writer.abort(cause).catch(() => {}));
 }
 
 /** Sends the request and resolves to the answer, whose body is read as it comes. The connection is used up. */
 export async function exchange({ readable, writable }: Duplex, request: Request): Promise<Response> {
-	await sendRequest(writable, request);
+	const { pathname, search, host } = new URL(request.url);
+	const body = request.body === null ? null : new Uint8Array(await request.arrayBuffer());
+	const headers: [string, string][] = [["host", host], ...[...request.headers].filter(([name]) => name !== "host")];
+	if (body !== null) headers.push(["content-length", String(body.length)]);
+	const stream = body === null ? null : (new Response(body as Uint8Array<ArrayBuffer>).body as ReadableStream<Uint8Array>);
+	return exchangeStreaming({ readable, writable }, { method: request.method, path: pathname + search, headers, body: stream });
+}
+
+/** The same of a request whose body is passed on as it comes. Its headers must name the host. */
+export async function exchangeStreaming({ readable, writable }: Duplex, request: OutgoingRequest): Promise<Response> {
+	await send(writable, request, ["connection: close"]);
 	const incoming = new Incoming(readable);
 	const { status, headers } = await readHead(incoming);
 	const body = WITHOUT_BODY.includes(status) || request.method === "HEAD" ? null : bodyOf(incoming, headers);
+	const length = request.method === "HEAD" ? headers.get("content-length") : null;
 	for (const name of HOP_BY_HOP) headers.delete(name);
-	return new Response(body, { status, headers });
+	if (length !== null) headers.set("content-length", length);
+	return new Response(body, { status, headers, encodeBody: "manual" });
+}
+
+/** Asks for another protocol: what is said after a 101, or the answer that is none. */
+export async function exchangeUpgrade(
+	{ readable, writable }: Duplex,
+	request: OutgoingRequest,
+	upgrade: readonly string[],
+): Promise<{ status: number; headers: Headers; refusal: Response; incoming: Incoming }> {
+	await send(writable, request, upgrade);
+	const incoming = new Incoming(readable);
+	const { status, headers } = await readHead(incoming);
+	const body = WITHOUT_BODY.includes(status) ? null : bodyOf(incoming, headers);
+	for (const name of HOP_BY_HOP) headers.delete(name);
+	// A 101 is no Response that can be made without its socket.
+	return { status, headers, refusal: new Response(body, { status: status === 101 ? 502 : status, headers }), incoming };
 }

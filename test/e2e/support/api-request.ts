@@ -47,9 +47,10 @@ export class ApiRequests {
 		return { code: response.statusCode ?? 0, headers: response.headers, text: await text(response) };
 	}
 
-	webSocket(path: string, protocols: string[] = []): Promise<WebSocket> {
+	webSocket(path: string, protocols: string[] = [], more: Record<string, string> = {}): Promise<WebSocket> {
 		const { ca, headers } = this.#options(undefined);
-		const socket = new WebSocket(`${this.server.replace(/^http/, "ws")}${path}`, protocols, { ca, headers: headers as Record<string, string> });
+		const given = { ...(headers as Record<string, string>), ...more };
+		const socket = new WebSocket(`${this.server.replace(/^http/, "ws")}${path}`, protocols, { ca, headers: given });
 		return new Promise((resolve, reject) => {
 			socket.once("open", () => resolve(socket));
 			socket.once("error", reject);

@@ -7,6 +7,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { WebSocketServer } from "ws";
 import { createCa, createServerCertificate } from "../../../src/cli/certificates.ts";
 import type { ConfigMap } from "../../../src/core/schema/kubernetes.d.ts";
 
@@ -80,6 +81,17 @@ export class ExtensionServer {
 		this.port = (server.address() as AddressInfo).port;
 		server.on("request", (request: IncomingMessage, response: ServerResponse) => void this.#answer(request, response));
 		server.on("tlsClientError", () => {});
+		// Says back what it hears, and who asks when it is asked that.
+		const sockets = new WebSocketServer({
+			noServer: true,
+			handleProtocols: (offered) => ([...offered].includes("echo.example.com") ? "echo.example.com" : false),
+		});
+		server.on("upgrade", (request, socket, head) =>
+			sockets.handleUpgrade(request, socket, head, (client) => {
+				const who = JSON.stringify({ user: request.headers["x-remote-user"], path: request.url });
+				client.on("message", (data, isBinary) => client.send(String(data) === "who" ? who : data, { binary: isBinary }));
+			}),
+		);
 		for (const [path, document] of Object.entries({
 			[ROOT]: resources,
 			"/openapi/v3": { paths: { [`apis/${GROUP}/v1`]: { serverRelativeURL: `/openapi/v3/apis/${GROUP}/v1?hash=1` } } },

@@ -4,6 +4,7 @@ import { type AddressInfo, connect } from "node:net";
 import { Duplex as NodeDuplex } from "node:stream";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { createCa, createServerCertificate, type KeyPairPem } from "../../../cli/certificates.ts";
+import { createFrontProxyCa, signFrontProxyClient } from "../../cluster-ca.ts";
 import { exchange } from "../http1.ts";
 import { type Duplex, startTls } from "./tls-client.ts";
 
@@ -23,8 +24,20 @@ afterEach(() => {
 	for (const close of opened.splice(0)) close();
 });
 
+interface Asking {
+	name?: string;
+	trusted?: string;
+	trustsAll?: boolean;
+	nowMs?: number;
+	body?: string;
+	client?: KeyPairPem;
+}
+
 /** What a server with these options answers: what it was sent, and as much again as is asked. */
-async function ask(options: ServerOptions, { name = "hook.ns.svc", trusted = ca.certificate, trustsAll = false, nowMs = Date.now(), body = "hello" } = {}) {
+async function ask(
+	options: ServerOptions,
+	{ name = "hook.ns.svc", trusted = ca.certificate, trustsAll = false, nowMs = Date.now(), body = "hello", client }: Asking = {},
+) {
 	const server = createServer({ key: leaf.privateKey, cert: leaf.certificate, ...options }, async (request, response) => {
 		let length = 0;
 		for await (const chunk of request) length += (chunk as Buffer).length;
@@ -38,10 +51,27 @@ async function ask(options: ServerOptions, { name = "hook.ns.svc", trusted = ca.
 		() => socket.destroy(),
 		() => server.close(),
 	);
-	const inner = await startTls(NodeDuplex.toWeb(socket) as unknown as Duplex, { serverName: name, trusted: trustsAll ? undefined : trusted, nowMs });
+	const inner = await startTls(NodeDuplex.toWeb(socket) as unknown as Duplex, {
+		serverName: name,
+		trusted: trustsAll ? undefined : trusted,
+		nowMs,
+		...(client ? { client } : {}),
+	});
 	const response = await exchange(inner, new Request(`https://${name}/review?timeout=10s`, { method: "POST", body }));
 	return { status: response.status, text: await response.text() };
 }
+
+describe("a client's certificate", () => {
+	it("is shown to a server that asks who calls, and proven", async () => {
+		const nowMs = Date.now();
+		const frontProxy = await createFrontProxyCa(nowMs);
+		const [mine, another] = await Promise.all([signFrontProxyClient(frontProxy, nowMs), signFrontProxyClient(frontProxy, nowMs)]);
+		const options = { requestCert: true, rejectUnauthorized: true, ca: frontProxy.certificate };
+		expect(await ask(options, { client: mine })).toMatchObject({ status: 200 });
+		await expect(ask(options)).rejects.toThrow(/^remote error: tls: |EOF/);
+		await expect(ask(options, { client: { ...mine, privateKey: another.privateKey } })).rejects.toThrow(/^remote error: tls: |EOF/);
+	});
+});
 
 describe("TLS to a private authority", () => {
 	it.each([
@@ -60,6 +90,7 @@ describe("TLS to a private authority", () => {
 
 	it("trusts nobody else, in Go's words", async () => {
 		const why = "tls: failed to verify certificate: x509: ";
+		await expect(ask({}, { trusted: "" })).rejects.toThrow(`${why}certificate signed by unknown authority`);
 		await expect(ask({}, { trusted: other.certificate })).rejects.toThrow(`${why}certificate signed by unknown authority`);
 		await expect(ask({}, { name: "other.ns.svc" })).rejects.toThrow(`${why}certificate is valid for hook.ns.svc, 127.0.0.1, not other.ns.svc`);
 		await expect(ask({}, { nowMs: Date.now() - 48 * HOURS_MS })).rejects.toThrow(`${why}certificate has expired or is not yet valid: current time`);

@@ -4,6 +4,7 @@
  */
 import { constants, type KeyObject, verify, X509Certificate } from "node:crypto";
 import { constantTimeEqual } from "../../../core/codec/constant-time.ts";
+import { ecdsaSignatureDer } from "../../../core/pki/certificate.ts";
 import { trustedCertificates, verifyChain } from "./certificate-chain.ts";
 import { CIPHER_SUITES, type CipherSuite, KeySchedule, type TrafficKeys } from "./key-schedule.ts";
 import { ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, RecordLayer } from "./record-layer.ts";
@@ -17,8 +18,10 @@ export interface Duplex {
 export interface TlsOptions {
 	/** The name, or address, that the server's certificate must be for. */
 	serverName: string;
-	/** PEM; undefined trusts whoever answers (insecureSkipTLSVerify). */
+	/** PEM, "" for nobody; undefined trusts whoever answers (insecureSkipTLSVerify). */
 	trusted: string | undefined;
+	/** What is shown to a server that asks who calls: PEM, the key one of P-256 in PKCS #8. */
+	client?: { certificate: string; privateKey: string };
 	nowMs: number;
 }
 
@@ -77,6 +80,7 @@ const SCHEMES: Readonly<Record<number, { hash: string | undefined; pss: boolean 
 	2054: { hash: "sha512", pss: true },
 	2055: { hash: undefined, pss: false },
 };
+const ECDSA_P256_SHA256 = 1027;
 const CERTIFICATE_SCHEMES = [...Object.keys(SCHEMES).map(Number), 0x0401, 0x0501, 0x0601];
 
 const encoder = new TextEncoder();
@@ -196,12 +200,23 @@ function certificatesOf(body: Uint8Array): X509Certificate[] {
 	return certificates;
 }
 
+/** What a CertificateVerify signs. */
+const signedContent = (whose: "server" | "client", digest: Uint8Array): Uint8Array =>
+	concat(new Uint8Array(64).fill(0x20), encoder.encode(`TLS 1.3, ${whose} CertificateVerify`), Uint8Array.of(0), digest);
+
+async function ecdsaSignature(privateKey: string, content: Uint8Array): Promise<Uint8Array> {
+	const base64 = privateKey.replaceAll(/-----[^-]+-----|\s/g, "");
+	const pkcs8 = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+	const key = await crypto.subtle.importKey("pkcs8", pkcs8, { name: "ECDSA", namedCurve: "P-256" }, false, ["sign"]);
+	return ecdsaSignatureDer(new Uint8Array(await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, key, content)));
+}
+
 /** The proof that the server has its certificate's key. */
 function checkProof(body: Uint8Array, key: KeyObject, digest: Uint8Array): void {
 	const reader = new TlsReader(body);
 	const scheme = SCHEMES[reader.uint(2)];
 	const signature = reader.vector(2);
-	const signed = concat(new Uint8Array(64).fill(0x20), encoder.encode("TLS 1.3, server CertificateVerify"), Uint8Array.of(0), digest);
+	const signed = signedContent("server", digest);
 	const padding = scheme?.pss ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST } : {};
 	if (scheme === undefined || !verify(scheme.hash, signed, { key: key.export({ type: "spki", format: "pem" }), ...padding } as never, signature))
 		throw new Error("tls: invalid signature by the server certificate");
@@ -252,7 +267,7 @@ class Handshake {
 		if (next.type !== CERTIFICATE) throw new Error("tls: received unexpected handshake message");
 		const certificates = certificatesOf(next.body);
 		const { trusted, serverName, nowMs } = this.#options;
-		if (trusted !== undefined) verifyChain(certificates, trustedCertificates(trusted), serverName, nowMs);
+		if (trusted !== undefined) verifyChain(certificates, trusted === "" ? [] : trustedCertificates(trusted), serverName, nowMs);
 		const [leaf] = certificates;
 		if (leaf === undefined) throw new Error("tls: received empty certificates message");
 		const proven = schedule.digest(this.#transcript);
@@ -262,12 +277,23 @@ class Handshake {
 		return request;
 	}
 
-	/** The client's part: no certificate, where one is asked for, and its Finished. */
+	/** The client's part: its certificate, or none, where one is asked for, and its Finished. */
 	async #finish(schedule: KeySchedule, client: TrafficKeys, request: Uint8Array | undefined): Promise<void> {
 		this.#records.sending.use(client);
-		const certificate = request === undefined ? new Uint8Array() : message(CERTIFICATE, concat(vector(1, request), vector(3)));
-		const finished = message(FINISHED, schedule.finished(client, concat(this.#transcript, certificate)));
-		await this.#records.send(HANDSHAKE, concat(certificate, finished));
+		const identity = request === undefined ? new Uint8Array() : await this.#identity(schedule, request);
+		const finished = message(FINISHED, schedule.finished(client, concat(this.#transcript, identity)));
+		await this.#records.send(HANDSHAKE, concat(identity, finished));
+	}
+
+	/** The client's certificate and the proof that it has the key (sections 4.4.2 and 4.4.3). */
+	async #identity(schedule: KeySchedule, request: Uint8Array): Promise<Uint8Array> {
+		const { client } = this.#options;
+		if (client === undefined) return message(CERTIFICATE, concat(vector(1, request), vector(3)));
+		const der = new Uint8Array(new X509Certificate(client.certificate).raw);
+		const certificate = message(CERTIFICATE, concat(vector(1, request), vector(3, vector(3, der), vector(2))));
+		const digest = schedule.digest(concat(this.#transcript, certificate));
+		const signature = await ecdsaSignature(client.privateKey, signedContent("client", digest));
+		return concat(certificate, message(CERTIFICATE_VERIFY, concat(uint(ECDSA_P256_SHA256, 2), vector(2, signature))));
 	}
 
 	async #expect(wanted: number): Promise<Uint8Array> {
