@@ -38,27 +38,55 @@ export const systemWrite = (manager: string, subresource: string): WriteOptions 
 	addWarning: () => {},
 });
 
+/**
+ * What a new cluster was made of, as JSON: everything but uids, times and versions is the same for the next one, which is then spared
+ * admission, validation and the tracking of fields.
+ */
+let known: readonly string[] | undefined;
+
 export function bootstrapCluster(core: ResourceCore, sql: Sql): void {
-	if (sql.all<{ value: string }>("SELECT value FROM meta WHERE key = ?", KEY)[0]?.value === REVISION) return;
+	const { server } = core;
+	const before = sql.all<{ value: string }>("SELECT value FROM meta WHERE key = ?", KEY)[0]?.value;
+	if (before === REVISION) return;
+	core.turn(() => {
+		if (before === undefined && known !== undefined) for (const text of known) createAlike(server, JSON.parse(text) as KubeObject);
+		else {
+			const made = createAll(server);
+			if (before === undefined) known = made.map((object) => JSON.stringify(object));
+		}
+		sql.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", KEY, REVISION);
+	});
+}
+
+/** Answers those that were not there. */
+function createAll(server: ResourceServer): KubeObject[] {
 	const namespaces: KubeObject[] = SYSTEM_NAMESPACES.map((name) => ({
 		apiVersion: "v1",
 		kind: "Namespace",
 		metadata: { name, labels: { "kubernetes.io/metadata.name": name } },
 	}));
-	core.turn(() => {
-		for (const object of [
-			...namespaces,
-			...bootstrapClusterRoleBindings(),
-			...SYSTEM_PRIORITY_CLASSES,
-			...COMPONENT_STATUSES,
-			INGRESS_CLASS,
-			localPathClass,
-			...builtinApiServices(builtinKinds),
-		])
-			create(core.server, object);
-		for (const role of bootstrapClusterRoles()) createRole(core.server, role);
-		sql.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", KEY, REVISION);
-	});
+	const objects = [
+		...namespaces,
+		...bootstrapClusterRoleBindings(),
+		...SYSTEM_PRIORITY_CLASSES,
+		...COMPONENT_STATUSES,
+		INGRESS_CLASS,
+		localPathClass,
+		...builtinApiServices(builtinKinds),
+	];
+	const made = [...objects.map((object) => create(server, object)), ...bootstrapClusterRoles().map((role) => createRole(server, role))];
+	return made.filter((object) => object !== undefined);
+}
+
+/** The same object for another cluster. */
+function createAlike(server: ResourceServer, object: KubeObject): void {
+	const nowIso = server.nowIso();
+	const { metadata } = object;
+	metadata.uid = server.attempt.uuid();
+	metadata.creationTimestamp = nowIso;
+	delete metadata.resourceVersion;
+	for (const entry of metadata.managedFields ?? []) entry.time = nowIso;
+	server.commit(kindOf(server, object), object, undefined);
 }
 
 function kindOf(server: ResourceServer, { apiVersion, kind }: KubeObject): KindDefinition {
@@ -68,20 +96,21 @@ function kindOf(server: ResourceServer, { apiVersion, kind }: KubeObject): KindD
 	return found;
 }
 
-function create(server: ResourceServer, object: KubeObject): void {
+function create(server: ResourceServer, object: KubeObject): KubeObject | undefined {
 	const kind = kindOf(server, object);
-	if (server.store.getText(resourceOf(kind), object.metadata.name ?? "") !== undefined) return;
+	if (server.store.getText(resourceOf(kind), object.metadata.name ?? "") !== undefined) return undefined;
 	const made = structuredClone(object);
 	applySchemaDefaults(server.schema, kind.schema, made as never);
-	createObject(server, kind, made, systemWrite("kube-apiserver", ""));
+	return createObject(server, kind, made, systemWrite("kube-apiserver", ""));
 }
 
 /** A role that is there gets the rules that it lacks, unless its annotation says that it is left alone. */
-function createRole(server: ResourceServer, role: ClusterRole): void {
+function createRole(server: ResourceServer, role: ClusterRole): KubeObject | undefined {
 	const kind = kindOf(server, role);
 	const old = server.store.get<ClusterRole>(resourceOf(kind), role.metadata.name ?? "");
 	if (old === undefined) return create(server, role);
 	const missing = (role.rules ?? []).filter((rule) => !(old.rules ?? []).some((had) => semanticEqual(had, rule)));
-	if (missing.length === 0 || old.metadata.annotations?.[AUTOUPDATE] !== "true") return;
+	if (missing.length === 0 || old.metadata.annotations?.[AUTOUPDATE] !== "true") return undefined;
 	updateObject(server, kind, { ...structuredClone(old), rules: [...(old.rules ?? []), ...missing] } as ClusterRole, old, systemWrite("kube-apiserver", ""));
+	return undefined;
 }
