@@ -5,7 +5,6 @@
 import { DEFAULT_NETWORK } from "../core/protocol/cluster-addresses.ts";
 import type { Submission } from "../core/admission/outside-call.ts";
 import type { ApiRequest, ApiResponse } from "../core/api/request.ts";
-import type { Decision } from "../core/authz/attributes.ts";
 import { requestAttributes } from "../core/authz/request-attributes.ts";
 import { bindingOf } from "../core/controllers/pod-binding.ts";
 import { ATTACH_DETACH } from "../core/controllers/attachdetach-controller.ts";
@@ -183,11 +182,6 @@ export class ClusterCore {
 	/** Throws 403 unless the user may do this at cluster scope. */
 	authorize(request: ApiRequest): void {
 		this.core.server.authorizer.check(request.user, requestAttributes(request));
-	}
-
-	/** Why the request is allowed, or not. */
-	decide(request: ApiRequest): Decision {
-		return this.core.server.authorizer.decide(request.user, { ...requestAttributes(request), namespace: "" });
 	}
 
 	#placedClaims(node: string, namespace: string): string[] {

@@ -9,6 +9,7 @@ import type { ClusterConfig, ObjectAddress } from "../core/protocol/messages.ts"
 import type { WorkerEnv } from "../core/protocol/tokens.ts";
 import { builtinSchema } from "../core/schema/builtin-schema.ts";
 import { answer, describe, errorAnswer, refusalOf, requestOf, statusOf, withReason } from "./answers.ts";
+import { requestAttributes } from "../core/authz/request-attributes.ts";
 import { certificateAuthority } from "./certificate-authority.ts";
 import { ClusterCore, type ClusterPorts } from "./cluster-core.ts";
 import { ClusterMembers } from "./cluster-members.ts";
@@ -105,7 +106,7 @@ export class ClusterObject extends DurableObject<WorkerEnv> implements ClusterRp
 			const served = this.#core.serve(request, submission);
 			this.#settle();
 			const response = answer(await served);
-			return request.audited ? withReason(response, this.#core.decide(request).reason) : response;
+			return request.audited ? withReason(response, (await this.decision(request.user, { ...requestAttributes(request), namespace: "" })).reason) : response;
 		} catch (error) {
 			return errorAnswer(error, describe(request));
 		}

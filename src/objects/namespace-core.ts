@@ -25,6 +25,7 @@ import type { Schema } from "../core/schema/types.ts";
 import { namespaceControllers } from "../core/controllers/registry.ts";
 import { EDGE_SERVICE } from "../core/controllers/edge-service-controller.ts";
 import { applyServiceScale } from "../core/controllers/service-sleep.ts";
+import type { ExtensionContent } from "../core/controllers/extension-content.ts";
 import { GATEWAY } from "../core/controllers/gateway-controller.ts";
 import { applyGatewayStatus, applyHttpRouteStatus } from "../core/controllers/gateway-status.ts";
 import { HTTP_ROUTE } from "../core/controllers/http-route-controller.ts";
@@ -86,6 +87,8 @@ export interface NamespacePorts extends CorePorts, WebhookPorts {
 	publicUrl: string | undefined;
 	/** Asks a node's agent what is used there; null when none answers. */
 	usageOf(node: string): Promise<NodeUsage | null>;
+	/** Deletes what these servers keep in the namespace. Never rejects. */
+	sweep(services: readonly APIService[]): Promise<ExtensionContent>;
 	/** Asks an adapter for a metric. */
 	metric(query: MetricQuery): Promise<MetricAnswer>;
 	/** Asks the Cluster object for addresses and node ports. */
@@ -137,6 +140,7 @@ export class NamespaceCore {
 			registry,
 			foreignOwners: { state: (uid) => this.#owners.get(uid) },
 			terminatingDefinitions: () => this.#definitions.terminating,
+			extensionServices: () => this.#definitions.services,
 			namespaceActive: () => this.#phase() === "Active",
 			namespaceTerminating: () => this.#phase() === "Terminating",
 			schedulerNames: ports.schedulerNames,

@@ -11,7 +11,7 @@ import type { KubeObject } from "../core/meta/object.ts";
 import type { ClusterConfig } from "../core/protocol/messages.ts";
 import type { LegacyAccountTokenClaims, ServiceAccountTokenClaims, WorkerEnv } from "../core/protocol/tokens.ts";
 import { builtinSchema } from "../core/schema/builtin-schema.ts";
-import type { Secret, WebhookDeadLetter } from "../core/schema/kubernetes.d.ts";
+import type { APIService, Secret, WebhookDeadLetter } from "../core/schema/kubernetes.d.ts";
 import { signLegacyAccountToken } from "./account-token.ts";
 import type { MetricQuery } from "../core/controllers/autoscaling/metric-samples.ts";
 import { clusterObject, nodeObject } from "./addresses.ts";
@@ -38,6 +38,7 @@ import {
 	type UsageTargets,
 } from "./rpc.ts";
 import { adapterMetric } from "./aggregation/adapter-metric.ts";
+import { sweepExtensions } from "./aggregation/namespace-content.ts";
 import { serviceFacts } from "./aggregation/service-facts.ts";
 import type { ServiceFacts } from "../core/controllers/apiservice/availability.ts";
 import { clusterGone, makeAdopted, wipe } from "./tenancy.ts";
@@ -90,6 +91,7 @@ export class NamespaceObject extends DurableObject<WorkerEnv> implements Namespa
 			fetchConfig: (haveVersion: number) => internals().config(namespace, haveVersion),
 			fetchDefinitions: (haveVersion: number) => internals().definitions(haveVersion),
 			usageOf: (node: string) => nodeObject(env, cluster, node).usage(),
+			sweep: (services: readonly APIService[]) => sweepExtensions({ env, cluster, namespace }, services),
 			metric: (query: MetricQuery) => adapterMetric(env, { cluster, namespace, ...this.#core.served }, query),
 			allocate: async (holder: string, request: AllocationRequest, dryRun: boolean) => allocated(await internals().allocate(holder, request, dryRun)),
 		};

@@ -168,6 +168,19 @@ describe("kubectl and extension API servers", () => {
 		await kubectl.run("delete", "hpa", "web");
 	});
 
+	it("goes with the namespace, which waits for it", async () => {
+		await kubectl.run("create", "namespace", "beds");
+		await kubectl.run("delete", "namespace", "beds", "--timeout=60s");
+		expect(server.cleared.get("beds")).toBe("system:serviceaccount:kube-system:namespace-controller");
+		await apply(apiService("nobody.example.com", "v1", "missing"));
+		await kubectl.run("wait", "--for=condition=Available=False", "apiservice/v1.nobody.example.com", "--timeout=30s");
+		await kubectl.run("create", "namespace", "beds");
+		await kubectl.run("delete", "namespace", "beds", "--wait=false");
+		await kubectl.run("wait", "--for=condition=NamespaceDeletionDiscoveryFailure", "namespace/beds", "--timeout=60s");
+		await kubectl.run("delete", "apiservice", "v1.nobody.example.com");
+		await kubectl.run("wait", "--for=delete", "namespace/beds", "--timeout=60s");
+	});
+
 	it("says why an API cannot be had", async () => {
 		await apply(apiService("nobody.example.com", "v1", "missing"));
 		await kubectl.run("wait", "--for=condition=Available=False", "apiservice/v1.nobody.example.com", "--timeout=30s");

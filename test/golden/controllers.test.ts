@@ -73,6 +73,7 @@ function controllersFor({ object, phase = "Active", lastSeen = {}, connected = [
 		rootCa: () => "PEM\n",
 		trust: () => undefined,
 		terminatingDefinitions: () => [],
+		extensionServices: () => [],
 		knowsNodes: () => true,
 		podRowsWanted: () => true,
 		ingressClasses: () => [],

@@ -164,6 +164,7 @@ export class World {
 					fetchDefinitions: async (haveVersion) => this.cluster().definitions(haveVersion),
 					usageOf: async (node) => this.usageOf(node),
 					metric: async (query) => this.metric(query),
+					sweep: async () => ({ undiscovered: [], failures: [], remaining: [] }),
 					allocate: async (holder, request, dryRun) => this.cluster().allocate(holder, request, dryRun),
 				},
 				builtinKinds,

@@ -331,8 +331,10 @@ describe("NodeRestriction", () => {
 
 	test("an agent keeps its own lease", () => {
 		const lease = (name: string): KubeObject => ({ apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { name } });
-		run("CREATE", LEASES, lease("n1"), agent);
-		expect(refusal(() => run("CREATE", LEASES, lease("n2"), agent)).message).toContain("same name as the requesting node");
+		const there = { ...agent, namespace: "kube-node-lease" };
+		run("CREATE", LEASES, lease("n1"), there);
+		expect(refusal(() => run("CREATE", LEASES, lease("n2"), there)).message).toContain("same name as the requesting node");
+		expect(refusal(() => run("CREATE", LEASES, lease("n1"), agent)).message).toContain('only access leases in the "kube-node-lease" system namespace');
 	});
 });
 

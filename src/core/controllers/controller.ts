@@ -90,10 +90,10 @@ export type Action =
 	/** Kept beside the store for the controller's next looks: what it must know and no object says. Undefined forgets. */
 	| { type: "remember"; key: string; value: unknown }
 	/**
-	 * Asks nodes for their usage, adapters for metrics, or whether an extension API server answers; the answers are in
-	 * `ctx.gathered` when they bring the key back.
+	 * Asks nodes for their usage, adapters for metrics, or whether an extension API server answers, or has what these servers keep in
+	 * the namespace deleted; the answers are in `ctx.gathered` when they bring the key back.
 	 */
-	| { type: "gather"; controller: string; key: string; nodes: string[]; queries: MetricQuery[]; probe?: APIService };
+	| { type: "gather"; controller: string; key: string; nodes: string[]; queries: MetricQuery[]; probe?: APIService; sweep?: readonly APIService[] };
 
 export interface ReconcileResult {
 	actions: Action[];

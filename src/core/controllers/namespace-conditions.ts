@@ -3,14 +3,18 @@ import type { MessageBody } from "../protocol/messages.ts";
 import type { NamespaceCondition } from "../schema/kubernetes.d.ts";
 import { metaTime } from "./meta-time.ts";
 
-type Remaining = Extract<MessageBody, { type: "namespaceEmptied" }>["remaining"];
+type Report = Pick<Extract<MessageBody, { type: "namespaceEmptied" }>, "remaining" | "undiscovered" | "failures">;
 
 /** The five conditions in upstream's order; times move only with a status. */
-export function namespaceConditions(current: readonly NamespaceCondition[], remaining: Remaining, nowMs: number): NamespaceCondition[] {
+export function namespaceConditions(
+	current: readonly NamespaceCondition[],
+	{ remaining, undiscovered = [], failures = [] }: Report,
+	nowMs: number,
+): NamespaceCondition[] {
 	const next = [
-		condition("NamespaceDeletionDiscoveryFailure", "ResourcesDiscovered", "All resources successfully discovered"),
+		discovery(undiscovered),
 		condition("NamespaceDeletionGroupVersionParsingFailure", "ParsedGroupVersions", "All legacy kube types successfully parsed"),
-		condition("NamespaceDeletionContentFailure", "ContentDeleted", "All content successfully deleted, may be waiting on finalization"),
+		deletion(failures),
 		contentRemaining(remaining),
 		finalizersRemaining(remaining),
 	];
@@ -25,14 +29,29 @@ function condition(type: string, reason: string, message: string, status: "True"
 	return { type, status, reason, message };
 }
 
-function contentRemaining(remaining: Remaining): NamespaceCondition {
+function discovery(undiscovered: NonNullable<Report["undiscovered"]>): NamespaceCondition {
+	const type = "NamespaceDeletionDiscoveryFailure";
+	if (undiscovered.length === 0) return condition(type, "ResourcesDiscovered", "All resources successfully discovered");
+	const groups = undiscovered.map(({ groupVersion, why }) => `${groupVersion}: ${why}`).sort();
+	const why = `unable to retrieve the complete list of server APIs: ${groups.join(", ")}`;
+	return condition(type, "DiscoveryFailed", `Discovery failed for some groups, ${groups.length} failing: ${why}`, "True");
+}
+
+function deletion(failures: readonly string[]): NamespaceCondition {
+	const type = "NamespaceDeletionContentFailure";
+	if (failures.length === 0) return condition(type, "ContentDeleted", "All content successfully deleted, may be waiting on finalization");
+	const message = `Failed to delete all resource types, ${failures.length} remaining: ${failures.toSorted().join(", ")}`;
+	return condition(type, "ContentDeletionFailed", message, "True");
+}
+
+function contentRemaining(remaining: Report["remaining"]): NamespaceCondition {
 	const type = "NamespaceContentRemaining";
 	const texts = remaining.filter(({ count }) => count > 0).map(({ resource, count }) => `${qualified(resource)} has ${count} resource instances`);
 	if (texts.length === 0) return condition(type, "ContentRemoved", "All content successfully removed");
 	return condition(type, "SomeResourcesRemain", `Some resources are remaining: ${texts.sort().join(", ")}`, "True");
 }
 
-function finalizersRemaining(remaining: Remaining): NamespaceCondition {
+function finalizersRemaining(remaining: Report["remaining"]): NamespaceCondition {
 	const type = "NamespaceFinalizersRemaining";
 	const counts = new Map<string, number>();
 	for (const name of remaining.flatMap(({ finalizers }) => finalizers)) counts.set(name, (counts.get(name) ?? 0) + 1);

@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { MemoryWorld } from "../../../test/controllers/memory-world.ts";
 import { deployment, pods, replicaSets, settle } from "../../../test/controllers/workloads.ts";
 import { builtinKinds } from "../kinds/registry.ts";
-import type { Namespace } from "../schema/kubernetes.d.ts";
+import type { APIService, Namespace } from "../schema/kubernetes.d.ts";
 import { applyNamespaceEmptied, namespaceController } from "./namespace-controller.ts";
 import { namespaceControllers } from "./registry.ts";
 
@@ -55,11 +55,13 @@ it("lets an empty namespace go", () => {
 
 it("is emptied with all its workloads, which do not come back", () => {
 	let phase = "Active";
+	const services: APIService[] = [];
 	const controllers = namespaceControllers({
 		network: DEFAULT_NETWORK,
 		registry: builtinKinds,
 		namespaceActive: () => phase === "Active",
 		namespaceTerminating: () => phase === "Terminating",
+		extensionServices: () => services,
 		schedulerNames: new Set<string>(),
 		namespaceUid: () => "uid-ns",
 		rootCa: () => "PEM",
@@ -84,5 +86,35 @@ it("is emptied with all its workloads, which do not come back", () => {
 	w.enqueue("namespace-drain", "namespace");
 	settle(w);
 	expect([pods(w), replicaSets(w), w.list("apps/deployments"), w.list("serviceaccounts"), w.list("configmaps")]).toEqual([[], [], [], [], []]);
-	expect(w.messages.at(-1)?.body).toEqual({ type: "namespaceEmptied", namespace: "team", uid: "uid-ns", remaining: [] });
+	const told = { type: "namespaceEmptied", namespace: "team", uid: "uid-ns", remaining: [] };
+	expect(w.messages.at(-1)?.body).toEqual(told);
+	// What other servers keep there goes with it.
+	services.push({ apiVersion: "apiregistration.k8s.io/v1", kind: "APIService", metadata: { name: "v1.garden.example.com" } });
+	const before = w.messages.length;
+	w.enqueue("namespace-drain", "namespace");
+	settle(w);
+	expect([w.gathers, w.messages.length]).toEqual([[expect.objectContaining({ controller: "namespace-drain", key: "namespace", sweep: services })], before]);
+	const undiscovered = [{ groupVersion: "garden.example.com/v1", why: "stale GroupVersion discovery: garden.example.com/v1" }];
+	w.gathered = { atMs: 0, usages: {}, metrics: {}, content: { undiscovered, failures: [], remaining: [] } };
+	w.enqueue("namespace-drain", "namespace");
+	settle(w);
+	expect(w.messages.at(-1)?.body).toEqual({ ...told, undiscovered });
+});
+
+it("is kept by what other servers do not let go, and says so in upstream's words", () => {
+	const w = terminating();
+	const message = {
+		type: "namespaceEmptied" as const,
+		namespace: "team",
+		uid: stored(w).metadata.uid ?? "",
+		remaining: [],
+		undiscovered: [{ groupVersion: "garden.example.com/v1", why: "stale GroupVersion discovery: garden.example.com/v1" }],
+		failures: ["flowers cannot be cut", "a frost"],
+	};
+	w.act(applyNamespaceEmptied(stored(w), message, w.nowMs));
+	const texts = stored(w).status?.conditions?.map(({ type, status, reason, message: text }) => `${type}=${status} ${reason}: ${text}`);
+	expect(texts?.filter((text) => text.includes("=True"))).toEqual([
+		"NamespaceDeletionDiscoveryFailure=True DiscoveryFailed: Discovery failed for some groups, 1 failing: unable to retrieve the complete list of server APIs: garden.example.com/v1: stale GroupVersion discovery: garden.example.com/v1",
+		"NamespaceDeletionContentFailure=True ContentDeletionFailed: Failed to delete all resource types, 2 remaining: a frost, flowers cannot be cut",
+	]);
 });

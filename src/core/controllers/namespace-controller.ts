@@ -41,12 +41,12 @@ function reconcile(key: string, view: View, _ctx: ReconcileContext): ReconcileRe
 export function applyNamespaceEmptied(namespace: Namespace, message: Extract<MessageBody, { type: "namespaceEmptied" }>, nowMs: number): Action[] {
 	if (uidOf(namespace) !== message.uid || !isBeingDeleted(namespace)) return [];
 	const draft = draftOf(namespace);
-	if (message.remaining.length === 0) {
+	if (message.remaining.length === 0 && !message.undiscovered?.length && !message.failures?.length) {
 		const finalizers = (namespace.spec?.finalizers ?? []).filter((name) => name !== FINALIZER);
 		draft.spec = { ...draft.spec, finalizers };
 		return [{ type: "update", resource: NAMESPACES, object: draft, subresource: "finalize" }];
 	}
-	const conditions = namespaceConditions(namespace.status?.conditions ?? [], message.remaining, nowMs);
+	const conditions = namespaceConditions(namespace.status?.conditions ?? [], message, nowMs);
 	if (semanticEqual(conditions, namespace.status?.conditions)) return [];
 	draft.status = { ...draft.status, phase: "Terminating", conditions };
 	return [{ type: "updateStatus", resource: NAMESPACES, object: draft }];

@@ -1,11 +1,13 @@
 /**
  * Empties a namespace that is going away: pods first, so that nothing they rely on goes before them (KEP-5080), then all
- * else; and tells the Cluster object when nothing is left, or now and then what is.
+ * else, what extension API servers keep included; and tells the Cluster object when nothing is left, or now and then what is.
  */
 import { type KindRegistry, resourceOf } from "../kinds/define-kind.ts";
 import type { KubeObject, ResourceName } from "../meta/object.ts";
 import type { MessageBody } from "../protocol/messages.ts";
+import type { APIService } from "../schema/kubernetes.d.ts";
 import { type Action, type Controller, NOTHING, type ReconcileContext, type ReconcileResult, type View } from "./controller.ts";
+import type { Remaining } from "./extension-content.ts";
 import { isBeingDeleted, nameOf, uidOf } from "./identity.ts";
 
 /** Queued by the message that the namespace is terminating, and by time. */
@@ -15,20 +17,24 @@ const PROGRESS_KEY = "namespace-progress";
 const PODS = "pods";
 /** Objects deleted in one reconcile. */
 export const DELETIONS_PER_RECONCILE_MAX = 500;
+const NAME = "namespace-drain";
+/** Who asked extension API servers and died is asked again after this long, in milliseconds. */
+const SWEEP_RETRY_MS = 60_000;
 /** How often the Cluster object hears what still remains, in milliseconds. */
 export const DRAIN_REPORT_MS = 5_000;
-
-type Remaining = Extract<MessageBody, { type: "namespaceEmptied" }>["remaining"];
 
 export interface DrainDeps {
 	registry: KindRegistry;
 	namespaceTerminating(): boolean;
+	/** uid of the Namespace; "" when there is none. */
 	namespaceUid(): string;
+	/** The APIServices that other servers serve. */
+	extensionServices(): readonly APIService[];
 }
 
 export function namespaceDrainController(deps: DrainDeps): Controller {
 	return {
-		name: "namespace-drain",
+		name: NAME,
 		watches: [{ resource: "*", keys: ({ object }) => (object === undefined && deps.namespaceTerminating() ? [PROGRESS_KEY] : []) }],
 		standingKeys: [KEY],
 		reconcile: (key, view, ctx) => reconcile(key, view, ctx, deps),
@@ -48,7 +54,22 @@ function reconcile(key: string, view: View, ctx: ReconcileContext, deps: DrainDe
 		finalizers: objects.flatMap((o) => o.metadata.finalizers ?? []),
 	}));
 	if (remaining.length > 0 && key === PROGRESS_KEY) return NOTHING;
-	return { actions: [report(remaining, ctx, deps)], ...(remaining.length > 0 ? { requeueAfterMs: DRAIN_REPORT_MS } : {}) };
+	return reported(key, remaining, pods.length > 0 ? [] : deps.extensionServices(), ctx, deps);
+}
+
+/** What is left here is told with what extension API servers have left, once they were asked. */
+function reported(key: string, own: Remaining, services: readonly APIService[], ctx: ReconcileContext, deps: DrainDeps): ReconcileResult {
+	const content = ctx.gathered(key)?.content;
+	if (services.length > 0 && content === undefined)
+		return {
+			actions: [{ type: "gather", controller: NAME, key, nodes: [], queries: [], sweep: services }],
+			requeueAfterMs: SWEEP_RETRY_MS,
+		};
+	const { undiscovered = [], failures = [], remaining: others = [] } = content ?? {};
+	const remaining = [...own, ...others];
+	const isDone = remaining.length + undiscovered.length + failures.length === 0;
+	const more = { ...(undiscovered.length > 0 ? { undiscovered } : {}), ...(failures.length > 0 ? { failures } : {}) };
+	return { actions: [report(remaining, more, ctx, deps)], ...(isDone ? {} : { requeueAfterMs: DRAIN_REPORT_MS }) };
 }
 
 const goOn = (actions: readonly Action[]): number | undefined => (actions.length > DELETIONS_PER_RECONCILE_MAX ? 0 : undefined);
@@ -71,7 +92,12 @@ const deletion = (resource: ResourceName, object: KubeObject): Action => ({
 	propagation: "Background",
 });
 
-function report(remaining: Remaining, { namespace }: ReconcileContext, { namespaceUid }: DrainDeps): Action {
-	const body = { type: "namespaceEmptied" as const, namespace, uid: namespaceUid(), remaining };
+function report(
+	remaining: Remaining,
+	more: Pick<Extract<MessageBody, { type: "namespaceEmptied" }>, "undiscovered" | "failures">,
+	{ namespace }: ReconcileContext,
+	{ namespaceUid }: DrainDeps,
+): Action {
+	const body = { type: "namespaceEmptied" as const, namespace, uid: namespaceUid(), remaining, ...more };
 	return { type: "send", message: { to: { object: "cluster" }, body } };
 }

@@ -35,7 +35,7 @@ import { jobController } from "./job-controller.ts";
 import { namespaceExpiryController } from "./namespace-expiry-controller.ts";
 import { localPathProvisionerController } from "./local-path-provisioner-controller.ts";
 import { namespaceController } from "./namespace-controller.ts";
-import { namespaceDrainController } from "./namespace-drain-controller.ts";
+import { type DrainDeps, namespaceDrainController } from "./namespace-drain-controller.ts";
 import { nodeIpamController } from "./node-ipam-controller.ts";
 import { type NodeLiveness, nodeLifecycleController } from "./node-lifecycle-controller.ts";
 import { type BinderDeps, persistentVolumeController } from "./persistentvolume-controller.ts";
@@ -83,13 +83,10 @@ export interface NamespaceDeps
 		GatewayDeps,
 		HttpRouteDeps,
 		WebhookReceiverDeps,
+		DrainDeps,
 		SchedulingDeps {
 	network: ClusterNetwork;
-	registry: KindRegistry;
 	namespaceActive(): boolean;
-	namespaceTerminating(): boolean;
-	/** uid of the Namespace; "" when there is none. */
-	namespaceUid(): string;
 }
 
 export function namespaceControllers(deps: NamespaceDeps): Controller[] {

@@ -94,7 +94,16 @@ export type MessageBody =
 	/** Cluster -> Namespace: delete everything. */
 	| { type: "namespaceTerminating"; namespace: string; uid: string }
 	/** Namespace -> Cluster: nothing is left, or what holds it. */
-	| { type: "namespaceEmptied"; namespace: string; uid: string; remaining: { resource: string; count: number; finalizers: string[] }[] }
+	| {
+			type: "namespaceEmptied";
+			namespace: string;
+			uid: string;
+			remaining: { resource: string; count: number; finalizers: string[] }[];
+			/** Group versions of extension API servers that could not be asked, and why. */
+			undiscovered?: { groupVersion: string; why: string }[];
+			/** What could not be deleted there. */
+			failures?: string[];
+	  }
 	/** Cluster -> Namespace: a CustomResourceDefinition is going away: delete the objects of its kind. */
 	| { type: "deleteInstances"; definition: string; uid: string; resource: string }
 	/** Namespace -> Cluster: no object of the definition's kind is left. */

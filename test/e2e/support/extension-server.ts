@@ -33,7 +33,16 @@ const resources = {
 	kind: "APIResourceList",
 	apiVersion: "v1",
 	groupVersion: `${GROUP}/v1`,
-	resources: [{ name: "flowers", singularName: "flower", namespaced: true, kind: "Flower", shortNames: ["fl"], verbs: ["create", "get", "list", "watch"] }],
+	resources: [
+		{
+			name: "flowers",
+			singularName: "flower",
+			namespaced: true,
+			kind: "Flower",
+			shortNames: ["fl"],
+			verbs: ["create", "delete", "deletecollection", "get", "list", "watch"],
+		},
+	],
 };
 
 const schema = {
@@ -74,6 +83,8 @@ export class ExtensionServer {
 	/** What stands below a path: `path` is all before the query. */
 	readonly documents = new Map<string, (query: URLSearchParams) => unknown>();
 	#watchers: ServerResponse[] = [];
+	/** Namespaces whose flowers somebody deleted, and who it was. */
+	readonly cleared = new Map<string, string>();
 
 	private constructor(server: Server, caBundle: string) {
 		this.#server = server;
@@ -143,10 +154,19 @@ export class ExtensionServer {
 			this.#server.emit("watcher");
 			return;
 		}
+		if (request.method === "DELETE") {
+			this.cleared.set(namespace, String(request.headers["x-remote-user"]));
+			return void json({ kind: "Status", apiVersion: "v1", status: "Success" });
+		}
 		if (request.method === "POST") return void json({ ...flower(namespace, ""), ...(JSON.parse(body) as object) }, 201);
 		const { "x-remote-user": user = "", "x-remote-group": groups = "", authorization = "none" } = request.headers;
 		const told = { user: String(user), groups: String(groups), authorization };
 		if (name !== undefined) return void json(flower(namespace, name, told));
-		json({ kind: "FlowerList", apiVersion: `${GROUP}/v1`, metadata: { resourceVersion: "1" }, items: [flower(namespace, "rose")] });
+		json({
+			kind: "FlowerList",
+			apiVersion: `${GROUP}/v1`,
+			metadata: { resourceVersion: "1" },
+			items: this.cleared.has(namespace) ? [] : [flower(namespace, "rose")],
+		});
 	}
 }

@@ -1,6 +1,7 @@
 /** What a metric says of each pod, in thousandths of its unit, as the HPA controller's metrics client hands it on. */
 import type { NodeUsage } from "../../protocol/agent-protocol.ts";
 import type { LabelSelector, Pod } from "../../schema/kubernetes.d.ts";
+import type { ExtensionContent } from "../extension-content.ts";
 import type { ProbeOutcome } from "../apiservice/availability.ts";
 import { nameOf, namespaceOf, uidOf } from "../identity.ts";
 
@@ -32,6 +33,8 @@ export interface Gathered {
 	metrics: Record<string, MetricAnswer>;
 	/** Of the extension API server that was looked at. */
 	probe?: ProbeOutcome;
+	/** Of what extension API servers keep in the namespace. */
+	content?: ExtensionContent;
 }
 
 export const queryKey = (query: MetricQuery): string => JSON.stringify(query);
