@@ -21,9 +21,7 @@ import { ApiEventRecorder } from "./event-recorder.ts";
 import { forgetMembership, joinCluster, type JoinOptions, loadInstanceId, loadMembership, type Membership, readCaFile } from "./identity.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { releaseKubeletRoot, takeKubeletRoot } from "./kubelet-root.ts";
-import { DEVICE_PLUGINS, DevicePlugins } from "./plugins/device-plugins.ts";
-import { POD_RESOURCES_SOCKET } from "./plugins/pod-resources.ts";
-import { PLUGINS_REGISTRY, PluginWatcher } from "./plugins/plugin-watcher.ts";
+import { NodePlugins } from "./plugins/node-plugins.ts";
 import { ImagePuller } from "./image-puller.ts";
 import { KubeletApi } from "./kubelet-api.ts";
 import { DEFAULT_KUBELET_CONFIGURATION, durationMs, type KubeletConfiguration } from "./kubelet-configuration.ts";
@@ -55,7 +53,6 @@ import { UsageMeter } from "./usage/usage-meter.ts";
 import { StaticPods } from "./static-pods.ts";
 import { StatusReporter } from "./status-reporter.ts";
 import { connectTcp } from "./tcp-connection.ts";
-import { CsiDrivers } from "./volumes/csi/csi-drivers.ts";
 import { CsiVolumes } from "./volumes/csi/csi-volumes.ts";
 import { BoundVolumes } from "./volumes/bound-volumes.ts";
 import { deleteLocalVolume, localPathDirectory } from "./volumes/local-path.ts";
@@ -136,11 +133,9 @@ class NodeAgent implements Agent {
 	readonly #tunnels: TunnelServer;
 	readonly #clusterServices: ClusterServices | undefined;
 	readonly #housekeeping: Housekeeping;
-	readonly #plugins: PluginWatcher;
-	readonly #csiDrivers: CsiDrivers;
+	readonly #plugins: NodePlugins;
 	readonly #csi: CsiVolumes;
 	readonly #claims: BoundVolumes;
-	readonly #devices: DevicePlugins;
 	#network: NodeNetwork | undefined;
 	readonly #networkChanges: NetworkChanges;
 	readonly #meter: UsageMeter;
@@ -180,16 +175,13 @@ class NodeAgent implements Agent {
 		});
 		this.#reporter = new StatusReporter(clock, log, new RetryDelay(), (report) => this.#poll.report(report));
 		if (options.clusterServices) this.#clusterServices = this.#newClusterServices(options.clusterServices);
-		this.#csiDrivers = new CsiDrivers({ api: this.#client, nodeName: options.nodeName, clock, log });
+		this.#plugins = this.#newPlugins();
 		this.#csi = this.#newCsiVolumes();
 		this.#claims = new BoundVolumes(this.#client);
 		const events = new ApiEventRecorder(this.#client, clock, log, options.nodeName);
-		this.#devices = this.#newDevicePlugins();
 		this.#nodeReport = this.#newNodeReport();
 		this.#static = this.#newStaticPods();
 		this.#housekeeping = this.#newHousekeeping(events);
-		const handlers = { CSIPlugin: this.#csiDrivers, DevicePlugin: this.#devices };
-		this.#plugins = new PluginWatcher({ directory: join(parts.kubeletRoot, PLUGINS_REGISTRY), handlers, clock, log });
 		this.#supervisor = new PodSupervisor(this.#podContext(events));
 		this.#meter = new UsageMeter({ runtime, clock, pods: () => this.#state.pods.map(podRef), runtimeUid: (uid) => this.#static.runtimeUid(uid) });
 		this.#usage = new UsageAnswers(this.#meter, log, (usage) => this.#poll.report({ usage }));
@@ -220,7 +212,7 @@ class NodeAgent implements Agent {
 	#newCsiVolumes(): CsiVolumes {
 		const { options, clock, kubeletRoot: root } = this.#parts;
 		const onInUse = () => this.#nodeReport.soon();
-		return new CsiVolumes({ drivers: this.#csiDrivers, api: this.#client, clock, nodeName: options.nodeName, root, onInUse });
+		return new CsiVolumes({ drivers: this.#plugins.csiDrivers, api: this.#client, clock, nodeName: options.nodeName, root, onInUse });
 	}
 
 	#newNodeReport(): NodeReport {
@@ -231,7 +223,7 @@ class NodeAgent implements Agent {
 			log,
 			compute: (previous) => {
 				const { pressures, shuttingDown } = this.#housekeeping;
-				const devices = this.#devices.resources;
+				const devices = this.#plugins.devices.resources;
 				const seen = {
 					runtimeDown: this.#view.down,
 					addresses: this.#addresses.now,
@@ -256,15 +248,16 @@ class NodeAgent implements Agent {
 		return new ClusterServices({ place, client: this.#client, clock, log, nodeName, dataDirectory, clusterDomain: membership.cluster.clusterDomain });
 	}
 
-	#newDevicePlugins(): DevicePlugins {
-		const { clock, log, kubeletRoot } = this.#parts;
-		return new DevicePlugins({
-			directory: join(kubeletRoot, DEVICE_PLUGINS),
-			podResourcesSocket: join(kubeletRoot, POD_RESOURCES_SOCKET),
+	#newPlugins(): NodePlugins {
+		const { options, clock, log, kubeletRoot } = this.#parts;
+		return new NodePlugins({
+			kubeletRoot,
+			api: this.#client,
+			nodeName: options.nodeName,
 			clock,
 			log,
 			active: () => (this.#heard ? this.#supervisor.active.map(({ pod }) => pod) : undefined),
-			onChange: (podUids) => {
+			onDevices: (podUids) => {
 				this.#nodeReport.soon();
 				for (const uid of podUids) this.#supervisor.find(uid)?.wake();
 			},
@@ -310,7 +303,7 @@ class NodeAgent implements Agent {
 			dataDirectory: options.dataDir,
 			events,
 			active: () => this.#supervisor.active,
-			devices: this.#devices,
+			devices: this.#plugins.devices,
 			allocatable: () => this.#nodeReport.status?.allocatable ?? {},
 			onPressure: () => this.#nodeReport.soon(),
 		});
@@ -344,10 +337,9 @@ class NodeAgent implements Agent {
 		this.#view.start((uid) => this.#supervisor.runtimeChanged(uid));
 		this.#housekeeping.start();
 		await this.#csi.start();
-		await this.#devices.start();
+		await this.#plugins.load();
 		await this.#nodeReport.look();
 		await this.#static.look();
-		void this.#csiDrivers.initialize();
 		await this.#plugins.start();
 		this.#cancelSavedTimer = clock.after(SAVED_PODS_WAIT_MS, () => this.#runSavedPods());
 		this.#poll.start();
@@ -383,13 +375,12 @@ class NodeAgent implements Agent {
 		this.#credential.stop();
 		await step("the housekeeping", () => this.#housekeeping.stop());
 		await step("the plugins", () => this.#plugins.stop());
-		await step("the device plugins", () => this.#devices.stop());
 		await step("the poll", () => this.#poll.stop());
 		await step("the sessions", () => this.#sessions.stop());
 		await step("the edge's listener", () => this.#edge?.stop());
 		await step("the tunnels", () => this.#tunnels.stop());
 		await step("the pods", () => this.#supervisor.stop({ removeAll }));
-		this.#csiDrivers.close();
+		this.#plugins.close();
 		this.#view.stop();
 		await step("the last report", () => this.#reporter.stop());
 		await this.#networkChanges.stop();
@@ -426,7 +417,8 @@ class NodeAgent implements Agent {
 			tokens: new ServiceAccountTokens(this.#client, clock, log, options.dataDir),
 			claims: this.#claims,
 			csi: this.#csi,
-			devices: this.#devices,
+			devices: this.#plugins.devices,
+			claimDevices: this.#plugins.claimDevices,
 			runtimeClasses: new RuntimeClasses(this.#client),
 			images: new ImagePuller(runtime, events, clock, this.#state, this.#configuration.serializeImagePulls ? 1 : this.#configuration.maxParallelImagePulls),
 			restartBackoff: new Backoff(clock, options.restartBackoff ?? restartBackoff(this.#configuration)),

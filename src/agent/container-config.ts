@@ -56,7 +56,7 @@ export async function containerConfig(context: PodContext, input: ContainerConfi
 		...(container.args?.length ? { args: expanded(container.args) } : {}),
 		mounts: [...grants.flatMap(({ mounts }) => mounts), ...(await containerMounts(context, input, values))],
 		devices: [...grants.flatMap(({ devices }) => devices), ...volumeDevices(input)],
-		cdiDevices: grants.flatMap(({ cdiDevices }) => cdiDevices),
+		cdiDevices: [...grants.flatMap(({ cdiDevices }) => cdiDevices), ...context.claimDevices.cdiDevices(pod, container)],
 		annotations: Object.assign({}, ...grants.map(({ annotations }) => annotations)),
 		logPath: containerLogPath(container.name, attempt),
 		specHash: containerSpecHash(container),

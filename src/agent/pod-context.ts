@@ -46,6 +46,15 @@ export interface PodDevices {
 	forget(podUid: string): void;
 }
 
+/** Devices of the pod's ResourceClaims. */
+export interface PodClaimDevices {
+	/** Before the pod's sandbox is made. Rejects with kubelet's words. */
+	prepare(pod: Pod): Promise<void>;
+	/** Once nothing of the pod runs any more. */
+	unprepare(pod: Pod): Promise<void>;
+	cdiDevices(pod: Pod, container: Container): string[];
+}
+
 export interface PodContext {
 	runtime: ContainerRuntime;
 	view: RuntimeView;
@@ -57,6 +66,7 @@ export interface PodContext {
 	claims: ClaimSource & { forget(podUid: string): void; refresh(podUid: string): void };
 	csi: CsiVolumes;
 	devices: PodDevices;
+	claimDevices: PodClaimDevices;
 	runtimeClasses: Pick<RuntimeClasses, "handler">;
 	images: ImagePuller;
 	restartBackoff: Backoff;

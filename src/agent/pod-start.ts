@@ -167,6 +167,12 @@ export class PodStart {
 
 	async #createSandbox(pod: Pod, config: SandboxConfig): Promise<SandboxState | undefined> {
 		try {
+			await this.#context.claimDevices.prepare(pod);
+		} catch (error) {
+			this.#context.events.record(pod, "Warning", "FailedPrepareDynamicResources", `Failed to prepare dynamic resources: ${errorText(error)}`);
+			return undefined;
+		}
+		try {
 			await mkdir(this.#paths.logDirectory, { recursive: true, mode: 0o755 });
 			const sandbox = await this.#context.startLimit.run(() => this.#context.runtime.runSandbox(config));
 			this.#failedSandboxAttempt = -1;

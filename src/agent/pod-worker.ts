@@ -272,6 +272,7 @@ export class PodWorker {
 		await this.#stopContainers(snapshot, this.#verdict?.graceSeconds ?? graceSeconds(this.#pod));
 		this.#probes.stop();
 		for (const sandbox of snapshot.sandboxes) if (sandbox.ready) await this.#context.runtime.stopSandbox(sandbox.id);
+		await this.#context.claimDevices.unprepare(this.#pod);
 		const after = await this.#context.view.pod(this.#pod.metadata.uid ?? "");
 		await this.#report(after, { terminating: true, terminated: true });
 		await tearDownVolumes(this.#paths, this.#pod.metadata.uid ?? "", this.#context);
@@ -295,6 +296,7 @@ export class PodWorker {
 		await this.#stopContainers(snapshot, graceSeconds(this.#pod));
 		this.#probes.stop();
 		for (const sandbox of snapshot.sandboxes) await runtime.stopSandbox(sandbox.id);
+		await this.#context.claimDevices.unprepare(this.#pod);
 		const stopped = await view.pod(uid);
 		await this.#report(stopped, { terminating: true, terminated: true });
 		for (const container of stopped.containers) await runtime.removeContainer(container.id);

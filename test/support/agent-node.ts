@@ -105,6 +105,7 @@ export class TestNode {
 				forget: () => undefined,
 			},
 			devices: { prepare: async () => [], statusOf: () => [], forget: () => undefined },
+			claimDevices: { prepare: async () => undefined, unprepare: async () => undefined, cdiDevices: () => [] },
 			runtimeClasses: { handler: async () => "" },
 			images: new ImagePuller(this.runtime, recorder, this.clock, this.objects),
 			restartBackoff: new Backoff(this.clock, { initialMs: CONTAINER_BACKOFF_INITIAL_MS, maxMs: CONTAINER_BACKOFF_MAX_MS }),

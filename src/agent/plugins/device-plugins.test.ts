@@ -42,6 +42,7 @@ async function startDevices(): Promise<void> {
 		clock,
 		log: silentLogger,
 		active: () => pods,
+		dynamicResources: () => [],
 		onChange: (uids) => touched.push(...uids),
 	});
 	await devices.start();

@@ -16,7 +16,7 @@ import { DeviceAllocations } from "./device-allocations.ts";
 import { type DeviceGrant, DevicePlugin, type DevicePluginSettings, settingsFrom } from "./device-plugin.ts";
 import { DEVICE_PLUGIN_VERSION, REGISTRATION } from "./device-plugin-messages.ts";
 import { type GrpcServer, serveGrpc } from "./grpc-server.ts";
-import { servePodResources } from "./pod-resources.ts";
+import { type DynamicResourcesOf, servePodResources } from "./pod-resources.ts";
 import type { Plugin, PluginHandler } from "./plugin-watcher.ts";
 import { rpcErrorText } from "./rpc-error.ts";
 
@@ -36,6 +36,8 @@ export interface DevicePluginsOptions {
 	log: Logger;
 	/** Where monitoring agents ask who has what. */
 	podResourcesSocket: string;
+	/** What containers have of their pods' claims, for those who ask. */
+	dynamicResources: DynamicResourcesOf;
 	/** Pods that should run; undefined while that is not known. */
 	active(): readonly Pod[] | undefined;
 	/** The node's resources, or the health of pods' devices, changed. */
@@ -69,13 +71,13 @@ export class DevicePlugins implements PluginHandler {
 
 	/** Old sockets go: a plugin sees by that, or by kubelet's new one, that it must register again. */
 	async start(): Promise<void> {
-		const { directory, podResourcesSocket, active } = this.#options;
+		const { directory, podResourcesSocket, active, dynamicResources } = this.#options;
 		await this.#allocations.load();
 		for (const entry of await readdir(directory, { withFileTypes: true }).catch(() => []))
 			if (entry.isSocket()) await rm(join(directory, entry.name), { force: true });
 		this.#servers = [
 			await serveGrpc(join(directory, KUBELET_SOCKET), [[REGISTRATION.register, (request) => this.#registered(request)]]),
-			await servePodResources(podResourcesSocket, this, () => active() ?? []),
+			await servePodResources(podResourcesSocket, this, () => active() ?? [], dynamicResources),
 		];
 	}
 

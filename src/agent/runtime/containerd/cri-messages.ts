@@ -2,14 +2,17 @@
 import type { MessageField, MessageType, ScalarKind } from "../../../core/codec/message.ts";
 
 /** number: [name, type], with [] around the type for repeated fields. */
-type FieldSpec = ScalarKind | MessageType | { map: "string" };
+type FieldSpec = ScalarKind | MessageType | { map: "string" | MessageType };
 export type Field = readonly [name: string, type: FieldSpec | readonly [FieldSpec]];
 
 function fieldOf(number: number, name: string, spec: FieldSpec | readonly [FieldSpec]): MessageField {
 	const repeated = Array.isArray(spec);
 	const one = (repeated ? spec[0] : spec) as FieldSpec;
 	if (typeof one === "string") return { number, name, type: one, repeated, packed: repeated && one !== "string" && one !== "bytes" };
-	if ("map" in one) return { number, name, type: { map: { key: "string", value: one.map } } };
+	if ("map" in one) {
+		const { map } = one;
+		return { number, name, type: { map: { key: "string", value: typeof map === "string" ? map : { message: () => map } } } };
+	}
 	return { number, name, type: { message: () => one }, repeated };
 }
 
