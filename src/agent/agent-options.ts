@@ -3,6 +3,7 @@ import type { JoinResponse, NetworkRow } from "../core/protocol/agent-protocol.t
 import type { Clock } from "./clock.ts";
 import type { BackoffDurations } from "./container-backoff.ts";
 import type { ControlPlaneClient } from "./control-plane-client.ts";
+import type { CredentialProvider } from "./image/credential-providers.ts";
 import type { KubeletConfiguration } from "./kubelet-configuration.ts";
 import type { Logger } from "./log.ts";
 import type { ClusterServicesPlace } from "./network/cluster-services.ts";
@@ -41,6 +42,8 @@ export interface AgentOptions {
 	kubeletRoot?: { directory: string; required: boolean };
 	/** Kubelet's settings; its defaults without. */
 	configuration?: KubeletConfiguration;
+	/** Programs that know credentials of registries, and where they are. */
+	credentialProviders?: { providers: readonly CredentialProvider[]; directory: string };
 	/** Where TLS for the edge is ended; nowhere without it. */
 	edge?: { address: string; port: number };
 	/** Instead of the first address of the machine. */

@@ -22,7 +22,7 @@ import { forgetMembership, joinCluster, type JoinOptions, loadInstanceId, loadMe
 import { Housekeeping } from "./housekeeping.ts";
 import { releaseKubeletRoot, takeKubeletRoot } from "./kubelet-root.ts";
 import { NodePlugins } from "./plugins/node-plugins.ts";
-import { ImagePuller } from "./image-puller.ts";
+import { nodeImagePuller } from "./node-image-puller.ts";
 import { KubeletApi } from "./kubelet-api.ts";
 import { DEFAULT_KUBELET_CONFIGURATION, durationMs, type KubeletConfiguration } from "./kubelet-configuration.ts";
 import { Limiter } from "./limiter.ts";
@@ -420,7 +420,7 @@ class NodeAgent implements Agent {
 			devices: this.#plugins.devices,
 			claimDevices: this.#plugins.claimDevices,
 			runtimeClasses: new RuntimeClasses(this.#client),
-			images: new ImagePuller(runtime, events, clock, this.#state, this.#configuration.serializeImagePulls ? 1 : this.#configuration.maxParallelImagePulls),
+			images: nodeImagePuller(this.#parts, events, this.#state),
 			restartBackoff: new Backoff(clock, options.restartBackoff ?? restartBackoff(this.#configuration)),
 			admission: this.#housekeeping,
 			startLimit: new Limiter(Math.min(MAX_PARALLEL_STARTS, PARALLEL_STARTS_PER_CORE * availableParallelism())),

@@ -1,8 +1,10 @@
 /** Gets a container's image by its pull policy, with kubelet's events and back-off. */
-import type { Container, Pod, Secret } from "../core/schema/kubernetes.d.ts";
+import type { Container, Pod } from "../core/schema/kubernetes.d.ts";
 import type { Clock } from "./clock.ts";
 import { Backoff, type BackoffDurations, IMAGE_BACKOFF_INITIAL_MS, IMAGE_BACKOFF_MAX_MS } from "./container-backoff.ts";
 import type { EventRecorder } from "./event-recorder.ts";
+import type { PullRecords } from "./image/pull-records.ts";
+import { podCredentials, type RegistryCredential } from "./image/registry-credentials.ts";
 import { Limiter } from "./limiter.ts";
 import { errorText } from "./log.ts";
 import type { ObjectSource } from "./object-source.ts";
@@ -29,30 +31,36 @@ export interface PullContext {
 	fieldPath: string;
 }
 
+export interface ImagePullerOptions {
+	runtime: ContainerRuntime;
+	events: EventRecorder;
+	clock: Clock;
+	objects: ObjectSource;
+	records: Pick<PullRecords, "mustPull" | "pulled">;
+	/** Credentials that the node has of its own for an image. */
+	nodeCredentials?(ref: string): Promise<readonly RegistryCredential[]>;
+	parallelPulls?: number;
+	durations?: BackoffDurations;
+}
+
 export class ImagePuller {
+	readonly #options: ImagePullerOptions;
 	readonly #runtime: ContainerRuntime;
 	readonly #events: EventRecorder;
 	readonly #clock: Clock;
-	readonly #objects: ObjectSource;
 	readonly #backoff: Backoff;
 	readonly #limit: Limiter;
 	readonly #pulling = new Map<string, Promise<ImageStatus>>();
 	readonly #lastFailure = new Map<string, string>();
 
-	constructor(
-		runtime: ContainerRuntime,
-		events: EventRecorder,
-		clock: Clock,
-		objects: ObjectSource,
-		parallelPulls: number = MAX_PARALLEL_PULLS,
-		durations: BackoffDurations = { initialMs: IMAGE_BACKOFF_INITIAL_MS, maxMs: IMAGE_BACKOFF_MAX_MS },
-	) {
+	constructor(options: ImagePullerOptions) {
+		const { runtime, events, clock, parallelPulls = MAX_PARALLEL_PULLS, durations } = options;
+		this.#options = options;
 		this.#limit = new Limiter(parallelPulls);
 		this.#runtime = runtime;
 		this.#events = events;
 		this.#clock = clock;
-		this.#objects = objects;
-		this.#backoff = new Backoff(clock, durations);
+		this.#backoff = new Backoff(clock, durations ?? { initialMs: IMAGE_BACKOFF_INITIAL_MS, maxMs: IMAGE_BACKOFF_MAX_MS });
 	}
 
 	/** The reference to give to the runtime. Rejects with ImageError. */
@@ -61,7 +69,7 @@ export class ImagePuller {
 		const ref = container.image ?? "";
 		const policy = container.imagePullPolicy ?? (/:(?!latest$)[^/:]+$/.test(ref) || ref.includes("@") ? "IfNotPresent" : "Always");
 		const present = await this.#runtime.imageStatus(ref);
-		if (present && policy !== "Always") {
+		if (present && policy !== "Always" && !(await this.#options.records.mustPull(ref, present.id, () => this.#credentials(ref, pod)))) {
 			this.#events.record(pod, "Normal", "Pulled", `Container image "${ref}" already present on machine and can be accessed by the pod`, fieldPath);
 			return ref;
 		}
@@ -108,15 +116,37 @@ export class ImagePuller {
 		}
 	}
 
-	/** One pull of an image serves all pods that wait for it. */
-	#shared(ref: string, pod: Pod): Promise<ImageStatus> {
-		const auth = registryAuth(ref, pod, this.#objects);
-		const key = `${ref}\0${auth ? `${auth.username}\0${auth.password}` : ""}`;
+	/** The pod's own before the node's. */
+	async #credentials(ref: string, pod: Pod): Promise<RegistryCredential[]> {
+		return [...podCredentials(ref, pod, this.#options.objects), ...((await this.#options.nodeCredentials?.(ref)) ?? [])];
+	}
+
+	/** One pull of an image serves all pods that wait for it with the same credentials. */
+	async #shared(ref: string, pod: Pod): Promise<ImageStatus> {
+		const credentials = await this.#credentials(ref, pod);
+		const key = JSON.stringify([ref, credentials]);
 		const running = this.#pulling.get(key);
 		if (running) return running;
-		const pull = this.#limit.run(() => this.#runtime.pullImage(ref, auth)).finally(() => this.#pulling.delete(key));
+		const pull = this.#limit.run(() => this.#withAny(ref, credentials)).finally(() => this.#pulling.delete(key));
 		this.#pulling.set(key, pull);
 		return pull;
+	}
+
+	/** With each credential in turn until one will do; without any when there is none. */
+	async #withAny(ref: string, credentials: readonly RegistryCredential[]): Promise<ImageStatus> {
+		const failures: unknown[] = [];
+		for (const credential of credentials.length > 0 ? credentials : [undefined]) {
+			try {
+				const image = await this.#runtime.pullImage(ref, credential && { username: credential.username, password: credential.password });
+				await this.#options.records.pulled(ref, image.id, credential);
+				return image;
+			} catch (error) {
+				failures.push(error);
+			}
+		}
+		const [first] = failures;
+		if (failures.length === 1 || !(first instanceof RuntimeError)) throw first;
+		throw new RuntimeError(first.reason, `[${failures.map(errorText).join(", ")}]`, { cause: first });
 	}
 }
 
@@ -124,37 +154,3 @@ export class ImagePuller {
 const NEVER_PULL_RETRY_MS = 10_000;
 /** How soon after a failed pull the status turns from ErrImagePull to ImagePullBackOff. */
 const IMAGE_RETRY_MS = 1_000;
-
-type DockerAuths = Record<string, { username?: string; password?: string; auth?: string }>;
-
-/** The first imagePullSecret that has an entry for the image's registry. */
-export function registryAuth(ref: string, pod: Pod, objects: ObjectSource): { username: string; password: string } | undefined {
-	const first = ref.split("/")[0] ?? "";
-	const host = ref.includes("/") && /[.:]|^localhost$/.test(first) ? first : "docker.io";
-	for (const { name } of pod.spec?.imagePullSecrets ?? []) {
-		const secret = objects.secret(pod.metadata.namespace ?? "", name ?? "");
-		const found = secret && authsOf(secret);
-		for (const [server, entry] of Object.entries(found ?? {})) {
-			const serverHost = server.replace(/^https?:\/\//, "").split("/")[0];
-			if (serverHost !== host && !(host === "docker.io" && serverHost === "index.docker.io")) continue;
-			const [user, ...rest] = Buffer.from(entry.auth ?? "", "base64")
-				.toString("utf8")
-				.split(":");
-			const username = entry.username ?? user ?? "";
-			if (username) return { username, password: entry.password ?? rest.join(":") };
-		}
-	}
-	return undefined;
-}
-
-function authsOf(secret: Secret): DockerAuths | undefined {
-	const encoded = secret.data?.[".dockerconfigjson"] ?? secret.data?.[".dockercfg"];
-	if (!encoded) return undefined;
-	try {
-		const parsed = JSON.parse(Buffer.from(encoded, "base64").toString("utf8")) as { auths?: DockerAuths } & DockerAuths;
-		return parsed.auths ?? parsed;
-	} catch {
-		// A Secret that is no JSON holds no credential; the pull then says what the registry says.
-		return undefined;
-	}
-}

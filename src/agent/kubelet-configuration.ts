@@ -4,6 +4,7 @@
  */
 import { parseDuration } from "../core/schema/duration-text.ts";
 import { AgentError } from "./agent-error.ts";
+import { VERIFICATION_POLICIES, type VerificationPolicy } from "./image/pull-records.ts";
 import { parseQuantityNumber } from "./quantity-number.ts";
 
 export interface KubeletConfiguration {
@@ -36,6 +37,10 @@ export interface KubeletConfiguration {
 	/** Pulls at once; 1 with serializeImagePulls. */
 	maxParallelImagePulls: number;
 	serializeImagePulls: boolean;
+	/** Which images that are here are asked for again for a pod that has not shown credentials for them. */
+	imagePullCredentialsVerificationPolicy: VerificationPolicy;
+	/** Images that NeverVerifyAllowlistedImages spares; a trailing * is a prefix. */
+	preloadedImagesVerificationAllowlist: string[];
 	/** Pods from the manifests (YAML or JSON) in this directory, with or without a control plane. */
 	staticPodPath: string;
 	/** How often that directory is looked at. */
@@ -78,6 +83,8 @@ export const DEFAULT_KUBELET_CONFIGURATION: KubeletConfiguration = {
 	// Kubelet pulls one image after the other; several share a line well, and a slow registry then holds up nobody.
 	maxParallelImagePulls: 4,
 	serializeImagePulls: false,
+	imagePullCredentialsVerificationPolicy: "NeverVerifyPreloadedImages",
+	preloadedImagesVerificationAllowlist: [],
 	staticPodPath: "",
 	fileCheckFrequency: "20s",
 	shutdownGracePeriod: "0s",
@@ -144,6 +151,8 @@ const CHECKS: { [K in keyof KubeletConfiguration]: (value: unknown) => boolean }
 	podPidsLimit: (value) => isNumber(value) && (value as number) >= -1,
 	maxParallelImagePulls: (value) => isNumber(value) && (value as number) >= 1,
 	serializeImagePulls: (value) => typeof value === "boolean",
+	imagePullCredentialsVerificationPolicy: (value) => VERIFICATION_POLICIES.includes(value as VerificationPolicy),
+	preloadedImagesVerificationAllowlist: (value) => Array.isArray(value) && value.every(isText),
 	staticPodPath: isText,
 	fileCheckFrequency: isDuration,
 	shutdownGracePeriod: isDuration,

@@ -67,6 +67,8 @@ function serviceArguments(options: AgentOptions): string[] {
 		["--ca-file", options.caFile && resolve(options.caFile)],
 		["--images", options.images && resolve(options.images)],
 		["--config", options.config && resolve(options.config)],
+		["--image-credential-provider-config", options.imageCredentialProviderConfig && resolve(options.imageCredentialProviderConfig)],
+		["--image-credential-provider-bin-dir", options.imageCredentialProviderBinDir && resolve(options.imageCredentialProviderBinDir)],
 		["--root-dir", options.rootDir && resolve(options.rootDir)],
 		["--node-labels", options.nodeLabels],
 		["--node-ip", options.nodeIp],

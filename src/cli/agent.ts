@@ -13,6 +13,8 @@ const withNodeOptions = (command: Command): Command =>
 		.option("--ca-file <file>", "the CA of the cluster's certificate (default: the system's)")
 		.option("--images <dir>", "import the image files (*.tar) of this directory at the start")
 		.option("--config <file>", "kubelet's settings: a KubeletConfiguration (kubelet.config.k8s.io/v1beta1) in YAML or JSON")
+		.option("--image-credential-provider-config <file>", "kubelet's credential provider plugins: a CredentialProviderConfig (kubelet.config.k8s.io/v1)")
+		.option("--image-credential-provider-bin-dir <dir>", "where those plugins' programs are")
 		.option(
 			"--root-dir <dir>",
 			"kubelet's root, for drivers' and plugins' sockets (default: /var/lib/kubelet with containerd, if it is free; else the data directory)",

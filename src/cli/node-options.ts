@@ -1,6 +1,7 @@
 /** Options of `petrel agent` that say what the node is: kubelet's settings, labels, its address. */
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
+import { type CredentialProvider, credentialProviders } from "../agent/image/credential-providers.ts";
 import { type KubeletConfiguration, kubeletConfiguration } from "../agent/kubelet-configuration.ts";
 import { createLogger } from "../agent/log.ts";
 import { labelValue, qualifiedName } from "../core/meta/name-rules.ts";
@@ -15,6 +16,19 @@ export async function readKubeletConfiguration(path: string): Promise<KubeletCon
 	} catch (error) {
 		const why = error instanceof Error ? error.message : String(error);
 		throw new CliError(`The kubelet configuration ${path} cannot be used: ${why}.`, "It is a KubeletConfiguration of kubelet.config.k8s.io/v1beta1.");
+	}
+}
+
+/** Throws a CliError that says what is wrong with the file. */
+export async function readCredentialProviders(path: string): Promise<CredentialProvider[]> {
+	try {
+		return credentialProviders(await parse(readFileSync(path, "utf8")));
+	} catch (error) {
+		const why = error instanceof Error ? error.message : String(error);
+		throw new CliError(
+			`The credential providers' configuration ${path} cannot be used: ${why}.`,
+			"It is a CredentialProviderConfig of kubelet.config.k8s.io/v1.",
+		);
 	}
 }
 

@@ -1,8 +1,9 @@
 /** Runs the node agent in this process until it is told to stop. */
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { AgentError } from "../agent/agent-error.ts";
+import type { CredentialProvider } from "../agent/image/credential-providers.ts";
 import { runNode } from "../agent/main.ts";
 import { JOIN_TOKEN_VARIABLE } from "./agent-process.ts";
 import { machineStops } from "./agent-service.ts";
@@ -10,7 +11,7 @@ import { CliError } from "./cli-error.ts";
 import { dataDirectory } from "./data-directory.ts";
 import { parseListenAddress } from "./listen-address.ts";
 import { cleanMachine } from "./machine-cleanup.ts";
-import { parseNodeAddress, parseNodeLabels, readKubeletConfiguration } from "./node-options.ts";
+import { parseNodeAddress, parseNodeLabels, readCredentialProviders, readKubeletConfiguration } from "./node-options.ts";
 import { parsePort } from "./ports.ts";
 import { parseRuntime } from "./runtime-choice.ts";
 import { interruption } from "./signals.ts";
@@ -24,6 +25,8 @@ export interface AgentOptions {
 	caFile?: string;
 	images?: string;
 	config?: string;
+	imageCredentialProviderConfig?: string;
+	imageCredentialProviderBinDir?: string;
 	rootDir?: string;
 	nodeLabels?: string;
 	nodeIp?: string;
@@ -50,6 +53,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 			runtimeKind,
 			imagesDir: options.images,
 			...(options.config === undefined ? {} : { configuration: await readKubeletConfiguration(options.config) }),
+			...(await credentialProvidersOf(options)),
 			...(options.rootDir === undefined ? {} : { rootDir: options.rootDir }),
 			...(options.nodeLabels === undefined ? {} : { labels: parseNodeLabels(options.nodeLabels) }),
 			...(options.edgeListen === undefined ? {} : { edge: parseEdgeListen(options.edgeListen) }),
@@ -63,6 +67,20 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 		if (error instanceof AgentError) throw new CliError(sentence(error.message), "", { cause: error });
 		throw error;
 	}
+}
+
+/** Kubelet's two flags, of which each needs the other. */
+async function credentialProvidersOf(
+	options: AgentOptions,
+): Promise<{ credentialProviders?: { providers: readonly CredentialProvider[]; directory: string } }> {
+	const { imageCredentialProviderConfig: config, imageCredentialProviderBinDir: directory } = options;
+	if (config === undefined && directory === undefined) return {};
+	if (config === undefined || directory === undefined)
+		throw new CliError(
+			"A credential provider has a configuration and a directory.",
+			"Give --image-credential-provider-config with --image-credential-provider-bin-dir.",
+		);
+	return { credentialProviders: { providers: await readCredentialProviders(config), directory: resolve(directory) } };
 }
 
 /** "0.0.0.0:8443" or "[::]:8443". */

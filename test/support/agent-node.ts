@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Backoff, CONTAINER_BACKOFF_INITIAL_MS, CONTAINER_BACKOFF_MAX_MS } from "../../src/agent/container-backoff.ts";
 import type { EventRecorder } from "../../src/agent/event-recorder.ts";
+import { PullRecords } from "../../src/agent/image/pull-records.ts";
 import { ImagePuller } from "../../src/agent/image-puller.ts";
 import { Limiter } from "../../src/agent/limiter.ts";
 import { silentLogger } from "../../src/agent/log.ts";
@@ -107,7 +108,13 @@ export class TestNode {
 			devices: { prepare: async () => [], statusOf: () => [], forget: () => undefined },
 			claimDevices: { prepare: async () => undefined, unprepare: async () => undefined, cdiDevices: () => [] },
 			runtimeClasses: { handler: async () => "" },
-			images: new ImagePuller(this.runtime, recorder, this.clock, this.objects),
+			images: new ImagePuller({
+				runtime: this.runtime,
+				events: recorder,
+				clock: this.clock,
+				objects: this.objects,
+				records: new PullRecords({ dataDirectory, policy: "NeverVerifyPreloadedImages", allowlist: [] }),
+			}),
 			restartBackoff: new Backoff(this.clock, { initialMs: CONTAINER_BACKOFF_INITIAL_MS, maxMs: CONTAINER_BACKOFF_MAX_MS }),
 			startLimit: new Limiter(4),
 			admission: { admit: (pod) => this.admit(pod), refuseResize: (pod) => this.refuseResize(pod) },

@@ -13,6 +13,8 @@ import { CRI } from "./cri-messages.ts";
 import { GrpcClient } from "./grpc-client.ts";
 import { runtimeHandlersText } from "./runtime-handlers.ts";
 
+/** Where a machine's own containerd has its mirrors and their certificates: <host>/hosts.toml; the data directory's go first. */
+const MACHINE_REGISTRIES = "/etc/containerd/certs.d";
 const OVERLAY_MAGIC = 0x794c7630;
 /** sockaddr_un holds 108 bytes, and containerd appends ".ttrpc" to this path. */
 const SOCKET_PATH_BYTES_MAX = 100;
@@ -90,7 +92,7 @@ ${runtimeHandlersText()}
   conf_dir = ${text(paths.cniConfig)}
 
 [plugins."io.containerd.grpc.v1.cri".registry]
-  config_path = ${text(paths.registries)}
+  config_path = ${text(`${paths.registries}:${MACHINE_REGISTRIES}`)}
 `;
 }
 
