@@ -59,7 +59,7 @@ import { deleteLocalVolume, localPathDirectory } from "./volumes/local-path.ts";
 import type { Place } from "./tunnel/target-connection.ts";
 
 /** Sandboxes and containers started at once, for each core and in all. Of 30 pods on two cores all were ready after 12 to 14 s with 4, 16 s with 2. */
-const PARALLEL_STARTS_PER_CORE = 4;
+export const PARALLEL_STARTS_PER_CORE = 4;
 export const MAX_PARALLEL_STARTS = 8;
 /** How long a starting agent waits for the control plane before it runs the pods that it remembers; a refused connection is no wait. */
 export const SAVED_PODS_WAIT_MS = 5_000;

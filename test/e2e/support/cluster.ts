@@ -1,4 +1,5 @@
 /** One cluster for the tests of one block: started before the first, its logs shown when one fails, gone without a trace after the last. */
+import { execFileSync } from "node:child_process";
 import { afterAll, beforeAll, beforeEach, expect } from "vitest";
 import { ControlPlane } from "./control-plane.ts";
 import { Petrel } from "./petrel.ts";
@@ -18,13 +19,18 @@ export function useCluster(runtime: "containerd" | "process"): Petrel {
 	return petrel;
 }
 
-/** The API alone. */
-export function useControlPlane(): ControlPlane {
+/** The API alone; `listen`, an address that is made for it, is where nodes reach it. */
+export function useControlPlane(listen?: string): ControlPlane {
 	const plane = new ControlPlane();
-	beforeAll(() => plane.start());
+	const address = (what: "add" | "delete") => listen !== undefined && execFileSync("ip", ["address", what, `${listen}/32`, "dev", "lo"]);
+	beforeAll(async () => {
+		address("add");
+		await plane.start({}, listen);
+	});
 	showLogsOnFailure(() => plane.logs());
 	afterAll(async () => {
 		await plane.dispose();
+		address("delete");
 		expect(tracesOf(plane.data.path)).toEqual(NO_TRACES);
 	});
 	return plane;

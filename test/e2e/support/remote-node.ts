@@ -55,12 +55,12 @@ export class RemoteNode {
 		this.#inner = `pt${process.pid}i${number}`;
 	}
 
-	/** Makes the network and starts the agent; the control plane listens on `server`, an address of this machine. */
-	async start({ data }: { data: DataDirectory }, server: string, token: string): Promise<void> {
+	/** Makes the network and starts the agent; the control plane listens on `server`, an address of this machine. `more` are options of the agent. */
+	async start({ data }: { data: DataDirectory }, server: string, token: string, ...more: string[]): Promise<void> {
 		this.#makeNetwork();
 		if (this.#without) pathWithout(this.#without, this.#programs);
 		const options = ["--server", server, "--token", token, "--name", this.name, "--data", this.directory, "--runtime", bestRuntime];
-		this.#arguments = ["agent", ...options, "--ca-file", data.file("ca.crt"), "--images", data.file("images"), "--remove-on-exit"];
+		this.#arguments = ["agent", ...options, "--ca-file", data.file("ca.crt"), "--images", data.file("images"), "--remove-on-exit", ...more];
 		await this.startAgent();
 	}
 

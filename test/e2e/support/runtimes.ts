@@ -43,7 +43,12 @@ interface Absent {
 }
 
 /** Pods with networks of their own, and the containerd runtime itself. */
-const NEED_CONTAINERS = ["test/e2e/cluster-network.test.ts", "test/e2e/network-nodes.test.ts", "test/e2e/runtime-containerd.test.ts"];
+const NEED_CONTAINERS = [
+	"test/e2e/cluster-network.test.ts",
+	"test/e2e/node-behind-nat.test.ts",
+	"test/e2e/network-nodes.test.ts",
+	"test/e2e/runtime-containerd.test.ts",
+];
 
 /** Files of tests that are not part of this machine's suite, and why. */
 export const absentFiles: readonly Absent[] = [
