@@ -5,6 +5,7 @@ import type { Container, ContainerPort, EphemeralContainer, EphemeralContainerCo
 import { validateEnvironment } from "./env-validation.ts";
 import { validateLifecycle, validateProbes } from "./probe-validation.ts";
 import { validateResourceRequirements } from "./resource-validation.ts";
+import { validateRestartPolicy } from "./restart-rule-validation.ts";
 import { validateSecurityContext } from "./security-validation.ts";
 import { validateDescendingPath } from "./volume-validation.ts";
 
@@ -12,7 +13,6 @@ const PROTOCOLS = ["SCTP", "TCP", "UDP"];
 const PULL_POLICIES = ["Always", "IfNotPresent", "Never"];
 const MESSAGE_POLICIES = ["FallbackToLogsOnError", "File"];
 const PROPAGATIONS = ["Bidirectional", "HostToContainer", "None"];
-const RESTART_POLICIES = ["Always", "Never", "OnFailure"];
 const PROBES = ["lifecycle", "livenessProbe", "readinessProbe", "startupProbe"] as const;
 /** What an ephemeral container may not have. */
 const NOT_EPHEMERAL = ["ports", "lifecycle", "livenessProbe", "readinessProbe", "startupProbe", "resources", "resizePolicy"] as const;
@@ -91,10 +91,8 @@ function validateCommon(container: EphemeralContainerCommon, spec: PodSpec, volu
 	else for (const problem of dns1123Label(container.name)) errors.push(invalid(`${path}.name`, container.name, problem));
 	const image = container.image ?? "";
 	if (image !== image.trim()) errors.push(invalid(`${path}.image`, image, "must not have leading or trailing whitespace"));
-	if (container.restartPolicy !== undefined && !RESTART_POLICIES.includes(container.restartPolicy)) {
-		errors.push(notSupported(`${path}.restartPolicy`, container.restartPolicy, RESTART_POLICIES));
-	}
 	errors.push(
+		...validateRestartPolicy(container, path),
 		...validateChoice(container.terminationMessagePolicy, MESSAGE_POLICIES, `${path}.terminationMessagePolicy`),
 		...validatePorts(container.ports ?? [], `${path}.ports`),
 		...validateEnvironment(container, path),
