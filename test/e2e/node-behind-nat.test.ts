@@ -39,10 +39,10 @@ describe("a node behind a router that translates addresses", () => {
 	const waits = (pod: string, reason: string): Promise<string> =>
 		kubectl.run("wait", `--for=jsonpath={.status.containerStatuses[0].state.waiting.reason}=${reason}`, `pod/${pod}`, "--timeout=60s");
 
-	/** As an administrator names registries and mirrors to containerd. */
-	function hosts(registry: string, text: string): void {
+	/** As an administrator tells containerd where a registry's images are. */
+	function found(registry: string, url: string): void {
 		mkdirSync(join(registries, registry), { recursive: true });
-		writeFileSync(join(registries, registry, "hosts.toml"), text);
+		writeFileSync(join(registries, registry, "hosts.toml"), `server = "https://${registry}"\n\n[host."${url}"]\n  capabilities = ["pull", "resolve"]\n`);
 	}
 
 	/** A plugin that knows the closed registry's password for images below plugin/. */
@@ -62,8 +62,8 @@ describe("a node behind a router that translates addresses", () => {
 
 	beforeAll(async () => {
 		await buildExampleImage({ dataDir: plane.data.path });
-		for (const { address } of [open, closed]) hosts(address, `server = "http://${address}"\n`);
-		hosts("mirrored.invalid", `server = "https://mirrored.invalid"\n\n[host."http://${open.address}"]\n  capabilities = ["pull", "resolve"]\n`);
+		for (const { address } of [open, closed]) found(address, `http://${address}`);
+		found("mirrored.invalid", `http://${open.address}`);
 		const token = await createJoinToken(plane.data.read("signing-key.json") ?? "", Date.now());
 		await node.start(plane, plane.url, token, ...credentialProvider());
 		await kubectl.run("wait", "--for=create", "node/far", "--timeout=60s");
@@ -134,11 +134,11 @@ grep -E '^(CapEff|NoNewPrivs|Seccomp):' /proc/self/status | tr -d '\\t'; cat /pr
 	});
 
 	it("holds containers to what they may use", async () => {
-		const script = `cat /proc/self/oom_score_adj
-cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.max
+		const script = `cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.max
 cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null || cut -d' ' -f1 /sys/fs/cgroup/cpu.max`;
 		const resources = { limits: { cpu: "500m", memory: "64Mi" } };
-		expect(await logsOf(once("limited", script, {}, { resources }))).toBe(`-997\n${64 * 1024 * 1024}\n50000\n`);
+		expect(await logsOf(once("limited", script, {}, { resources }))).toBe(`${64 * 1024 * 1024}\n50000\n`);
+		expect(await logsOf(once("expendable", "cat /proc/self/oom_score_adj"))).toBe("1000\n");
 	});
 
 	it("pulls from registries, closed ones with a pod's Secret, a mirror or a plugin of kubelet's", async () => {
