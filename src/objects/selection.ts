@@ -15,12 +15,13 @@ export function matcherOf(kind: KindDefinition, query: Pick<ApiQuery, "labelSele
 	const supported = new Set([
 		...everyKindHas.slice(0, kind.scope === "Namespaced" ? 2 : 1),
 		...Object.keys(kind.storedAs?.fields ?? kind.selectableFields ?? {}),
+		...Object.keys(kind.fieldAliases ?? {}),
 	]);
 	const fields = query.fieldSelector ? parseFieldSelector(query.fieldSelector, supported) : undefined;
 	const requiredLabels = labels?.requirements.flatMap((r): [string, string][] =>
 		EQUALITY.has(r.operator) && r.values.length === 1 ? [[r.key, r.values[0] ?? ""]] : [],
 	);
-	const storedPath = (path: string): string => kind.storedAs?.fields[path] ?? path;
+	const storedPath = (path: string): string => kind.storedAs?.fields[path] ?? kind.fieldAliases?.[path] ?? path;
 	return {
 		matches(name, summary) {
 			if (labels && !labels.matches(summary.labels)) return false;

@@ -106,6 +106,8 @@ export interface KindDefinition<T extends KubeObject = KubeObject> {
 	rowConditions?(object: T): { type: string; status: string; reason?: string; message?: string }[];
 	/** Field selectors beyond metadata.name and metadata.namespace. */
 	selectableFields?: Record<string, (object: T) => string>;
+	/** Further labels that field selectors may use, each for one of those fields, or for what no object has. */
+	fieldAliases?: Readonly<Record<string, string>>;
 	/**
 	 * The grace period a delete of this object has, in seconds, when the delete should only mark it (kubelet removes it);
 	 * undefined or 0 deletes at once. `requested` is DeleteOptions.gracePeriodSeconds. (Pod: spec's or the default 30;

@@ -129,6 +129,8 @@ export const podKind = defineKind<Pod>({
 	warnings: (pod) => podWarnings(pod.spec, pod.metadata.annotations, ""),
 	columns: podColumns,
 	rowConditions: podRowConditions,
+	// A label of old, and one that upstream takes and never sets.
+	fieldAliases: { "spec.host": "spec.nodeName", "status.podIPs": "status.podIPs" },
 	selectableFields: {
 		"spec.nodeName": (pod) => pod.spec?.nodeName ?? "",
 		"spec.restartPolicy": (pod) => pod.spec?.restartPolicy ?? "",
