@@ -153,10 +153,17 @@ async function send(writable: WritableStream<Uint8Array>, request: OutgoingReque
 	const writer = writable.getWriter();
 	await writer.write(encoder.encode(`${[...lines, ...headers].join(CR_LF)}${CR_LF}${CR_LF}`));
 	const sent = (async () => {
-		for await (const piece of pieces) await writer.write(piece);
+		for await (const piece of pieces) {
+			const isTaken = await writer.write(piece).then(
+				() => true,
+				// Who takes no more has answered, or is gone: reading tells which.
+				() => false,
+			);
+			if (!isTaken) return;
+		}
 		writer.releaseLock();
 	})();
-	// A body that cannot be sent, or a client that breaks off, ends the connection: the answer fails with it.
+	// A client that breaks off ends the connection: the answer fails with it.
 	sent.catch((cause: unknown) => writer.abort(cause).catch(() => {}));
 }
 

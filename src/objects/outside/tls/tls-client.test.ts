@@ -5,7 +5,7 @@ import { Duplex as NodeDuplex } from "node:stream";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { createCa, createServerCertificate, type KeyPairPem } from "../../../cli/certificates.ts";
 import { createFrontProxyCa, signFrontProxyClient } from "../../cluster-ca.ts";
-import { exchange } from "../http1.ts";
+import { exchange, exchangeStreaming } from "../http1.ts";
 import { type Duplex, startTls } from "./tls-client.ts";
 
 const HOURS_MS = 3_600_000;
@@ -71,6 +71,22 @@ describe("a client's certificate", () => {
 		await expect(ask(options)).rejects.toThrow(/^remote error: tls: |EOF/);
 		await expect(ask(options, { client: { ...mine, privateKey: another.privateKey } })).rejects.toThrow(/^remote error: tls: |EOF/);
 	});
+});
+
+it("hears the answer of a server that does not wait for a long body's end", async () => {
+	const server = createServer({ key: leaf.privateKey, cert: leaf.certificate }, (_request, response) => response.writeHead(413).end("too long"));
+	await once(server.listen(0, "127.0.0.1"), "listening");
+	const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+	opened.push(
+		() => socket.destroy(),
+		() => server.closeAllConnections(),
+		() => server.close(),
+	);
+	const inner = await startTls(NodeDuplex.toWeb(socket) as unknown as Duplex, { serverName: "hook.ns.svc", trusted: ca.certificate, nowMs: Date.now() });
+	let pieces = 0;
+	const body = new ReadableStream<Uint8Array>({ pull: (controller) => controller.enqueue(new Uint8Array(64 * 1024).fill(pieces++)) }, { highWaterMark: 0 });
+	const response = await exchangeStreaming(inner, { method: "POST", path: "/", headers: [["host", "hook.ns.svc"]], body });
+	expect([response.status, await response.text()]).toEqual([413, "too long"]);
 });
 
 describe("TLS to a private authority", () => {
