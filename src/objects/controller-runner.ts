@@ -16,6 +16,8 @@ import type { ResourceServer } from "./resource-server.ts";
 
 /** Reconciles in one turn at most: beyond it the rest waits for the alarm, so that requests get their turn. */
 export const RECONCILES_PER_TURN_MAX = 1_000;
+/** The same for what they write: one reconcile of a ReplicaSet may make 500 Pods. */
+export const WRITES_PER_TURN_MAX = 1_000;
 /** Back-off of a key that fails, as workqueue.DefaultControllerRateLimiter. */
 export const RETRY_BASE_MS = 5;
 export const RETRY_MAX_MS = 1_000_000;
@@ -135,7 +137,9 @@ export class ControllerRunner {
 
 	/** Works off what is queued, and what that queues in turn. */
 	drain(): void {
+		const writesEnd = this.#server.committedCount() + WRITES_PER_TURN_MAX;
 		for (let budget = RECONCILES_PER_TURN_MAX; this.#pending.size > 0; budget--) {
+			if (this.#server.committedCount() >= writesEnd) budget = 0;
 			const [entry, work] = this.#pending.entries().next().value as [string, PendingKey];
 			this.#pending.delete(entry);
 			if (this.#admissions.get(entry)?.calls !== undefined) continue;

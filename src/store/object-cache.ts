@@ -2,7 +2,9 @@
 import type { KubeObject, ResourceName } from "../core/meta/object.ts";
 
 /** At 2 KiB an object about 40 MB of heap, a third of an isolate. */
-const CACHED_OBJECTS_MAX = 8_192;
+export const CACHED_OBJECTS_MAX = 8_192;
+/** Events outnumber all else, and no reconcile reads them again and again: they would push out what is read. */
+const UNCACHED: ReadonlySet<ResourceName> = new Set(["events"]);
 
 export class ObjectCache {
 	readonly #entries = new Map<string, { revision: number; object: KubeObject }>();
@@ -17,7 +19,13 @@ export class ObjectCache {
 		return this.#entries.get(`${resource}/${name}`)?.object;
 	}
 
+	/** Keeps an object of a list only where there is room: a list longer than the cache would push out each object just before it is read again. */
+	setListed(resource: ResourceName, name: string, revision: number, object: KubeObject): void {
+		if (this.#entries.size < CACHED_OBJECTS_MAX) this.set(resource, name, revision, object);
+	}
+
 	set(resource: ResourceName, name: string, revision: number, object: KubeObject): void {
+		if (UNCACHED.has(resource)) return;
 		const key = `${resource}/${name}`;
 		if (this.#entries.size >= CACHED_OBJECTS_MAX && !this.#entries.has(key)) {
 			const oldest = this.#entries.keys().next();

@@ -81,7 +81,7 @@ export class Store {
 		const cached = this.#cache.latest(resource, name);
 		if (cached !== undefined) return cached as T;
 		const revision = this.#revisionOf(resource, name);
-		return revision === undefined ? undefined : (this.#load(resource, name, revision) as T);
+		return revision === undefined ? undefined : (this.#load(resource, name, revision, false) as T);
 	}
 
 	has(resource: ResourceName, name: string): boolean {
@@ -283,11 +283,12 @@ export class Store {
 		this.#texts.clear();
 	}
 
-	#load(resource: ResourceName, name: string, revision: number): KubeObject {
+	#load(resource: ResourceName, name: string, revision: number, isListed = true): KubeObject {
 		const cached = this.#cache.get(resource, name, revision);
 		if (cached !== undefined) return cached;
 		const object = JSON.parse(this.getText(resource, name)?.body ?? "null") as KubeObject;
-		this.#cache.set(resource, name, revision, object);
+		if (isListed) this.#cache.setListed(resource, name, revision, object);
+		else this.#cache.set(resource, name, revision, object);
 		return object;
 	}
 

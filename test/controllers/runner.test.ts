@@ -3,10 +3,12 @@ import { describe, expect, it } from "vitest";
 import type { Controller } from "../../src/core/controllers/controller.ts";
 import { reconcileCounts } from "../../src/objects/reconcile-count.ts";
 import type { Event, Pod, ReplicaSet } from "../../src/core/schema/kubernetes.d.ts";
-import { ControllerRunner } from "../../src/objects/controller-runner.ts";
+import { ControllerRunner, WRITES_PER_TURN_MAX } from "../../src/objects/controller-runner.ts";
 import { World } from "../sim/world.ts";
 
 const REPLICAS = 300;
+/** Pods that one reconcile of a ReplicaSet makes at most. */
+const BURST_REPLICAS = 500;
 const replicaSet = {
 	apiVersion: "apps/v1",
 	kind: "ReplicaSet",
@@ -40,6 +42,18 @@ describe("ControllerRunner", () => {
 		await world.run(5_000);
 		expect(core.server.store.get<ReplicaSet>("apps/replicasets", "many")?.status?.readyReplicas).toBe(REPLICAS);
 		expect((core.runner.metrics.get("replicaset")?.reconciles ?? 0) - before).toBeLessThan(REPLICAS / 10);
+	});
+
+	it("makes thousands of pods in several turns, so that requests get theirs between", async () => {
+		const world = await readyWorld();
+		const { core } = world.namespace("default");
+		const pods = (): number => core.server.store.count("pods");
+		const many = { ...replicaSet, spec: { ...replicaSet.spec, replicas: 2_500 } };
+		await world.api({ verb: "create", group: "apps", resource: "replicasets", namespace: "default" }, many);
+		expect(pods()).toBeGreaterThan(0);
+		expect(pods()).toBeLessThanOrEqual(WRITES_PER_TURN_MAX + BURST_REPLICAS);
+		await world.run(5_000);
+		expect(pods()).toBe(2_500);
 	});
 
 	it("backs off a key that fails, and goes on with the others", async () => {
