@@ -7,7 +7,7 @@ import type { CredentialProvider } from "./image/credential-providers.ts";
 import type { KubeletConfiguration } from "./kubelet-configuration.ts";
 import type { Logger } from "./log.ts";
 import type { ClusterServicesPlace } from "./network/cluster-services.ts";
-import type { ContainerRuntime } from "./runtime/runtime.ts";
+import type { ContainerRuntime, SetPodCidrs } from "./runtime/runtime.ts";
 
 /** Keeps part of the node's network in step with the network table. */
 export interface NodeNetwork {
@@ -19,7 +19,7 @@ export interface NodeNetwork {
 }
 
 /** A driver with a pod network of its own is told its range once it runs. */
-export type NodeRuntime = ContainerRuntime & { setPodCidr?(podCidr: string): Promise<void> };
+export type NodeRuntime = ContainerRuntime & { setPodCidrs?: SetPodCidrs };
 
 export interface AgentOptions {
 	/** The cluster's API root; may have a path. */

@@ -50,6 +50,7 @@ import { TunnelServer } from "./tunnel/tunnel-server.ts";
 import { volumeUsages } from "./usage/volume-usage.ts";
 import { UsageAnswers } from "./usage/usage-answers.ts";
 import { UsageMeter } from "./usage/usage-meter.ts";
+import { startRuntime } from "./runtime-start.ts";
 import { StaticPods } from "./static-pods.ts";
 import { StatusReporter } from "./status-reporter.ts";
 import { connectTcp } from "./tcp-connection.ts";
@@ -92,18 +93,6 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 	} catch (error) {
 		await unlock();
 		throw error;
-	}
-}
-
-async function startRuntime(options: AgentOptions, membership: Membership): Promise<ContainerRuntime> {
-	try {
-		const runtime = typeof options.runtime === "function" ? await options.runtime(membership.cluster) : options.runtime;
-		await runtime.start();
-		if (membership.cluster.podCidr) await runtime.setPodCidr?.(membership.cluster.podCidr);
-		return runtime;
-	} catch (error) {
-		if (error instanceof AgentError) throw error;
-		throw new AgentError("runtime", `the container runtime does not start: ${errorText(error)}`, { cause: error });
 	}
 }
 
@@ -245,7 +234,16 @@ class NodeAgent implements Agent {
 	#newClusterServices(place: ClusterServicesPlace): ClusterServices {
 		const { options, clock, log, membership } = this.#parts;
 		const { nodeName, dataDir: dataDirectory } = options;
-		return new ClusterServices({ place, client: this.#client, clock, log, nodeName, dataDirectory, clusterDomain: membership.cluster.clusterDomain });
+		return new ClusterServices({
+			place,
+			client: this.#client,
+			clock,
+			log,
+			nodeName,
+			dataDirectory,
+			clusterDomain: membership.cluster.clusterDomain,
+			network: membership.cluster.network,
+		});
 	}
 
 	#newPlugins(): NodePlugins {

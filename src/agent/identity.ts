@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { AGENT_PROTOCOL_VERSION, type JoinResponse } from "../core/protocol/agent-protocol.ts";
+import { type ClusterNetwork, DEFAULT_NETWORK } from "../core/protocol/cluster-addresses.ts";
 import { AgentError } from "./agent-error.ts";
 import { readFileIfPresent, writeFileAtomic } from "./atomic-file.ts";
 import type { Taint } from "../core/schema/kubernetes.d.ts";
@@ -66,6 +67,12 @@ export async function loadMembership(options: JoinOptions): Promise<Membership |
 	}
 	// The port of a local cluster may change; the credential is good for the cluster whatever its address.
 	return { ...saved, server: options.server } as Membership;
+}
+
+/** The network of the cluster that this directory's agent has joined, as far as it is known; for what must be removed. */
+export async function savedNetwork(dataDirectory: string): Promise<ClusterNetwork> {
+	const text = await readFileIfPresent(membershipFile(dataDirectory));
+	return (text === undefined ? undefined : (parseJson(text) as Partial<Membership> | undefined)?.cluster?.network) ?? DEFAULT_NETWORK;
 }
 
 export async function forgetMembership(dataDirectory: string): Promise<void> {

@@ -2,6 +2,8 @@
 import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { podCidrsOf } from "../core/protocol/agent-protocol.ts";
+import { DEFAULT_NETWORK } from "../core/protocol/cluster-addresses.ts";
 import { type Agent, type AgentOptions, type NodeNetwork, startAgent } from "./agent.ts";
 import { AgentError } from "./agent-error.ts";
 import { isMissing } from "./atomic-file.ts";
@@ -9,8 +11,9 @@ import { KUBELET_ROOT } from "./kubelet-root.ts";
 import { systemClock } from "./clock.ts";
 import { createLogger, errorText, type Logger } from "./log.ts";
 import { NetworkPolicies } from "./network/network-policies.ts";
+import { DEFAULT_FAMILY_NETWORK, type FamilyNetwork, familyNetworks, type NftFamily, nftFamilyOf } from "./network/nft-family.ts";
 import { NftProxy } from "./network/nft-proxy.ts";
-import { PodRoutes } from "./network/pod-routes.ts";
+import { PodRoutes, type PodRoutesOptions } from "./network/pod-routes.ts";
 import { RelayedPaths } from "./network/relay/relayed-paths.ts";
 import type { ServiceProxy } from "./network/service-proxy.ts";
 import { UserspaceProxy } from "./network/userspace-proxy.ts";
@@ -45,14 +48,19 @@ export async function runNode(options: NodeOptions): Promise<Agent> {
 			await importImages(runtime, options.imagesDir, log);
 			const { nodeName } = options;
 			if (kind === "containerd" && cluster.podCidr) {
-				const routes = podRoutes(dataDir, nodeName, cluster.podCidr, log);
+				const families = familyNetworks(cluster.network ?? DEFAULT_NETWORK);
+				const ranges = podCidrsOf(cluster);
+				const rangeOf = (family: NftFamily): string => ranges.find((one) => nftFamilyOf(one) === family) ?? "";
+				const routes = podRoutes(dataDir, nodeName, { podCidr: rangeOf("ip"), podCidr6: rangeOf("ip6") || undefined }, log);
+				const others = new RelayedPaths({ routes, client, clock: options.clock ?? systemClock, log });
+				if (rangeOf("ip") === "") log.warn("pods of other nodes are not reached: the cluster has no IPv4 range, by which nodes know each other");
 				return combined([
-					networkPolicies(dataDir, cluster.podCidr, log),
-					serviceProxy(kind, dataDir, nodeName, log),
-					new RelayedPaths({ routes, client, clock: options.clock ?? systemClock, log }),
+					...families.map((network) => networkPolicies(dataDir, rangeOf(network.family), network, log)),
+					...families.map((network) => serviceProxy(kind, dataDir, nodeName, network, log)),
+					...(rangeOf("ip") === "" ? [] : [others]),
 				]);
 			}
-			return serviceProxy(kind, dataDir, nodeName, log);
+			return serviceProxy(kind, dataDir, nodeName, DEFAULT_FAMILY_NETWORK, log);
 		},
 	});
 }
@@ -82,20 +90,22 @@ function combined(parts: readonly NodeNetwork[]): NodeNetwork {
 }
 
 /** The way to other nodes' pods. */
-export function podRoutes(dataDir: string, nodeName: string, podCidr: string, log: Logger = createLogger()): PodRoutes {
-	return new PodRoutes({ instance: instanceOf(dataDir), nodeName, podCidr, log: (message) => log.warn(message) });
+export function podRoutes(dataDir: string, nodeName: string, ranges: Pick<PodRoutesOptions, "podCidr" | "podCidr6">, log: Logger = createLogger()): PodRoutes {
+	return new PodRoutes({ instance: instanceOf(dataDir), nodeName, ...ranges, log: (message) => log.warn(message) });
 }
 
 /** What NetworkPolicies let through to and from this node's pods. */
-export function networkPolicies(dataDir: string, podCidr: string, log: Logger = createLogger()): NetworkPolicies {
-	return new NetworkPolicies({ instance: instanceOf(dataDir), podCidr, log: (message) => log.warn(message) });
+export function networkPolicies(dataDir: string, podCidr: string, network: FamilyNetwork, log: Logger = createLogger()): NetworkPolicies {
+	return new NetworkPolicies({ instance: instanceOf(dataDir), podCidr, network, log: (message) => log.warn(message) });
 }
 
 /** Rules in the kernel where containers have a network of their own; else ports forwarded by the agent itself. */
-export function serviceProxy(kind: RuntimeKind, dataDir: string, nodeName: string, log: Logger = createLogger()): ServiceProxy {
+export function serviceProxy(kind: RuntimeKind, dataDir: string, nodeName: string, network: FamilyNetwork, log: Logger = createLogger()): ServiceProxy {
 	const tell = (message: string) => log.info(message);
 	const instance = instanceOf(dataDir);
-	return kind === "containerd" ? new NftProxy({ instance, nodeName, log: tell }) : new UserspaceProxy({ log: tell });
+	return kind === "containerd"
+		? new NftProxy({ instance, nodeName, network, answersHealth: network.family === "ip", log: tell })
+		: new UserspaceProxy({ log: tell });
 }
 
 /** A file that is no image is told and passed over: the node is of use without it. */

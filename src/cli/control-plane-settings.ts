@@ -16,6 +16,8 @@ export interface ControlPlaneSettings {
 	scheduler?: string;
 	/** Where senders of webhooks reach the API, for the URLs of WebhookReceivers. */
 	publicUrl?: string;
+	/** A ClusterNetwork: the ranges of pods' and Services' addresses; the default ones without it. */
+	network?: string;
 	/** There is no edge without it. */
 	edge?: LocalEdge;
 	/** Webhook subscriptions may deliver to private, loopback and link-local addresses. */

@@ -42,6 +42,7 @@ export async function writeControlPlane(data: DataDirectory, port: number, liste
 	data.write("audit-policy.json", settings.auditPolicy ?? "");
 	data.write("admission.json", settings.admission ?? "");
 	data.write("scheduler.json", settings.scheduler ?? "");
+	data.write("network.json", settings.network ?? "");
 	copyFileSync(await ensureWorkerBundle(), data.file("worker.js"));
 	const { edge } = settings;
 	data.write("edge.json", edge === undefined ? "" : JSON.stringify(edgeSettingsFor(listen, edge)));
@@ -59,6 +60,7 @@ export async function writeControlPlane(data: DataDirectory, port: number, liste
 		caKey: "ca.key",
 		admission: "admission.json",
 		scheduler: "scheduler.json",
+		network: "network.json",
 		edge: "edge.json",
 		publicUrl: settings.publicUrl ?? "",
 		allowsPrivateWebhookTargets: settings.allowsPrivateWebhookTargets === true,

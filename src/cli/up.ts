@@ -6,6 +6,7 @@ import { CliError, errorText } from "./cli-error.ts";
 import { Cluster } from "./cluster.ts";
 import { type DataDirectory, dataDirectory } from "./data-directory.ts";
 import { readSettings } from "./control-plane-settings.ts";
+import { chooseNetwork } from "./network-settings.ts";
 import { kubectlOnPath } from "./kubectl.ts";
 import { LOCAL_ADDRESS, parseListenAddress } from "./listen-address.ts";
 import { mergeKubeconfig } from "./kubeconfig-file.ts";
@@ -32,6 +33,8 @@ interface UpOptions {
 	authenticationConfig?: string;
 	auditPolicy?: string;
 	publicUrl?: string;
+	clusterCidr?: string;
+	serviceClusterIpRange?: string;
 	allowPrivateWebhookTargets?: boolean;
 	/** Set on the background process of --detach. */
 	supervise?: boolean;
@@ -56,6 +59,8 @@ export function upCommand(program: Command): void {
 		.option("--scheduler-config <file>", "a KubeSchedulerConfiguration: profiles, their plugins and arguments")
 		.option("--authentication-config <file>", "AuthenticationConfiguration (apiserver.config.k8s.io): issuers whose tokens the cluster takes")
 		.option("--audit-policy <file>", "audit Policy (audit.k8s.io/v1), or `default`: tell of requests in the control plane's log")
+		.option("--cluster-cidr <ranges>", "addresses of pods: a range, or one of each IP family, for a new cluster (default: 10.244.0.0/16)")
+		.option("--service-cluster-ip-range <ranges>", "addresses of Services, likewise (default: 10.96.0.0/16)")
 		.option("--public-url <url>", "where senders of webhooks reach the API, for the URLs of WebhookReceivers")
 		.option("--allow-private-webhook-targets", "let webhook subscriptions deliver to private, loopback and link-local addresses")
 		.option("--detach", "leave the cluster running in the background")
@@ -75,7 +80,8 @@ async function up(options: UpOptions): Promise<void> {
 	const runtime = parseRuntime(options.runtime);
 	const admission = options.admissionControlConfigFile === undefined ? "" : readAdmissionFile(options.admissionControlConfigFile);
 	const scheduler = options.schedulerConfig === undefined ? "" : readSchedulerFile(options.schedulerConfig);
-	const settings = { ...readSettings(options), admission, scheduler, allowsPrivateWebhookTargets: options.allowPrivateWebhookTargets === true };
+	const network = chooseNetwork(data, options);
+	const settings = { ...readSettings(options), admission, scheduler, network, allowsPrivateWebhookTargets: options.allowPrivateWebhookTargets === true };
 	if (options.detach && !options.supervise) return detach(data);
 	const tell = options.supervise ? tellParent : (): void => {};
 	const progress = options.supervise ? new Progress((line) => tell({ type: "line", line }), false) : new Progress();

@@ -34,6 +34,7 @@ export interface WorkerdFiles {
 	caKey: string;
 	admission: string;
 	scheduler: string;
+	network: string;
 	edge: string;
 	/** "" where the API is reached as it is asked for. */
 	publicUrl: string;
@@ -94,6 +95,7 @@ const worker :Workerd.Worker = (
     (name = "PETREL_CA_KEY", text = embed ${text(files.caKey)}),
     (name = "PETREL_ADMISSION", text = embed ${text(files.admission)}),
     (name = "PETREL_SCHEDULER", text = embed ${text(files.scheduler)}),
+    (name = "PETREL_NETWORK", text = embed ${text(files.network)}),
     (name = "PETREL_EDGE", text = embed ${text(files.edge)}),
     (name = "PETREL_PUBLIC_URL", text = ${text(files.publicUrl)}),
     (name = "PETREL_WEBHOOK_PRIVATE_TARGETS", text = ${text(files.allowsPrivateWebhookTargets ? "allow" : "")}),

@@ -27,7 +27,7 @@ function leftovers(dataDir: string): string {
 
 const under: RuntimeUnderTest = {
 	create: (dataDir) => new ContainerdRuntime({ dataDir, containerd: "containerd", cniPluginDir: "/usr/lib/cni", podPidsLimit: 500 }),
-	prepare: (runtime) => (runtime as ContainerdRuntime).setPodCidr(POD_CIDR),
+	prepare: (runtime) => (runtime as ContainerdRuntime).setPodCidrs([POD_CIDR]),
 	leftovers,
 };
 

@@ -48,7 +48,7 @@ describe.each<RuntimeKind>(testableRuntimes)("the %s runtime", (kind) => {
 		const id = await startAndKill({ kind, dataDir, podCidr: POD_CIDR, ...order });
 		const runtime = await createRuntime(kind, { dataDir });
 		await runtime.start();
-		await runtime.setPodCidr?.(POD_CIDR);
+		await runtime.setPodCidrs?.([POD_CIDR]);
 		expect(await runtime.listContainers()).toEqual([expect.objectContaining({ id, state: "running", podUid: "uid-orphan" })]);
 		const ended = new Promise<void>((resolve) => runtime.onEvent(() => resolve()));
 		writeFileSync(join(volume, "go"), "");

@@ -61,7 +61,7 @@ describe("Services by forwarding", { timeout: 60_000 }, servicesByForwarding);
 function servicesByNftables(): void {
 	const harness = new Harness({
 		create: (dataDir) => new ContainerdRuntime({ dataDir, containerd: "containerd", cniPluginDir: "/usr/lib/cni" }),
-		prepare: (runtime) => (runtime as ContainerdRuntime).setPodCidr("10.202.0.0/24"),
+		prepare: (runtime) => (runtime as ContainerdRuntime).setPodCidrs(["10.202.0.0/24"]),
 		leftovers: () => "",
 	});
 	const proxy = new NftProxy({ instance: "runtime-network-test", nodeName: "here" });

@@ -13,7 +13,7 @@ interface Order {
 const order = JSON.parse(process.argv[2] ?? "") as Order;
 const runtime = await createRuntime(order.kind, order);
 await runtime.start();
-await runtime.setPodCidr?.(order.podCidr);
+await runtime.setPodCidrs?.([order.podCidr]);
 const sandbox = await runtime.runSandbox(order.sandbox);
 const id = await runtime.createContainer(sandbox.id, order.container, order.sandbox);
 await runtime.startContainer(id);

@@ -221,12 +221,14 @@ export class CutRounds {
 			await delay(PAUSE_MS);
 			if (this.#unwell().length > 0) recoveredMs = SETTLE_TIMEOUT_MS;
 			else if (recoveredMs === SETTLE_TIMEOUT_MS) recoveredMs = Math.max(...[...this.#flows.values()].map(({ wellAtMs }) => wellAtMs)) - mendedMs;
-			if (settledMs === SETTLE_TIMEOUT_MS && this.#differences().length === 0) settledMs = since();
+			if (settledMs === SETTLE_TIMEOUT_MS && this.#differences().length === 0) {
+				settledMs = since();
+				// What is noticed late changes them again.
+				await delay(STEADY_MS);
+				if (this.#differences().length > 0) settledMs = SETTLE_TIMEOUT_MS;
+			}
 		}
 		if (recoveredMs === SETTLE_TIMEOUT_MS) problems.push(...this.#unwell());
-		// What is noticed late would change them again.
-		await delay(STEADY_MS);
-		if (settledMs < SETTLE_TIMEOUT_MS && this.#differences().length > 0) settledMs = SETTLE_TIMEOUT_MS;
 		if (settledMs === SETTLE_TIMEOUT_MS) problems.push(...this.#differences());
 		const failures = [...this.#flows.values()].filter(({ failed }) => failed > 0).map(({ name, failed, lastFailure }) => `${name}: ${failed} (${lastFailure})`);
 		return { recoveredMs, settledMs, failures, problems };

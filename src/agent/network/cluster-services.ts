@@ -2,7 +2,7 @@
  * The Services that every agent answers itself: the API, and the cluster's DNS. Where containers have a network of their
  * own, at the Services' addresses; where they have not, the API at a port of 127.0.0.1 that pods are told instead.
  */
-import { API_ADDRESS, API_PORT, CLUSTER_DOMAIN, DNS_ADDRESS, DNS_PORT, SERVICE_CIDR } from "../../core/protocol/cluster-addresses.ts";
+import { API_PORT, apiAddresses, CLUSTER_DOMAIN, type ClusterNetwork, DEFAULT_NETWORK, DNS_PORT, dnsAddresses } from "../../core/protocol/cluster-addresses.ts";
 import type { NetworkRow, ServiceEntry } from "../../core/protocol/agent-protocol.ts";
 import { type Clock, sleep } from "../clock.ts";
 import type { ControlPlaneClient } from "../control-plane-client.ts";
@@ -26,9 +26,12 @@ export interface ClusterServicesOptions {
 	nodeName: string;
 	dataDirectory: string;
 	clusterDomain: string;
+	/** The cluster's; the default one where a control plane of before there was another says none. */
+	network?: ClusterNetwork | undefined;
 }
 
-export const clusterAddresses = (): LocalAddresses => new LocalAddresses([API_ADDRESS, DNS_ADDRESS], SERVICE_CIDR);
+export const clusterAddresses = (network: ClusterNetwork = DEFAULT_NETWORK): LocalAddresses =>
+	new LocalAddresses([...apiAddresses(network), ...dnsAddresses(network)], network.serviceCidrs);
 
 export class ClusterServices {
 	readonly #options: ClusterServicesOptions;
@@ -36,7 +39,9 @@ export class ClusterServices {
 	readonly #certificate: ServingCertificate;
 	readonly #api: ApiProxy;
 	readonly #zone: ClusterZone;
-	readonly #dns: DnsServer;
+	readonly #network: ClusterNetwork;
+	/** One for each of the cluster's DNS addresses. */
+	readonly #dns: DnsServer[];
 	/** Of the API on 127.0.0.1; undefined until it listens. */
 	#apiPort: number | undefined;
 	#starting: Promise<unknown> = Promise.resolve();
@@ -45,8 +50,11 @@ export class ClusterServices {
 		this.#options = options;
 		this.#certificate = new ServingCertificate(options);
 		this.#api = new ApiProxy(options.client, this.#certificate, options.log);
-		this.#zone = new ClusterZone(options.clusterDomain || CLUSTER_DOMAIN);
-		this.#dns = new DnsServer(this.#zone, new Forwarder({ own: [DNS_ADDRESS] }));
+		this.#network = options.network ?? DEFAULT_NETWORK;
+		const own = dnsAddresses(this.#network);
+		this.#zone = new ClusterZone(options.clusterDomain || CLUSTER_DOMAIN, own);
+		const forwarder = new Forwarder({ own });
+		this.#dns = own.map(() => new DnsServer(this.#zone, forwarder));
 	}
 
 	/** Rows of the network table that changed. */
@@ -65,9 +73,9 @@ export class ClusterServices {
 		this.#halt.abort();
 		await this.#starting;
 		this.#api.stop();
-		this.#dns.stop();
+		for (const server of this.#dns) server.stop();
 		this.#certificate.stop();
-		if (this.#options.place === "cluster-addresses") await clusterAddresses().remove();
+		if (this.#options.place === "cluster-addresses") await clusterAddresses(this.#network).remove();
 	}
 
 	/** What pods are told of the Services: as it is, but for an API that has another address here. */
@@ -82,7 +90,7 @@ export class ClusterServices {
 
 	#local(service: ServiceEntry): ServiceEntry {
 		const port = this.#apiPort;
-		if (service.clusterIP !== API_ADDRESS || port === undefined) return service;
+		if (service.clusterIP !== this.#apiAddress || port === undefined) return service;
 		return { ...service, clusterIP: "127.0.0.1", ports: service.ports.map((one) => ({ ...one, port })) };
 	}
 
@@ -100,17 +108,22 @@ export class ClusterServices {
 		}
 	}
 
+	/** The Service's own is the first one. */
+	get #apiAddress(): string {
+		return apiAddresses(this.#network)[0] ?? "";
+	}
+
 	async #listenApi(): Promise<void> {
 		if (this.#options.place === "loopback") {
 			this.#apiPort = await this.#api.listen({ host: "127.0.0.1", port: 0 });
 			return;
 		}
-		await clusterAddresses().add();
-		await this.#api.listen({ host: API_ADDRESS, port: API_PORT });
+		await clusterAddresses(this.#network).add();
+		await this.#api.listen({ host: this.#apiAddress, port: API_PORT });
 	}
 
 	async #listenDns(): Promise<void> {
-		await clusterAddresses().add();
-		await this.#dns.listen(DNS_ADDRESS, DNS_PORT);
+		await clusterAddresses(this.#network).add();
+		for (const [index, address] of dnsAddresses(this.#network).entries()) await this.#dns[index]?.listen(address, DNS_PORT);
 	}
 }

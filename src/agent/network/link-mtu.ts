@@ -1,7 +1,7 @@
 /** How large a pod's packets may be: what the node's own link carries, less what VXLAN puts around them. */
 import { readFile } from "node:fs/promises";
-import { BlockList } from "node:net";
 import { networkInterfaces } from "node:os";
+import { inRanges, rangesOf } from "../node-addresses.ts";
 
 /** Outer Ethernet, IPv4, UDP and VXLAN headers. */
 const VXLAN_OVERHEAD_BYTES = 50;
@@ -10,12 +10,10 @@ const ETHERNET_MTU = 1500;
 const MTU_MIN = 1280;
 
 /** From the smallest MTU of the links with an address from outside; from Ethernet's when there is none. */
-export async function podMtu(podCidr: string): Promise<number> {
-	const [base = "", bits = ""] = podCidr.split("/");
-	const pods = new BlockList();
-	pods.addSubnet(base, Number(bits));
+export async function podMtu(podCidrs: readonly string[]): Promise<number> {
+	const pods = rangesOf(podCidrs);
 	const outside = Object.entries(networkInterfaces()).filter(([, addresses]) =>
-		(addresses ?? []).some(({ internal, family, address }) => family === "IPv4" && !internal && !pods.check(address)),
+		(addresses ?? []).some(({ internal, address }) => !internal && !address.startsWith("fe80:") && !inRanges(pods, address)),
 	);
 	const read = await Promise.all(outside.map(([name]) => readFile(`/sys/class/net/${name}/mtu`, "utf8").catch(() => "")));
 	const mtus = read.map(Number).filter((mtu) => mtu >= MTU_MIN);

@@ -1,12 +1,14 @@
 /** Services by nftables: one table per node, whose maps change in one transaction. */
 import { execFile } from "node:child_process";
-import { writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { type NetworkRow, networkRowKey, type ServiceEntry } from "../../core/protocol/agent-protocol.ts";
 import { forgetStaleFlows } from "./connection-tracking.ts";
 import { HealthCheckPorts } from "./health-check-ports.ts";
+import { forwardPackets } from "./forwarding.ts";
 import { applyNft, deleteTable } from "./nft.ts";
+import { DEFAULT_FAMILY_NETWORK, type FamilyNetwork } from "./nft-family.ts";
 import { localEndpointCount, type NodeView, type ServiceElements, serviceElements } from "./nft-rules.ts";
+import { serviceInFamily } from "./service-families.ts";
 import type { ServiceProxy } from "./service-proxy.ts";
 import { baseTable, ServiceTable } from "./service-table.ts";
 
@@ -18,6 +20,9 @@ type Backends = Map<string, Set<string>>;
 
 export class NftProxy implements ServiceProxy {
 	readonly tableName: string;
+	readonly #network: FamilyNetwork;
+	/** Who answers at health-check node ports: one of the proxies of a node. */
+	readonly #answersHealth: boolean;
 	readonly #table: ServiceTable;
 	readonly #services = new Map<string, ServiceEntry>();
 	readonly #zones = new Map<string, string>();
@@ -28,9 +33,11 @@ export class NftProxy implements ServiceProxy {
 	#started = false;
 
 	/** `instance` tells this node's table from others' on the machine. */
-	constructor(options: { instance: string; nodeName: string; log?: (message: string) => void }) {
+	constructor(options: { instance: string; nodeName: string; network?: FamilyNetwork; answersHealth?: boolean; log?: (message: string) => void }) {
 		this.tableName = `petrel-${options.instance}-services`;
-		this.#table = new ServiceTable(this.tableName);
+		this.#network = options.network ?? DEFAULT_FAMILY_NETWORK;
+		this.#answersHealth = options.answersHealth ?? true;
+		this.#table = new ServiceTable(this.tableName, this.#network.family);
 		const told = new Set<string>();
 		const log = options.log ?? (() => undefined);
 		this.#log = (message) => {
@@ -39,7 +46,7 @@ export class NftProxy implements ServiceProxy {
 			log(message);
 		};
 		this.#health = new HealthCheckPorts(this.#log);
-		this.#node = { name: options.nodeName, zoneOf: (node) => this.#zones.get(node), stickyMark: (key) => this.#stickyMark(key) };
+		this.#node = { name: options.nodeName, family: this.#network.family, zoneOf: (node) => this.#zones.get(node), stickyMark: (key) => this.#stickyMark(key) };
 	}
 
 	#stickyMark(key: string): string {
@@ -50,8 +57,7 @@ export class NftProxy implements ServiceProxy {
 
 	async start(): Promise<void> {
 		if (this.#started) return;
-		await writeFile("/proc/sys/net/ipv4/ip_forward", "1");
-		await writeFile("/proc/sys/net/ipv4/conf/all/route_localnet", "1");
+		await forwardPackets(this.#network.family, { toLoopback: true });
 		await this.#remake([]);
 		this.#started = true;
 	}
@@ -69,7 +75,7 @@ export class NftProxy implements ServiceProxy {
 			this.#checkHealth(key, service);
 		}
 		await this.#change(next);
-		await forgetStaleFlows(before ?? new Map(), after ?? new Map(), this.#log);
+		await forgetStaleFlows(before ?? new Map(), after ?? new Map(), this.#log, this.#network.family);
 		await this.#forgetAffinities(before ?? new Map(), after ?? new Map());
 	}
 
@@ -80,7 +86,8 @@ export class NftProxy implements ServiceProxy {
 		for (const row of rows) {
 			if (row.kind === "service") {
 				changed.add(networkRowKey(row));
-				if (row.service) this.#services.set(networkRowKey(row), row.service);
+				const own = row.service && serviceInFamily(row.service, this.#network.family);
+				if (own) this.#services.set(networkRowKey(row), own);
 				else this.#services.delete(networkRowKey(row));
 			}
 			if (row.kind !== "node" || this.#zones.get(row.name) === row.node?.zone) continue;
@@ -93,6 +100,7 @@ export class NftProxy implements ServiceProxy {
 	}
 
 	#checkHealth(key: string, service: ServiceEntry | undefined): void {
+		if (!this.#answersHealth) return;
 		const port = service?.healthCheckNodePort;
 		const { namespace = "", name = "" } = service ?? {};
 		this.#health.set(key, service && port ? { namespace, name, port, localEndpoints: localEndpointCount(service, this.#node) } : undefined);
@@ -110,7 +118,8 @@ export class NftProxy implements ServiceProxy {
 	}
 
 	async #remake(statements: readonly string[]): Promise<void> {
-		await applyNft(`table ip ${this.tableName} {}\ndelete table ip ${this.tableName}\n${baseTable(this.tableName)}${statements.join("\n")}\n`);
+		const table = `table ${this.#network.family} ${this.tableName}`;
+		await applyNft(`${table} {}\ndelete ${table}\n${baseTable(this.tableName, this.#network)}${statements.join("\n")}\n`);
 	}
 
 	/** Clients that were sent to an endpoint which is gone are sent to another. */
@@ -122,15 +131,17 @@ export class NftProxy implements ServiceProxy {
 			if (mark !== undefined && lost.length > 0) gone.set(Number(mark), new Set(lost));
 		}
 		if (gone.size === 0) return;
-		const { stdout } = await run("nft", ["-j", "list", "map", "ip", this.tableName, "affinity"], { maxBuffer: 256 * 1024 * 1024 });
+		const { stdout } = await run("nft", ["-j", "list", "map", this.#network.family, this.tableName, "affinity"], { maxBuffer: 256 * 1024 * 1024 });
 		const stale = affinitiesIn(stdout).filter(({ mark, endpoint }) => gone.get(mark)?.has(endpoint));
 		if (stale.length === 0) return;
-		await applyNft(`delete element ip ${this.tableName} affinity { ${stale.map(({ client, mark }) => `${client} . 0x${mark.toString(16)}`).join(", ")} }\n`);
+		await applyNft(
+			`delete element ${this.#network.family} ${this.tableName} affinity { ${stale.map(({ client, mark }) => `${client} . 0x${mark.toString(16)}`).join(", ")} }\n`,
+		);
 	}
 
 	async stop({ removeAll }: { removeAll: boolean }): Promise<void> {
 		this.#health.stop();
-		if (removeAll) await deleteTable(this.tableName);
+		if (removeAll) await deleteTable(this.tableName, this.#network.family);
 		this.#started = false;
 	}
 }

@@ -4,7 +4,7 @@ import { localEndpointCount, type NodeView, pickRules, serviceElements, type Set
 import { ServiceTable } from "./service-table.ts";
 
 const ZONES: Record<string, string> = { here: "a", near: "a", far: "b" };
-const node: NodeView = { name: "here", zoneOf: (name) => ZONES[name], stickyMark: () => "0x5e700001" };
+const node: NodeView = { name: "here", family: "ip", zoneOf: (name) => ZONES[name], stickyMark: () => "0x5e700001" };
 const on = (name: string, last: number): EndpointEntry => ({ ip: `10.244.0.${last}`, port: 8080, node: name });
 const ALL = [on("here", 2), on("near", 3), on("far", 4)];
 
@@ -103,17 +103,29 @@ describe("the Service table", () => {
 			"add element ip t hairpins { 10.244.0.3 . 10.244.0.3 }",
 		]);
 		expect(table.change(new Map([["a", elements(service({}, [on("here", 3)]))]]))).toEqual([]);
-		expect(
-			table
-				.change(
-					new Map([
-						["a", undefined],
-						["b", undefined],
-					]),
-				)
-				.every((statement) => statement.startsWith("delete element")),
-		).toBe(true);
+		const gone = table.change(
+			new Map([
+				["a", undefined],
+				["b", undefined],
+			]),
+		);
+		expect(gone.slice(0, -2).every((statement) => statement.startsWith("delete element"))).toBe(true);
+		expect(gone.slice(-2)).toEqual(["flush chain ip t endpoints-pick-1", "delete chain ip t endpoints-pick-1"]);
 		expect(table.all()).toEqual([]);
+	});
+
+	test("has a rule for a number of endpoints as long as some Service has that many", () => {
+		const table = new ServiceTable("t");
+		const chains = (entry: ServiceEntry | undefined) => table.change(new Map([["a", entry && elements(entry)]])).filter((one) => / chain ip t /.test(one));
+		chains(service({}, ALL));
+		expect(chains(service({}, ALL.slice(1)))).toEqual([
+			"add chain ip t endpoints-pick-2",
+			"flush chain ip t endpoints-pick-2",
+			"flush chain ip t endpoints-pick-3",
+			"delete chain ip t endpoints-pick-3",
+		]);
+		expect(chains(service({}, ALL.slice(0, 2)))).toEqual([]);
+		expect(chains(undefined)).toEqual(["flush chain ip t endpoints-pick-2", "delete chain ip t endpoints-pick-2"]);
 	});
 
 	test("keeps what two Services share until both are gone", () => {

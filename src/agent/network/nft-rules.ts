@@ -3,6 +3,7 @@
  * picks one at random out of a map, so the rules do not grow with the Services, and a change costs what changed.
  */
 import type { EndpointEntry, PortEntry, ServiceEntry } from "../../core/protocol/agent-protocol.ts";
+import type { NftFamily } from "./nft-family.ts";
 import { requireAddress, requireNetwork, requirePort, requireProtocol } from "./nft.ts";
 
 /** Services with more endpoints use the first ones: a rule exists for each number of endpoints. */
@@ -68,6 +69,8 @@ export interface ServiceElements {
 /** What of the node decides which endpoints it uses. */
 export interface NodeView {
 	name: string;
+	/** Of the table: a Service's addresses and endpoints of the other family are another table's. */
+	family: NftFamily;
 	/** undefined when the node is in none that is known. */
 	zoneOf(node: string): string | undefined;
 	/** A mark of its own for an address and port. */
@@ -98,13 +101,13 @@ class Contribution implements ServiceElements {
 		this.put(verdicts, key, `goto ${chain}`);
 		const backends = this.backends.get(key) ?? new Set<string>();
 		for (const [index, { ip, port }] of endpoints.entries()) {
-			const endpoint = `${requireAddress(ip)} . ${requirePort(port)}`;
+			const endpoint = `${requireAddress(ip, this.#node.family)} . ${requirePort(port)}`;
 			this.put(map, `${key} . ${index}`, endpoint);
 			this.put("hairpins", `${ip} . ${ip}`);
 			backends.add(endpoint);
 		}
 		this.backends.set(key, backends);
-		if (!sticky) return;
+		if (!sticky || this.#node.family === "ip6") return;
 		const mark = this.#node.stickyMark(key);
 		this.put(map.includes("node") ? "sticky-node-ids" : "sticky-ids", key, mark);
 		this.stickiness.set(mark, service.affinityTimeoutSeconds);
@@ -133,7 +136,7 @@ export const localEndpointCount = (service: ServiceEntry, node: NodeView): numbe
 
 function addClusterIp(to: Contribution, service: ServiceEntry, port: PortEntry, node: NodeView): void {
 	if (service.clusterIP === "None" || service.clusterIP === "") return;
-	const key = `${requireAddress(service.clusterIP)} . ${requireProtocol(port.protocol)} . ${requirePort(port.port)}`;
+	const key = `${requireAddress(service.clusterIP, node.family)} . ${requireProtocol(port.protocol)} . ${requirePort(port.port)}`;
 	to.put("cluster-ips", service.clusterIP);
 	if (port.endpoints.length === 0) return to.put("rejected", key);
 	const local = service.internalTrafficPolicy === "Local";
@@ -170,11 +173,11 @@ function addPort(to: Contribution, service: ServiceEntry, port: PortEntry, node:
 	addClusterIp(to, service, port, node);
 	const protocol = requireProtocol(port.protocol);
 	for (const address of service.externalIPs ?? []) {
-		const key = `${requireAddress(address)} . ${protocol} . ${requirePort(port.port)}`;
+		const key = `${requireAddress(address, node.family)} . ${protocol} . ${requirePort(port.port)}`;
 		addDoor(to, service, port, node, { key, nodePort: false });
 		if (!service.sourceRanges) continue;
 		to.put("restricted", key);
-		for (const range of service.sourceRanges) to.put("allowed-sources", `${key} . ${requireNetwork(range.trim())}`);
+		for (const range of service.sourceRanges) to.put("allowed-sources", `${key} . ${requireNetwork(range.trim(), node.family)}`);
 	}
 	if (port.nodePort) addDoor(to, service, port, node, { key: `${protocol} . ${requirePort(port.nodePort)}`, nodePort: true });
 }
@@ -201,9 +204,16 @@ const KEY_OF: Readonly<Record<EndpointMap, string>> = {
 	"inside-node-endpoints": "meta l4proto . th dport",
 };
 
-/** The rules that send a connection to one of `count` endpoints: at random, or to the one that the client had last. */
-export function pickRules({ map, count, sticky }: Pick): string[] {
+/** Any number, but the same whenever a rule is made anew. */
+const HASH_SEED = 0x5e70;
+
+/**
+ * The rules that send a connection to one of `count` endpoints: at random, or to the one that the client had last. An IPv6 client's endpoint is
+ * worked out of its address instead, the same while the Service's endpoints are: nft (1.0.6) finds no room for so long an element that the rules add.
+ */
+export function pickRules({ map, count, sticky }: Pick, family: NftFamily = "ip"): string[] {
 	const key = KEY_OF[map];
+	if (sticky && family === "ip6") return [`dnat ip to ${key} . jhash ip saddr mod ${count} seed ${HASH_SEED} map @${map}`];
 	const choice = `dnat ip to ${key} . numgen random mod ${count} map @${map}`;
 	if (!sticky) return [choice];
 	const ids = map.includes("node") ? "sticky-node-ids" : "sticky-ids";

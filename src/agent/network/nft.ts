@@ -1,9 +1,10 @@
 /** Runs nft scripts: each is one transaction, so what was there before stays when anything in it is wrong. */
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { isIPv4 } from "node:net";
+import { isIPv4, isIPv6 } from "node:net";
 import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
+import type { NftFamily } from "./nft-family.ts";
 
 const run = promisify(execFile);
 
@@ -23,13 +24,17 @@ export async function applyNft(script: string): Promise<void> {
 }
 
 /** Removes a table, whether it is there or not. */
-export async function deleteTable(name: string): Promise<void> {
-	await run("nft", ["delete", "table", "ip", name]).catch(() => undefined);
+export async function deleteTable(name: string, family: NftFamily = "ip"): Promise<void> {
+	await run("nft", ["delete", "table", family, name]).catch(() => undefined);
 }
 
+const IP_NAMES: Readonly<Record<NftFamily, string>> = { ip: "IPv4", ip6: "IPv6" };
+const ADDRESS_BITS: Readonly<Record<NftFamily, number>> = { ip: 32, ip6: 128 };
+const IS_ADDRESS: Readonly<Record<NftFamily, (text: string) => boolean>> = { ip: isIPv4, ip6: (text) => isIPv6(text) && !text.includes("%") };
+
 /** nft looks up what is no address as a host's name, so nothing else may reach it. */
-export function requireAddress(text: string): string {
-	if (!isIPv4(text)) throw new NftError(`${JSON.stringify(text)} is not an IPv4 address`);
+export function requireAddress(text: string, family: NftFamily = "ip"): string {
+	if (!IS_ADDRESS[family](text)) throw new NftError(`${JSON.stringify(text)} is not an ${IP_NAMES[family]} address`);
 	return text;
 }
 
@@ -38,10 +43,11 @@ export function requirePort(port: number): number {
 	return port;
 }
 
-/** An IPv4 network in CIDR form. */
-export function requireNetwork(cidr: string): string {
+/** A network in CIDR form. */
+export function requireNetwork(cidr: string, family: NftFamily = "ip"): string {
 	const [address = "", bits = ""] = cidr.split("/");
-	if (!isIPv4(address) || !/^\d{1,2}$/.test(bits) || Number(bits) > 32) throw new NftError(`${JSON.stringify(cidr)} is not an IPv4 network`);
+	const fits = IS_ADDRESS[family](address) && /^\d{1,3}$/.test(bits) && Number(bits) <= ADDRESS_BITS[family];
+	if (!fits) throw new NftError(`${JSON.stringify(cidr)} is not an ${IP_NAMES[family]} network`);
 	return cidr;
 }
 

@@ -1,10 +1,10 @@
 /**
  * What pods need of the machine's own network besides their interfaces, which CNI's ptp plugin makes: the node's
- * address for what they send elsewhere, and host ports. One nft table that goes as a whole.
+ * address for what they send elsewhere, and host ports. One nft table for each IP family, which goes as a whole.
  */
-import { writeFile } from "node:fs/promises";
-import { POD_CIDR } from "../../core/protocol/cluster-addresses.ts";
+import { forwardPackets } from "./forwarding.ts";
 import { applyNft, deleteTable, requireAddress, requireNetwork, requirePort, requireProtocol } from "./nft.ts";
+import { inFamily, NFT_FAMILIES, type NftFamily, nftFamilyOf } from "./nft-family.ts";
 
 export interface HostPortRule {
 	/** TCP, UDP or SCTP. */
@@ -14,48 +14,70 @@ export interface HostPortRule {
 	containerPort: number;
 }
 
+interface Ranges {
+	family: NftFamily;
+	/** This node's and the cluster's. */
+	own: string;
+	cluster: string;
+}
+
 export class PodNetwork {
 	readonly tableName: string;
-	#podCidr = "";
+	#ranges: Ranges[] = [];
 
-	/** `instance` tells this agent's table from others'. */
+	/** `instance` tells this agent's tables from others'. */
 	constructor(instance: string) {
 		this.tableName = `petrel-${instance}-pods`;
 	}
 
-	/** Idempotent; the host ports of an earlier run are set anew by `setHostPorts`. */
-	async start(podCidr: string): Promise<void> {
-		this.#podCidr = requireNetwork(podCidr);
-		await writeFile("/proc/sys/net/ipv4/ip_forward", "1");
+	/** Idempotent; the host ports of an earlier run are set anew by `setHostPorts`. Ranges are the node's and the cluster's, of each family. */
+	async start(podCidrs: readonly string[], clusterCidrs: readonly string[]): Promise<void> {
+		this.#ranges = podCidrs.map((own) => {
+			const family = nftFamilyOf(own);
+			const cluster = clusterCidrs.find((one) => nftFamilyOf(one) === family) ?? own;
+			return { family, own: requireNetwork(own, family), cluster: requireNetwork(cluster, family) };
+		});
+		for (const { family } of this.#ranges) await forwardPackets(family);
 		await this.setHostPorts([]);
 	}
 
 	async setHostPorts(rules: readonly HostPortRule[]): Promise<void> {
-		if (this.#podCidr === "") return;
-		const elements = rules.map((rule) => {
-			const key = `${requireProtocol(rule.protocol)} . ${requirePort(rule.hostPort)}`;
-			return `${key} : ${requireAddress(rule.podIp)} . ${requirePort(rule.containerPort)}`;
-		});
-		if (elements.length > 0) await writeFile("/proc/sys/net/ipv4/conf/all/route_localnet", "1");
-		const table = `table ip ${this.tableName}`;
-		await applyNft(`${table} {}
+		for (const ranges of this.#ranges) {
+			const elements = rules
+				.filter(({ podIp }) => nftFamilyOf(podIp) === ranges.family)
+				.map((rule) => {
+					const key = `${requireProtocol(rule.protocol)} . ${requirePort(rule.hostPort)}`;
+					return `${key} : ${requireAddress(rule.podIp, ranges.family)} . ${requirePort(rule.containerPort)}`;
+				});
+			await forwardPackets(ranges.family, { toLoopback: elements.length > 0 });
+			await applyNft(this.#tableText(ranges, elements));
+		}
+	}
+
+	#tableText({ family, own, cluster }: Ranges, elements: readonly string[]): string {
+		const table = `table ${family} ${this.tableName}`;
+		const fromLoopback = family === "ip" ? `ip saddr 127.0.0.0/8 ip daddr ${own} masquerade;` : "";
+		return `${table} {}
 delete ${table}
-${table} {
+${table} ${inFamily(
+			family,
+			`{
 	map host-ports { type inet_proto . inet_service : ipv4_addr . inet_service; ${elements.length === 0 ? "" : `elements = { ${elements.join(", ")} };`} }
 	chain host-port { dnat ip to meta l4proto . th dport map @host-ports; }
 	chain prerouting { type nat hook prerouting priority -99; policy accept; meta l4proto { tcp, udp, sctp } fib daddr type local jump host-port; }
 	chain output { type nat hook output priority -99; policy accept; meta l4proto { tcp, udp, sctp } fib daddr type local jump host-port; }
 	chain postrouting {
 		type nat hook postrouting priority 99; policy accept;
-		ip saddr ${this.#podCidr} ip daddr != ${this.#podCidr} ip daddr != ${POD_CIDR} fib daddr type != { local, multicast, broadcast } masquerade;
-		ip saddr 127.0.0.0/8 ip daddr ${this.#podCidr} masquerade;
-		oifname "ptx-*" ip saddr != ${POD_CIDR} masquerade;
+		ip saddr ${own} ip daddr != ${own} ip daddr != ${cluster} fib daddr type != { local, multicast, broadcast } masquerade;
+		${fromLoopback}
+		oifname "ptx-*" ip saddr != ${cluster} masquerade;
 	}
 }
-`);
+`,
+		)}`;
 	}
 
 	async stop(): Promise<void> {
-		await deleteTable(this.tableName);
+		for (const family of NFT_FAMILIES) await deleteTable(this.tableName, family);
 	}
 }

@@ -6,6 +6,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import type { NetworkRow, NodeEntry } from "../../core/protocol/agent-protocol.ts";
 import { applyNft, deleteTable, requireAddress, requireNetwork, requirePort } from "./nft.ts";
+import { nftFamilyOf } from "./nft-family.ts";
 import { type ProbeEnd, VXLAN_ID, VXLAN_PORT } from "./relay/probe-frame.ts";
 import type { ProbedPeer } from "./relay/path-prober.ts";
 
@@ -29,13 +30,16 @@ export interface PodRoutesOptions {
 	/** Tells this agent's link from others' on the machine. */
 	instance: string;
 	nodeName: string;
-	/** This node's own range. */
+	/** This node's own IPv4 range: its links and the other nodes' ends of the pod network are known by it. */
 	podCidr: string;
+	/** Its IPv6 range, in a cluster of both families. */
+	podCidr6?: string | undefined;
 	log(message: string): void;
 }
 
 interface Peer {
 	podCidr: string;
+	podCidr6: string | undefined;
 	address: string;
 }
 
@@ -86,6 +90,8 @@ export class PodRoutes {
 		const device = ["type", "vxlan", "id", String(VXLAN_ID), "dstport", String(VXLAN_PORT), "nolearning", "noudpcsum"];
 		await ip("link", "add", this.#link, "address", macOf(own), ...device);
 		await ip("address", "add", `${baseOf(own)}/32`, "dev", this.#link);
+		const { podCidr6 } = this.#options;
+		if (podCidr6 !== undefined) await ip("address", "add", `${baseOf(requireNetwork(podCidr6, "ip6"))}/128`, "dev", this.#link, "nodad");
 		// The kernel's checksum of what is inside is wrong with some drivers: ping works then, TCP does not.
 		await run("ethtool", ["-K", this.#link, "tx-checksum-ip-generic", "off"]).catch(() => undefined);
 		await ip("link", "set", this.#link, "up");
@@ -171,17 +177,19 @@ ${table} {
 
 	/** Undefined for a node that has no range or no address yet. */
 	#peerOf(name: string, node: NodeEntry | null): Peer | undefined {
-		const podCidr = node?.podCidrs.find((range) => !range.includes(":"));
+		const podCidr = node?.podCidrs.find((range) => nftFamilyOf(range) === "ip");
+		const podCidr6 = this.#options.podCidr6 && node?.podCidrs.find((range) => nftFamilyOf(range) === "ip6");
 		const address = node?.addresses.find((one) => !one.includes(":") && !one.startsWith("127."));
 		try {
-			return podCidr && address ? { podCidr: requireNetwork(podCidr), address: requireAddress(address) } : undefined;
+			if (!podCidr || !address) return undefined;
+			return { podCidr: requireNetwork(podCidr), podCidr6: podCidr6 ? requireNetwork(podCidr6, "ip6") : undefined, address: requireAddress(address) };
 		} catch (error) {
 			this.#options.log(`node ${name} is not reached: ${(error as Error).message}`);
 			return undefined;
 		}
 	}
 
-	async #reach(name: string, { podCidr, address }: Peer): Promise<void> {
+	async #reach(name: string, { podCidr, podCidr6, address }: Peer): Promise<void> {
 		const base = baseOf(podCidr);
 		const relay = this.#relayed.has(name) ? this.#relayPort : undefined;
 		const link = relay === undefined ? await this.#sharedLink(address) : undefined;
@@ -192,6 +200,15 @@ ${table} {
 		await ip("route", "replace", `${base}/32`, "dev", this.#link, "proto", ROUTE_PROTOCOL);
 		const next = link === undefined ? ["via", base, "dev", this.#link, "onlink"] : ["via", address, "dev", link];
 		await ip("route", "replace", podCidr, ...next, "proto", ROUTE_PROTOCOL);
+		if (podCidr6 !== undefined) await this.#reachIPv6(podCidr6, macOf(podCidr));
+	}
+
+	/** In the same frames, so that what is found out of the way to a node holds for both families. */
+	async #reachIPv6(podCidr: string, mac: string): Promise<void> {
+		const base = baseOf(podCidr);
+		await ip("-6", "neighbour", "replace", base, "lladdr", mac, "dev", this.#link, "nud", "permanent");
+		await ip("-6", "route", "replace", `${base}/128`, "dev", this.#link, "proto", ROUTE_PROTOCOL);
+		await ip("-6", "route", "replace", podCidr, "via", base, "dev", this.#link, "onlink", "proto", ROUTE_PROTOCOL);
 	}
 
 	/** The link that both nodes are on, where there is one. */
@@ -204,10 +221,13 @@ ${table} {
 		return sharesLink && device !== "lo" ? device : undefined;
 	}
 
-	async #forget({ podCidr }: Peer): Promise<void> {
+	async #forget({ podCidr, podCidr6 }: Peer): Promise<void> {
 		for (const range of [podCidr, `${baseOf(podCidr)}/32`]) await ip("route", "delete", range, "proto", ROUTE_PROTOCOL).catch(() => undefined);
 		await ip("neighbour", "delete", baseOf(podCidr), "dev", this.#link).catch(() => undefined);
 		await run("bridge", ["fdb", "delete", macOf(podCidr), "dev", this.#link]).catch(() => undefined);
+		if (podCidr6 === undefined) return;
+		for (const range of [podCidr6, `${baseOf(podCidr6)}/128`]) await ip("-6", "route", "delete", range, "proto", ROUTE_PROTOCOL).catch(() => undefined);
+		await ip("-6", "neighbour", "delete", baseOf(podCidr6), "dev", this.#link).catch(() => undefined);
 	}
 
 	/** Leaves nothing behind, of an earlier run neither. */
@@ -222,7 +242,7 @@ ${table} {
 	async #remove(): Promise<void> {
 		await deleteTable(this.#relayTable);
 		await ip("link", "delete", this.#relayLink).catch(() => undefined);
-		await ip("route", "flush", "proto", ROUTE_PROTOCOL).catch(() => undefined);
+		for (const family of ["-4", "-6"]) await ip(family, "route", "flush", "proto", ROUTE_PROTOCOL).catch(() => undefined);
 		await ip("link", "delete", this.#link).catch(() => undefined);
 	}
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { NetworkRow } from "../../core/protocol/agent-protocol.ts";
 import type { NetworkPolicy } from "../../core/schema/kubernetes.d.ts";
+import { DEFAULT_FAMILY_NETWORK } from "./nft-family.ts";
 import { PolicyRules } from "./policy-rules.ts";
 
 type Spec = NonNullable<NetworkPolicy["spec"]>;
@@ -24,6 +25,7 @@ function chains(...specs: Spec[]): Record<string, string[]> {
 	const rules = new PolicyRules(
 		(ip) => ip.startsWith("10.244.1."),
 		(message) => expect.fail(message),
+		DEFAULT_FAMILY_NETWORK,
 	);
 	rules.take([...ROWS, ...specs.map((policy, index): NetworkRow => ({ kind: "policy", namespace: "default", name: `p${index}`, policy }))]);
 	const text = rules.table("t") ?? "";

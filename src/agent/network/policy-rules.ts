@@ -2,7 +2,7 @@
  * NetworkPolicies as nftables rules: a chain for each direction of each pod of this node that a policy selects, and in it
  * what its policies let through. Pure: rows in, the text of a table out.
  */
-import { API_ADDRESS, DNS_ADDRESS } from "../../core/protocol/cluster-addresses.ts";
+import { type FamilyNetwork, inFamily, type NftFamily, nftFamilyOf } from "./nft-family.ts";
 import { type NetworkRow, networkRowKey, type PodEntry } from "../../core/protocol/agent-protocol.ts";
 import type { NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort } from "../../core/schema/kubernetes.d.ts";
 import { labelSelectorOf } from "../../core/selector/label-selector.ts";
@@ -22,13 +22,13 @@ interface NamedPolicy {
 }
 
 /** The cluster's DNS answers on the node itself; to policies it is the pod that it is elsewhere. */
-const DNS_POD: NamedPod = {
+const dnsPod = (dnsAddress: string): NamedPod => ({
 	namespace: "kube-system",
 	name: "kube-dns",
-	ips: [DNS_ADDRESS],
+	ips: [dnsAddress],
 	labels: { "k8s-app": "kube-dns" },
 	ports: { "UDP/dns": 53, "TCP/dns-tcp": 53 },
-};
+});
 
 /** Where a rule leads to or comes from; undefined for anywhere. */
 interface PeerMatch {
@@ -44,11 +44,14 @@ export class PolicyRules {
 	readonly #policies = new Map<string, NamedPolicy>();
 	readonly #isLocal: (ip: string) => boolean;
 	readonly #log: (message: string) => void;
+	readonly #network: FamilyNetwork;
 
-	constructor(isLocal: (ip: string) => boolean, log: (message: string) => void) {
+	/** The rules of one IP family. */
+	constructor(isLocal: (ip: string) => boolean, log: (message: string) => void, network: FamilyNetwork) {
 		this.#isLocal = isLocal;
 		this.#log = log;
-		this.#pods.set("pod/kube-system/kube-dns", DNS_POD);
+		this.#network = network;
+		this.#pods.set("pod/kube-system/kube-dns", dnsPod(network.dnsAddress));
 	}
 
 	/** Whether anything changed that policies depend on. */
@@ -80,13 +83,13 @@ export class PolicyRules {
 				for (const direction of ["ingress", "egress"] as const) {
 					const policies = this.#selecting(pod, direction);
 					if (policies.length === 0) continue;
-					const chain = `${direction}-${ip}`;
-					verdicts[direction].push(`${requireAddress(ip)} : jump ${chain}`);
+					const chain = `${direction}-${ip.replaceAll(":", "-")}`;
+					verdicts[direction].push(`${requireAddress(ip, this.#family)} : jump ${chain}`);
 					chains.set(chain, this.#podChain(pod, ip, direction, policies));
 				}
 			}
 		}
-		return chains.size === 0 ? undefined : tableText(name, chains, verdicts);
+		return chains.size === 0 ? undefined : tableText(name, chains, verdicts, this.#network);
 	}
 
 	#selecting(pod: NamedPod, direction: Direction): NamedPolicy[] {
@@ -123,14 +126,20 @@ export class PolicyRules {
 	#peer(peer: NetworkPolicyPeer, namespace: string, direction: Direction): PeerMatch[] {
 		const field = direction === "ingress" ? "ip saddr" : "ip daddr";
 		if (peer.ipBlock) {
-			if (peer.ipBlock.cidr.includes(":")) return [];
-			const except = (peer.ipBlock.except ?? []).map((one) => ` ${field} != ${requireNetwork(one)}`).join("");
-			return [{ condition: `${field} ${requireNetwork(peer.ipBlock.cidr)}${except}`, pods: undefined }];
+			if (nftFamilyOf(peer.ipBlock.cidr) !== this.#family) return [];
+			const except = (peer.ipBlock.except ?? []).map((one) => ` ${field} != ${requireNetwork(one, this.#family)}`).join("");
+			return [{ condition: `${field} ${requireNetwork(peer.ipBlock.cidr, this.#family)}${except}`, pods: undefined }];
 		}
 		const pods = this.#podsOf(peer, namespace);
-		const ips = pods.flatMap((one) => one.ips.filter((ip) => !ip.includes(":")).map(requireAddress));
+		const ips = pods.flatMap((one) => this.#addressesOf(one));
 		return ips.length === 0 ? [] : [{ condition: `${field} { ${[...new Set(ips)].join(", ")} }`, pods }];
 	}
+
+	get #family(): NftFamily {
+		return this.#network.family;
+	}
+
+	#addressesOf = ({ ips }: NamedPod): string[] => ips.filter((ip) => nftFamilyOf(ip) === this.#family).map((ip) => requireAddress(ip, this.#family));
 
 	/** Pods of the policy's own namespace, unless it selects others. */
 	#podsOf({ podSelector, namespaceSelector }: NetworkPolicyPeer, namespace: string): NamedPod[] {
@@ -157,7 +166,7 @@ export class PolicyRules {
 			if (direction === "ingress") return own.ports[key] === undefined ? [] : [`${condition} ${l4} th dport ${requirePort(own.ports[key])} accept`.trim()];
 			const receivers = pods ?? [...this.#pods.values()];
 			const named = receivers.flatMap((pod) =>
-				pod.ports[key] === undefined ? [] : pod.ips.map((ip) => `${requireAddress(ip)} . ${requirePort(pod.ports[key] ?? 0)}`),
+				pod.ports[key] === undefined ? [] : this.#addressesOf(pod).map((ip) => `${ip} . ${requirePort(pod.ports[key] ?? 0)}`),
 			);
 			return named.length === 0 ? [] : [`${l4} ip daddr . th dport { ${[...new Set(named)].join(", ")} } accept`];
 		});
@@ -172,16 +181,22 @@ const appliesTo = ({ policyTypes = ["Ingress"] }: PolicySpec, direction: Directi
  * What comes from the node itself reaches its pods whatever policies say, as its probes must, and its pods reach it: but for the
  * API and DNS, which are the node's only by their place.
  */
-function tableText(name: string, chains: ReadonlyMap<string, readonly string[]>, { ingress, egress }: Record<Direction, string[]>): string {
+function tableText(
+	name: string,
+	chains: ReadonlyMap<string, readonly string[]>,
+	{ ingress, egress }: Record<Direction, string[]>,
+	{ family, apiAddress, dnsAddress }: FamilyNetwork,
+): string {
 	const map = (direction: string, elements: readonly string[]) =>
 		elements.length === 0 ? "" : `${direction === "ingress" ? "ip daddr" : "ip saddr"} vmap { ${elements.join(", ")} }`;
 	const texts = [...chains].map(([chain, rules]) => `	chain ${chain} {\n		${rules.join("\n		")}\n	}`);
-	return `table ip ${name} {
+	const table = `{
 ${texts.join("\n")}
 	chain egress-own { ${map("egress", egress) || "return"}; }
 	chain egress { type filter hook forward priority -6; policy accept; ct state established,related accept; ${map("egress", egress) || "return"}; }
-	chain egress-here { type filter hook input priority -6; policy accept; ct state established,related accept; ip daddr { ${API_ADDRESS}, ${DNS_ADDRESS} } jump egress-own; }
+	chain egress-here { type filter hook input priority -6; policy accept; ct state established,related accept; ip daddr { ${apiAddress}, ${dnsAddress} } jump egress-own; }
 	chain ingress { type filter hook forward priority -5; policy accept; ct state established,related accept; ${map("ingress", ingress) || "return"}; }
 }
 `;
+	return `table ${family} ${name} ${inFamily(family, table)}`;
 }

@@ -1,5 +1,5 @@
 /** The nftables table of Services: its chains, and the change of its elements in one transaction. */
-import { API_ADDRESS, DNS_ADDRESS, POD_CIDR } from "../../core/protocol/cluster-addresses.ts";
+import { type FamilyNetwork, inFamily, type NftFamily } from "./nft-family.ts";
 import { type Elements, type Pick, pickRules, type ServiceElements, SETS, type SetName } from "./nft-rules.ts";
 
 /** Of a packet that gets the node's address on its way out (kube-proxy's mark). */
@@ -13,18 +13,14 @@ const PORT_KEY = "meta l4proto . th dport";
 export const stickySet = (seconds: number): string => `sticky-${seconds}`;
 
 /** What becomes of packets that no endpoint is for. */
-const FILTERS = `	chain refuse {
+const filters = (podCidr: string): string => `	chain refuse {
 		meta l4proto tcp reject with tcp reset;
 		reject;
-	}
-	chain guard-loopback {
-		ct status dnat return;
-		drop;
 	}
 	chain guard {
 		${ADDRESS_KEY} @dropped drop;
 		${ADDRESS_KEY} @restricted ${ADDRESS_KEY} . ip saddr != @allowed-sources drop;
-		ip saddr ${POD_CIDR} return;
+		ip saddr ${podCidr} return;
 		fib saddr type local return;
 		${ADDRESS_KEY} @dropped-outside drop;
 		fib daddr type local ${PORT_KEY} @dropped-node-ports drop;
@@ -39,7 +35,6 @@ const FILTERS = `	chain refuse {
 	chain local-output { type filter hook output priority -10; policy accept; ct state new jump refuse-services; }
 	chain input {
 		type filter hook input priority -10; policy accept;
-		iifname != "lo" ip daddr 127.0.0.0/8 ip saddr != 127.0.0.0/8 jump guard-loopback;
 		${PROTOCOLS} ct state new fib daddr type local ${PORT_KEY} @rejected-node-ports goto refuse;
 		${PROTOCOLS} ct state new ${ADDRESS_KEY} @rejected goto refuse;
 	}
@@ -47,10 +42,24 @@ const FILTERS = `	chain refuse {
 
 /**
  * Node ports answer on 127.0.0.1 as well, for which route_localnet is needed; so what comes from outside for 127.0.0.0/8
- * is dropped here (CVE-2020-8558).
+ * is dropped here (CVE-2020-8558). IPv6 has nothing like it.
  */
-export function baseTable(name: string): string {
-	return `table ip ${name} {
+const LOOPBACK = {
+	marks: "ip saddr 127.0.0.0/8 jump to-masquerade;",
+	chains: `	chain guard-loopback {
+		ct status dnat return;
+		drop;
+	}
+	chain loopback {
+		type filter hook input priority -11; policy accept;
+		iifname != "lo" ip daddr 127.0.0.0/8 ip saddr != 127.0.0.0/8 jump guard-loopback;
+	}
+`,
+};
+
+export function baseTable(name: string, { family, podCidr, apiAddress, dnsAddress }: FamilyNetwork): string {
+	const loopback = family === "ip" ? LOOPBACK : { chains: "", marks: "" };
+	const table = `{
 	${Object.values(SETS).join("\n\t")}
 	map affinity { type ipv4_addr . mark : ipv4_addr . inet_service; flags dynamic, timeout; size ${AFFINITY_ENTRIES_MAX}; }
 	chain inside {
@@ -58,19 +67,19 @@ export function baseTable(name: string): string {
 		fib daddr type local ${PORT_KEY} vmap @inside-node-ports;
 	}
 	chain translate {
-		ip saddr ${POD_CIDR} jump inside;
+		ip saddr ${podCidr} jump inside;
 		fib saddr type local jump inside;
 		${ADDRESS_KEY} vmap @services;
 		fib daddr type local ${PORT_KEY} vmap @node-ports;
 	}
 	chain to-masquerade { meta mark set meta mark | ${MASQUERADE_MARK}; }
 	chain mark-outside {
-		ip saddr != ${POD_CIDR} ${ADDRESS_KEY} @masqueraded jump to-masquerade;
+		ip saddr != ${podCidr} ${ADDRESS_KEY} @masqueraded jump to-masquerade;
 		fib daddr type local ${PORT_KEY} @masqueraded-node-ports jump to-masquerade;
 	}
 	chain mark-own-ports {
 		${PORT_KEY} @masqueraded-node-ports jump to-masquerade;
-		ip saddr 127.0.0.0/8 jump to-masquerade;
+		${loopback.marks}
 	}
 	chain prerouting {
 		type nat hook prerouting priority -100; policy accept;
@@ -87,24 +96,28 @@ export function baseTable(name: string): string {
 		type nat hook postrouting priority 98; policy accept;
 		ct status dnat meta mark & ${MASQUERADE_MARK} == ${MASQUERADE_MARK} masquerade;
 		ct status dnat ip saddr . ip daddr @hairpins masquerade;
-		oifname != "lo" ip saddr { ${API_ADDRESS}, ${DNS_ADDRESS} } ct status dnat masquerade;
+		oifname != "lo" ip saddr { ${apiAddress}, ${dnsAddress} } ct status dnat masquerade;
 	}
-${FILTERS}}
+${loopback.chains}${filters(podCidr)}}
 `;
+	return `table ${family} ${name} ${inFamily(family, table)}`;
 }
 
 /** The elements of all Services; what several of them say is there once. */
 export class ServiceTable {
 	readonly #table: string;
+	readonly #family: NftFamily;
 	readonly #services = new Map<string, ServiceElements>();
 	/** How many Services say an element: by set and key. */
 	readonly #counts = new Map<string, number>();
 	readonly #values = new Map<string, string>();
-	readonly #picks = new Set<string>();
+	/** Chains that there are, and how many Services lead to each. */
+	readonly #picks = new Map<string, number>();
 	readonly #timeouts = new Set<number>();
 
-	constructor(table: string) {
-		this.#table = `ip ${table}`;
+	constructor(table: string, family: NftFamily = "ip") {
+		this.#table = `${family} ${table}`;
+		this.#family = family;
 	}
 
 	elementsOf(service: string): ServiceElements | undefined {
@@ -120,11 +133,13 @@ export class ServiceTable {
 			touched.set(set, keys);
 			if (!keys.has(key)) keys.set(key, this.#values.get(`${set} ${key}`));
 		};
-		for (const service of services.keys())
+		for (const service of services.keys()) {
+			for (const name of this.#services.get(service)?.picks.keys() ?? []) this.#picks.set(name, (this.#picks.get(name) ?? 0) - 1);
 			this.#each(this.#services.get(service), (set, key) => {
 				touch(set, key);
 				this.#forget(set, key);
 			});
+		}
 		for (const [service, elements] of services) {
 			if (elements) this.#services.set(service, elements);
 			else this.#services.delete(service);
@@ -135,7 +150,7 @@ export class ServiceTable {
 			for (const [name, pick] of elements?.picks ?? []) prepare.push(...this.#pick(name, pick));
 			for (const [mark, seconds] of elements?.stickiness ?? []) prepare.push(...this.#stick(mark, seconds));
 		}
-		return [...prepare, ...[...touched].flatMap(([set, keys]) => this.#statements(set, keys))];
+		return [...prepare, ...[...touched].flatMap(([set, keys]) => this.#statements(set, keys)), ...this.#removePicks()];
 	}
 
 	/** Everything, for a table that was just made. */
@@ -168,13 +183,21 @@ export class ServiceTable {
 	}
 
 	#pick(name: string, pick: Pick): string[] {
-		if (this.#picks.has(name)) return [];
-		this.#picks.add(name);
+		const count = this.#picks.get(name);
+		this.#picks.set(name, (count ?? 0) + 1);
+		if (count !== undefined) return [];
 		return [
 			`add chain ${this.#table} ${name}`,
 			`flush chain ${this.#table} ${name}`,
-			...pickRules(pick).map((rule) => `add rule ${this.#table} ${name} ${rule}`),
+			...pickRules(pick, this.#family).map((rule) => `add rule ${this.#table} ${name} ${inFamily(this.#family, rule)}`),
 		];
+	}
+
+	/** Once no verdict names them any more. */
+	#removePicks(): string[] {
+		const unused = [...this.#picks].flatMap(([name, count]) => (count === 0 ? [name] : []));
+		for (const name of unused) this.#picks.delete(name);
+		return unused.flatMap((name) => [`flush chain ${this.#table} ${name}`, `delete chain ${this.#table} ${name}`]);
 	}
 
 	#stick(mark: string, seconds: number): string[] {
@@ -184,7 +207,7 @@ export class ServiceTable {
 		this.#timeouts.add(seconds);
 		const key = "ct original ip saddr . ct mark";
 		const rule = `ct state new ct status dnat ${PROTOCOLS} ct mark @${set} update @affinity { ${key} timeout ${seconds}s : ip daddr . th dport }`;
-		return [`add set ${this.#table} ${set} { type mark; }`, `add rule ${this.#table} remember ${rule}`, add];
+		return [`add set ${this.#table} ${set} { type mark; }`, `add rule ${this.#table} remember ${inFamily(this.#family, rule)}`, add];
 	}
 
 	/** Deletions first, as keys may stay with another value. */

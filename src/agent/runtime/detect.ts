@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { findStaticBusybox } from "../image/busybox.ts";
 import { ContainerdRuntime } from "./containerd/containerd-runtime.ts";
 import { ProcessRuntime } from "./process/process-runtime.ts";
-import type { ContainerRuntime } from "./runtime.ts";
+import type { SetPodCidrs, ContainerRuntime } from "./runtime.ts";
 
 export type RuntimeKind = "containerd" | "process";
 
@@ -148,7 +148,7 @@ export async function installPackages(onProgress: (line: string) => void = () =>
 export async function createRuntime(
 	kind: RuntimeKind,
 	options: { dataDir: string; podPidsLimit?: number },
-): Promise<ContainerRuntime & { setPodCidr?(podCidr: string): Promise<void> }> {
+): Promise<ContainerRuntime & { setPodCidrs?: SetPodCidrs }> {
 	if (kind === "process") return new ProcessRuntime(options);
 	const containerd = await findProgram("containerd");
 	const cniPluginDir = await findPluginFolder();

@@ -163,6 +163,9 @@ export interface ContainerUsage {
 	disk?: { bytes: number; inodes: number };
 }
 
+/** The node's ranges of pod addresses, and the cluster's. */
+export type SetPodCidrs = (podCidrs: readonly string[], clusterCidrs?: readonly string[]) => Promise<void>;
+
 export interface ContainerRuntime {
 	info(): RuntimeInfo;
 	/** Starts what it needs (its private containerd), idempotent. */

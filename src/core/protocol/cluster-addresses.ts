@@ -107,8 +107,3 @@ export function clusterNetworkOf(text: string | undefined): ClusterNetwork {
 	if (read?.text !== text) read = { text, network: { ...DEFAULT_NETWORK, ...(JSON.parse(text) as Partial<ClusterNetwork>) } };
 	return read.network;
 }
-
-// The default network's, for agents, which know no other.
-export const [API_ADDRESS = "", DNS_ADDRESS = ""] = [...apiAddresses(DEFAULT_NETWORK), ...dnsAddresses(DEFAULT_NETWORK)];
-export const [POD_CIDR = ""] = DEFAULT_NETWORK.podCidrs;
-export const [SERVICE_CIDR = ""] = DEFAULT_NETWORK.serviceCidrs;

@@ -2,17 +2,20 @@
  * The cluster's DNS zone: what CoreDNS's kubernetes plugin answers (github.com/kubernetes/dns, docs/specification.md), out of
  * the network table. Pure: a question in, records out.
  */
-import { isIPv4 } from "node:net";
+import { isIPv4, isIPv6 } from "node:net";
+import { addressRange } from "../../../core/meta/address-range.ts";
 import type { ServiceEntry } from "../../../core/protocol/agent-protocol.ts";
-import { DNS_ADDRESS } from "../../../core/protocol/cluster-addresses.ts";
+import { DEFAULT_NETWORK, dnsAddresses } from "../../../core/protocol/cluster-addresses.ts";
+import { serviceAddresses } from "../service-families.ts";
 import { type RecordData, RCODE, type Reply, type ResourceRecord, TYPE } from "./dns-message.ts";
 
 /** Seconds; of negative answers as well (kubeadm's Corefile). */
 const TTL = 30;
 /** SOA, as CoreDNS gives it. */
 const [REFRESH, RETRY, EXPIRE] = [7200, 1800, 86_400];
+const IPV6_DIGITS = 32;
 const SCHEMA_VERSION = "1.1.0";
-const REVERSE_ZONE = ".in-addr.arpa";
+const [REVERSE_ZONE, REVERSE_ZONE_6] = [".in-addr.arpa", ".ip6.arpa"];
 
 export interface Host {
 	ip: string;
@@ -35,6 +38,13 @@ const labelOf = ({ ip, hostname }: Host): string => (hostname ?? dashed(ip)).toL
 const isHeadless = ({ clusterIP }: ServiceEntry): boolean => clusterIP === "None";
 const addressData = (ip: string): RecordData => (isIPv4(ip) ? { type: TYPE.A, address: ip } : { type: TYPE.AAAA, address: ip });
 
+/** The name under which an address is looked up (RFC 1035 and 3596). */
+function pointerKey(ip: string): string {
+	if (isIPv4(ip)) return `${ip.split(".").reverse().join(".")}${REVERSE_ZONE}`;
+	const digits = (addressRange(`${ip}/128`)?.start ?? 0n).toString(16).padStart(IPV6_DIGITS, "0");
+	return `${[...digits].reverse().join(".")}${REVERSE_ZONE_6}`;
+}
+
 export class ClusterZone {
 	readonly #zone: string;
 	readonly #services = new Map<string, ServiceEntry>();
@@ -42,11 +52,14 @@ export class ClusterZone {
 	readonly #namespaces = new Map<string, number>();
 	/** Names of the zone by address. */
 	readonly #reverse = new Map<string, Set<string>>();
+	/** Of the cluster's DNS. */
+	readonly #servers: readonly string[];
 	#serial = 0;
 
 	/** `domain` without dots at its ends. */
-	constructor(domain: string) {
+	constructor(domain: string, servers: readonly string[] = dnsAddresses(DEFAULT_NETWORK)) {
 		this.#zone = domain.toLowerCase();
+		this.#servers = servers;
 	}
 
 	/** Takes a Service in; undefined takes it out. Costs what the Service costs. */
@@ -79,13 +92,13 @@ export class ClusterZone {
 
 	#pointers(service: ServiceEntry): [ip: string, name: string][] {
 		const own = `${service.name}.${service.namespace}.svc.${this.#zone}`;
-		if (!isHeadless(service)) return service.clusterIP === "" ? [] : [[service.clusterIP, own]];
-		return hostsOf(service).map((host) => [host.ip, `${labelOf(host)}.${own}`]);
+		if (!isHeadless(service)) return serviceAddresses(service).map((ip) => [pointerKey(ip), own]);
+		return hostsOf(service).map((host) => [pointerKey(host.ip), `${labelOf(host)}.${own}`]);
 	}
 
 	answer(name: string, type: number): Answer {
 		const asked = name.toLowerCase();
-		if (asked.endsWith(REVERSE_ZONE)) return this.#answerPointer(asked, type);
+		if (asked.endsWith(REVERSE_ZONE) || asked.endsWith(REVERSE_ZONE_6)) return this.#answerPointer(asked, type);
 		if (asked !== this.#zone && !asked.endsWith(`.${this.#zone}`)) return "outside";
 		const labels = asked === this.#zone ? [] : asked.slice(0, -this.#zone.length - 1).split(".");
 		const found = this.#find(labels, type);
@@ -98,8 +111,7 @@ export class ClusterZone {
 
 	/** Addresses that are no Service's are somebody else's to name. */
 	#answerPointer(asked: string, type: number): Answer {
-		const ip = asked.slice(0, -REVERSE_ZONE.length).split(".").reverse().join(".");
-		const names = this.#reverse.get(ip);
+		const names = this.#reverse.get(asked);
 		if (!names) return "outside";
 		if (type !== TYPE.PTR && type !== TYPE.ANY) return this.#negative(RCODE.NOERROR);
 		return this.#positive([...names].map((target) => this.#record(asked, { type: TYPE.PTR, target })));
@@ -122,7 +134,7 @@ export class ClusterZone {
 	#findServer(label: string | undefined, rest: readonly string[]) {
 		if (rest.length > 0) return undefined;
 		if (label === undefined) return { records: [] };
-		return label === "ns" ? { records: [addressData(DNS_ADDRESS)] } : undefined;
+		return label === "ns" ? { records: this.#servers.map(addressData) } : undefined;
 	}
 
 	/** `rest` are the labels below the Service's name, the nearest first. */
@@ -140,7 +152,7 @@ export class ClusterZone {
 
 	#ofWhole(service: ServiceEntry, type: number) {
 		if (type === TYPE.SRV) return this.#ports(service, undefined, undefined) ?? { records: [] };
-		if (!isHeadless(service)) return { records: [addressData(service.clusterIP)] };
+		if (!isHeadless(service)) return { records: serviceAddresses(service).map(addressData) };
 		const hosts = hostsOf(service);
 		return hosts.length === 0 ? undefined : { records: hosts.map(({ ip }) => addressData(ip)) };
 	}
@@ -152,13 +164,15 @@ export class ClusterZone {
 		const targets: Target[] = ports.flatMap((port) =>
 			isHeadless(service)
 				? port.endpoints.map((endpoint) => ({ ip: endpoint.ip, port: endpoint.port, label: `${labelOf(endpoint)}.` }))
-				: [{ ip: service.clusterIP, port: port.port, label: "" }],
+				: serviceAddresses(service).map((ip) => ({ ip, port: port.port, label: "" })),
 		);
 		if (targets.length === 0) return undefined;
-		const weight = Math.max(1, Math.floor(100 / targets.length));
-		const records = targets.map(({ port, label }): RecordData => ({ type: TYPE.SRV, priority: 0, weight, port, target: `${label}${own}` }));
-		const addresses = new Map(targets.map(({ ip, label }) => [`${label}${own}`, ip]));
-		return { records, additionals: [...addresses].map(([target, ip]) => this.#record(target, addressData(ip))) };
+		// A name with an address of each family is one target.
+		const distinct = [...new Map(targets.map((target) => [`${target.label} ${target.port}`, target])).values()];
+		const weight = Math.max(1, Math.floor(100 / distinct.length));
+		const records = distinct.map(({ port, label }): RecordData => ({ type: TYPE.SRV, priority: 0, weight, port, target: `${label}${own}` }));
+		const addresses = new Map(targets.map(({ ip, label }) => [`${label} ${ip}`, { ip, target: `${label}${own}` }]));
+		return { records, additionals: [...addresses.values()].map(({ target, ip }) => this.#record(target, addressData(ip))) };
 	}
 
 	#record = (name: string, data: RecordData): ResourceRecord => ({ name, ttl: TTL, data });
@@ -187,6 +201,7 @@ function hostsOf(service: ServiceEntry): Host[] {
 /** `10-1-2-3.namespace.pod`: the address that the name itself says. */
 function findPod(namespace: string | undefined, rest: readonly string[]) {
 	if (namespace === undefined || rest.length === 0) return { records: [] };
-	const ip = (rest[0] ?? "").replaceAll("-", ".");
-	return rest.length === 1 && isIPv4(ip) ? { records: [addressData(ip)] } : undefined;
+	const label = rest[0] ?? "";
+	const ip = [label.replaceAll("-", "."), label.replaceAll("-", ":")].find((one) => isIPv4(one) || isIPv6(one));
+	return rest.length === 1 && ip !== undefined ? { records: [addressData(ip)] } : undefined;
 }

@@ -1,6 +1,6 @@
 /** The cluster's DNS server on one node, over UDP and TCP: answers out of the network table, so it works without the control plane. */
 import { createSocket, type Socket as UdpSocket } from "node:dgram";
-import { createServer, type Server, type Socket } from "node:net";
+import { createServer, isIPv6, type Server, type Socket } from "node:net";
 import type { ClusterZone } from "./cluster-zone.ts";
 import {
 	isTruncated,
@@ -43,7 +43,7 @@ export class DnsServer {
 	/** Rejects when the address cannot be listened on. Calling it again does nothing. */
 	async listen(host: string, port: number): Promise<void> {
 		if (this.#tcp) return;
-		const udp = createSocket("udp4");
+		const udp = createSocket(isIPv6(host) ? "udp6" : "udp4");
 		udp.on("message", (message, peer) => {
 			void this.#answer(message, true).then((reply) => {
 				if (reply) udp.send(reply, peer.port, peer.address, () => undefined);

@@ -43,6 +43,28 @@ function ask(zone: ClusterZone, name: string, type: keyof typeof TYPE): string[]
 	return reply.rcode === RCODE.NXDOMAIN ? "NXDOMAIN" : "NODATA";
 }
 
+describe("the zone of a cluster of both IP families", () => {
+	const both = service({ clusterIPs: ["10.96.0.20", "fd00:10:96::20"] });
+	const hosts = [...HOSTS, { ip: "fd00:10:244:1::2", hostname: "db-0" }];
+	const ports = [{ name: "sql", protocol: "TCP" as const, port: 5432, endpoints: hosts.map((host) => ({ ...host, port: 5432 })) }];
+	const zone = new ClusterZone("cluster.local", ["10.96.0.10", "fd00:10:96::a"]);
+	for (const one of [both, { ...HEADLESS, hosts, ports }]) zone.set(one.namespace, one.name, one);
+
+	test.each([
+		["web.default.svc.cluster.local", "A", ["10.96.0.20"]],
+		["web.default.svc.cluster.local", "AAAA", ["fd00:10:96::20"]],
+		["_http._tcp.web.default.svc.cluster.local", "SRV", ["0 100 80 web.default.svc.cluster.local"]],
+		["db-0.db.default.svc.cluster.local", "AAAA", ["fd00:10:244:1::2"]],
+		["_sql._tcp.db.default.svc.cluster.local", "SRV", ["0 50 5432 db-0.db.default.svc.cluster.local", "0 50 5432 10-244-1-3.db.default.svc.cluster.local"]],
+		[`0.2.0.0.${"0.".repeat(16)}6.9.0.0.0.1.0.0.0.0.d.f.ip6.arpa`, "PTR", ["web.default.svc.cluster.local"]],
+		[`2.0.0.0.${"0.".repeat(12)}1.0.0.0.4.4.2.0.0.1.0.0.0.0.d.f.ip6.arpa`, "PTR", ["db-0.db.default.svc.cluster.local"]],
+		["fd00-10-244-1--9.default.pod.cluster.local", "AAAA", ["fd00:10:244:1::9"]],
+		["ns.dns.cluster.local", "AAAA", ["fd00:10:96::a"]],
+	] as const)("answers %s %s", (name, type, expected) => {
+		expect(ask(zone, name, type)).toEqual(expected);
+	});
+});
+
 describe("the cluster's zone", () => {
 	const zone = zoneOf(service({}), HEADLESS, service({ name: "away", type: "ExternalName", clusterIP: "", externalName: "example.com", ports: [] }));
 

@@ -26,6 +26,7 @@ import {
 	type SandboxState,
 } from "../runtime.ts";
 import { type AttachOptions, attachToContainer } from "./attach-stream.ts";
+import { DEFAULT_NETWORK } from "../../../core/protocol/cluster-addresses.ts";
 import { podMtu } from "../../network/link-mtu.ts";
 import { removeCgroup, removeEmptyAncestors } from "./cgroups.ts";
 import { removeLeftovers } from "./leftovers.ts";
@@ -131,10 +132,13 @@ export class ContainerdRuntime implements ContainerRuntime {
 		this.#events.start();
 	}
 
-	/** The node's range of pod addresses, from the control plane; before the first sandbox. Idempotent. */
-	async setPodCidr(podCidr: string): Promise<void> {
-		await writeNetworkConfig(this.#daemon.paths, podCidr, await podMtu(podCidr));
-		await this.#network.start(podCidr);
+	/**
+	 * The node's ranges of pod addresses, of each IP family one, from the control plane; before the first sandbox. What goes to an address of
+	 * the cluster's ranges keeps the pod's. Idempotent.
+	 */
+	async setPodCidrs(podCidrs: readonly string[], clusterCidrs: readonly string[] = DEFAULT_NETWORK.podCidrs): Promise<void> {
+		await writeNetworkConfig(this.#daemon.paths, podCidrs, await podMtu(podCidrs));
+		await this.#network.start(podCidrs, clusterCidrs);
 		await this.#refreshHostPorts();
 		const deadline = Date.now() + NETWORK_READY_TIMEOUT_MS;
 		for (;;) {
@@ -301,8 +305,8 @@ export class ContainerdRuntime implements ContainerRuntime {
 		const rules = [];
 		for (const item of (items as Message[]).filter((one) => (one.state ?? 0) === 0)) {
 			const ports = JSON.parse(annotationsOf(item)[ANNOTATIONS.hostPorts] ?? "[]") as HostPort[];
-			const podIp = ports.length === 0 ? undefined : (await this.#sandboxDetails(String(item.id))).ips[0];
-			if (podIp !== undefined) rules.push(...ports.map((port) => ({ ...port, podIp })));
+			const podIps = ports.length === 0 ? [] : (await this.#sandboxDetails(String(item.id))).ips;
+			rules.push(...podIps.flatMap((podIp) => ports.map((port) => ({ ...port, podIp }))));
 		}
 		const text = JSON.stringify(rules);
 		if (text === this.#hostPorts) return;
