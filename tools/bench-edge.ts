@@ -24,6 +24,8 @@ const WEB_SOCKETS = 100;
 const MESSAGES = 10;
 const LARGE_PIECE = Buffer.alloc(64 * 1024);
 const LARGE_PIECES = 16 * 1024;
+/** Of 64 MiB each. */
+const LARGE_ANSWERS = 16;
 const WAKES = 5;
 const APPLIES = 5;
 const dataPath = mkdtempSync(join(tmpdir(), "petrel-bench-"));
@@ -127,25 +129,40 @@ class Bench {
 		return `${WEB_SOCKETS} WebSockets at once: open after ${ms(openMs)}; there and back p50 ${ms(percentile(times, 50))}, p99 ${ms(percentile(times, 99))}`;
 	}
 
-	/** Memory while `work` lasts: at its beginning, and the most of it. */
-	async #memory(work: () => Promise<void>): Promise<string> {
+	/** Memory before `work`, which says how far it is (0 to 1), and the most in each quarter of it: what a larger body needs no more of stays the same. */
+	async #memory(work: (progress: (share: number) => void) => Promise<void>): Promise<string> {
 		const pids = Object.values(this.#pids);
-		const before = pids.map(residentMegabytes);
-		const most = [...before];
-		const watch = setInterval(() => {
-			for (const [index, pid] of pids.entries()) most[index] = Math.max(most[index] ?? 0, residentMegabytes(pid));
-		}, 100);
-		await work();
+		const most = pids.map((pid) => [residentMegabytes(pid), 0, 0, 0, 0]);
+		let quarter = 1;
+		const look = (): void => {
+			for (const [index, pid] of pids.entries()) (most[index] as number[])[quarter] = Math.max(most[index]?.[quarter] ?? 0, residentMegabytes(pid));
+		};
+		const watch = setInterval(look, 100);
+		await work((share) => {
+			quarter = Math.min(4, 1 + Math.floor(share * 4));
+		});
+		look();
 		clearInterval(watch);
-		return `control plane ${before[0]?.toFixed(0)} -> ${most[0]?.toFixed(0)} MB, agent ${before[1]?.toFixed(0)} -> ${most[1]?.toFixed(0)} MB`;
+		const [plane, agent] = most.map((values) => values.map((value) => value.toFixed(0)).join(" -> "));
+		return `resident MB before and in each quarter: control plane ${plane}, agent ${agent}`;
 	}
 
 	async largeBody(way: "up" | "down"): Promise<string> {
 		const startMs = performance.now();
-		const memory = await this.#memory(async () => {
-			if (way === "up")
-				await this.edge.send("echo.test", "/", { method: "POST", body: Readable.from(Array.from({ length: LARGE_PIECES }, () => LARGE_PIECE)) });
-			else for (let i = 0; i < 16; i++) for await (const _ of await this.edge.open("echo.test", "/large"));
+		const memory = await this.#memory(async (progress) => {
+			const pieces = function* () {
+				for (let piece = 0; piece < LARGE_PIECES; piece++) {
+					progress(piece / LARGE_PIECES);
+					yield LARGE_PIECE;
+				}
+			};
+			if (way === "up") await this.edge.send("echo.test", "/", { method: "POST", body: Readable.from(pieces()) });
+			else {
+				for (let i = 0; i < LARGE_ANSWERS; i++) {
+					progress(i / LARGE_ANSWERS);
+					for await (const _ of await this.edge.open("echo.test", "/large"));
+				}
+			}
 		});
 		const seconds = (performance.now() - startMs) / 1000;
 		return `1 GiB ${way}: ${seconds.toFixed(1)} s, ${(1024 / seconds).toFixed(0)} MB/s; ${memory}`;

@@ -199,6 +199,24 @@ describe("the edge", () => {
 		expect(gone.headers.get("retry-after")).toBe("1");
 	});
 
+	it("keeps each client to its rate, but for those who are exempt", async () => {
+		const annotations = { "limit-rps": "1", "limit-burst-multiplier": "2", "limit-whitelist": "192.0.2.0/24" };
+		const prefixed = Object.fromEntries(Object.entries(annotations).map(([name, value]) => [`nginx.ingress.kubernetes.io/${name}`, value]));
+		const { tunnel, url } = await site({ annotations: prefixed });
+		const from = (client: string) => fetchEdge(url("/"), { headers: { "cf-connecting-ip": client } });
+		const serve = async (): Promise<void> => {
+			for (;;) (await tunnel.stream()).answer({});
+		};
+		void serve();
+		await eventually(async () => (await from("192.0.2.1")).status === 200 || undefined);
+		const codes = async (client: string): Promise<number[]> => {
+			const answers = await Promise.all(Array.from({ length: 20 }, () => from(client)));
+			return [...new Set(answers.map(({ status }) => status))].sort();
+		};
+		for (const client of ["198.51.100.1", "198.51.100.2"]) expect(await codes(client)).toEqual([200, 429]);
+		expect(await codes("192.0.2.1")).toEqual([200]);
+	});
+
 	it("serves the Ingresses of its own class alone, and forgets one that is deleted", async () => {
 		const { tunnel, url, cluster } = await site();
 		const serve = async (): Promise<void> => {
