@@ -30,7 +30,7 @@ export async function measureRuntimeStart(counts: readonly number[]): Promise<Ma
 		const runtime = await createRuntime("containerd", { dataDir: directory });
 		try {
 			await runtime.start();
-			await runtime.setPodCidr?.(POD_CIDR);
+			await runtime.setPodCidrs?.([POD_CIDR]);
 			await runtime.importImage(tarPath);
 			const limit = new Limiter(Math.min(MAX_PARALLEL_STARTS, PARALLEL_STARTS_PER_CORE * availableParallelism()));
 			const names = Array.from({ length: count }, (_, index) => `bench-${count}-${index}`);
