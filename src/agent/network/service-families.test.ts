@@ -71,6 +71,7 @@ describe("the tables of the families", () => {
 		const [four, six] = familyNetworks(DUAL).map((network) => baseTable("t", network));
 		expect([four, six].map((text) => text?.split(" ").slice(0, 2).join(" "))).toEqual(["table ip", "table ip6"]);
 		expect(four).not.toMatch(/ip6|ipv6|fd00/);
+		expect(six).toContain("chain refuse-prerouting");
 		expect(six).not.toMatch(/ipv4_addr|\bip (saddr|daddr|to)\b|127\.0\.0|10\.96|10\.244/);
 	});
 

@@ -12,6 +12,12 @@ const PORT_KEY = "meta l4proto . th dport";
 
 export const stickySet = (seconds: number): string => `sticky-${seconds}`;
 
+/** Where nothing but the node's own link to itself leads to Services' addresses, IPv6 has no way for what is to be passed on: it never gets to be refused. */
+const BEFORE_ROUTING = {
+	marks: "",
+	chains: "	chain refuse-prerouting { type filter hook prerouting priority -10; policy accept; ct state new jump refuse-services; }\n",
+};
+
 /** What becomes of packets that no endpoint is for. */
 const filters = (podCidr: string): string => `	chain refuse {
 		meta l4proto tcp reject with tcp reset;
@@ -58,7 +64,7 @@ const LOOPBACK = {
 };
 
 export function baseTable(name: string, { family, podCidr, apiAddress, dnsAddress }: FamilyNetwork): string {
-	const loopback = family === "ip" ? LOOPBACK : { chains: "", marks: "" };
+	const own = family === "ip" ? LOOPBACK : BEFORE_ROUTING;
 	const table = `{
 	${Object.values(SETS).join("\n\t")}
 	map affinity { type ipv4_addr . mark : ipv4_addr . inet_service; flags dynamic, timeout; size ${AFFINITY_ENTRIES_MAX}; }
@@ -79,7 +85,7 @@ export function baseTable(name: string, { family, podCidr, apiAddress, dnsAddres
 	}
 	chain mark-own-ports {
 		${PORT_KEY} @masqueraded-node-ports jump to-masquerade;
-		${loopback.marks}
+		${own.marks}
 	}
 	chain prerouting {
 		type nat hook prerouting priority -100; policy accept;
@@ -98,7 +104,7 @@ export function baseTable(name: string, { family, podCidr, apiAddress, dnsAddres
 		ct status dnat ip saddr . ip daddr @hairpins masquerade;
 		oifname != "lo" ip saddr { ${apiAddress}, ${dnsAddress} } ct status dnat masquerade;
 	}
-${loopback.chains}${filters(podCidr)}}
+${own.chains}${filters(podCidr)}}
 `;
 	return `table ${family} ${name} ${inFamily(family, table)}`;
 }
