@@ -19,7 +19,9 @@ export function errorText(error: unknown): string {
 	if (error instanceof AggregateError && error.message === "") return error.errors.map(errorText).join("; ");
 	if (!(error instanceof Error)) return String(error);
 	const text = error.message === "" ? error.name : error.message;
-	return error.cause === undefined ? text : `${text}: ${errorText(error.cause)}`;
+	const cause = error.cause === undefined ? "" : errorText(error.cause);
+	// An error that was given another class says what its cause says.
+	return cause === "" || text.includes(cause) ? text : `${text}: ${cause}`;
 }
 
 function formatValue(value: unknown): string {

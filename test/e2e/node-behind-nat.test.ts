@@ -154,7 +154,7 @@ cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null || cut -d' ' -f1 /sys/fs/cgr
 
 		await kubectl.apply(run("refused", `${closed.address}/app:1`));
 		await waits("refused", "ImagePullBackOff");
-		expect(await kubectl.run("events", "--for", "pod/refused")).toMatch(/Failed to pull image "[^"]+app:1": .*authorization/);
+		expect(await kubectl.run("events", "--for", "pod/refused")).toMatch(/Failed to pull image "[^"]+app:1": .*401 Unauthorized$/m);
 		const { username, password } = REGISTRY_USER;
 		await kubectl.run("create", "secret", "docker-registry", "wrong", `--docker-server=${closed.address}`, "--docker-username=x", "--docker-password=y");
 		await kubectl.run(
