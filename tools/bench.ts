@@ -49,7 +49,7 @@ async function measureControlPlaneStart(): Promise<void> {
 const number = (value: number, digits = 1): string => (Number.isFinite(value) ? value.toFixed(digits) : "");
 
 /** All that this machine has said to itself: nothing but the agent and the control plane talk over it here. */
-const loopbackBytes = (): number => Number(readFileSync("/sys/class/net/lo/statistics/rx_bytes", "utf8"));
+const loopbackBytes = (): number => Number(/\blo: *(\d+)/.exec(readFileSync("/proc/self/net/dev", "utf8"))?.[1] ?? Number.NaN);
 
 async function measureIdle(what: string, controlPlanePid: number, agentPid: number): Promise<void> {
 	const before = [cpuSeconds(controlPlanePid), cpuSeconds(agentPid)] as const;
