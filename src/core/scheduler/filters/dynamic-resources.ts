@@ -49,7 +49,7 @@ export const dynamicResources: FilterPlugin = {
 	},
 	helps: (happening) => {
 		if (happening.type === "objectChanged") return OBJECTS.includes(happening.resource);
-		return happening.type === "podRemoved" ? happening.placement.devices !== undefined : nodeOf(happening, "labels") !== undefined;
+		return happening.type === "podRemoved" ? happening.placement.devices !== undefined : nodeOf(happening, "labels", "allocatable") !== undefined;
 	},
 };
 
