@@ -41,12 +41,13 @@ import { systemServiceIn } from "../core/controllers/system-service-controller.t
 import { CUSTOM_RESOURCE_CLEANUP } from "../core/controllers/custom-resource-cleanup-controller.ts";
 import type { Decision } from "../core/authz/attributes.ts";
 import { requestAttributes } from "../core/authz/request-attributes.ts";
-import type { Action } from "../core/controllers/controller.ts";
+import type { Action, View } from "../core/controllers/controller.ts";
 import { foreignKey } from "../core/controllers/foreign-owners.ts";
 import { GARBAGE_COLLECTOR } from "../core/controllers/garbage-collector.ts";
-import type { ClusterConfig, ForeignOwnerState, MessageBody } from "../core/protocol/messages.ts";
+import type { ClusterConfig, DeviceMessage, ForeignOwnerState, MessageBody } from "../core/protocol/messages.ts";
 import { applyBindings } from "../core/controllers/pod-binding.ts";
 import { applyDeviceEviction } from "../core/controllers/device-taint-eviction-controller.ts";
+import { applyDevicePreparation, applyDeviceRelease } from "../core/controllers/pod-devices.ts";
 import { applyDenomination, applyPreemption } from "../core/controllers/pod-preemption.ts";
 import { CLUSTER_REPLICA, tellCluster } from "../core/controllers/cluster-replica-controller.ts";
 import { applyClaimWrite } from "../core/controllers/persistentvolume/claim-write.ts";
@@ -273,9 +274,14 @@ export class NamespaceCore {
 		await this.core.wake();
 	}
 
+	#takeDevices(message: DeviceMessage, view: View, nowMs: number): void {
+		if (message.type === "prepareDevices") return this.#performEach("scheduler", message.preparations, (one) => applyDevicePreparation(view, one));
+		if (message.type === "releaseDevices") return this.#performEach("scheduler", message.releases, (one) => applyDeviceRelease(view, one));
+		this.#performEach("device-taint-eviction", message.pods, (pod) => applyDeviceEviction(view, pod, nowMs));
+	}
+
 	#take(message: MessageBody): void {
-		const view = this.core.runner.view;
-		const nowMs = this.#ports.nowMs();
+		const [view, nowMs] = [this.core.runner.view, this.#ports.nowMs()];
 		switch (message.type) {
 			case "config":
 				return this.#install(message.config);
@@ -290,6 +296,10 @@ export class NamespaceCore {
 				return this.#performEach("scheduler", message.victims, (victim) => applyPreemption(view, message, victim, nowMs));
 			case "bindVolumes":
 				return this.#performEach("scheduler", message.bindings, (binding) => applyVolumeBinding(view, binding));
+			case "prepareDevices":
+			case "releaseDevices":
+			case "evictDeviceUsers":
+				return this.#takeDevices(message, view, nowMs);
 			case "claimWrites":
 				return this.#performEach("persistentvolume", message.writes, (write) => applyClaimWrite(view, this.namespace, write));
 			case "wantReplicas":
@@ -302,8 +312,6 @@ export class NamespaceCore {
 				return this.#performEach("kubelet", message.pods, (pod) => applyPodStopped(view, { ...message, pods: [pod] }));
 			case "evictPods":
 				return this.#performEach("taint-eviction", message.pods, (pod) => applyEviction(view, { ...message, pods: [pod] }, nowMs));
-			case "evictDeviceUsers":
-				return this.#performEach("device-taint-eviction", message.pods, (pod) => applyDeviceEviction(view, pod, nowMs));
 			case "nodeLost":
 				return this.#performEach("node-lifecycle", message.pods, (pod) => applyNodeLost(view, { ...message, pods: [pod] }, nowMs));
 			case "nodeOutOfService":

@@ -1,5 +1,6 @@
 /** What the scheduler asks of classes, claims and published devices, out of what the Cluster object has. */
 import type { DeviceObjects } from "../core/devices/device-ledger.ts";
+import { needsPreparation } from "../core/devices/device-preparation.ts";
 import { type DevicePool, poolsOf } from "../core/devices/device-pools.ts";
 import { classesByResource } from "../core/devices/extended-resources.ts";
 import { DEVICE_CLASSES, RESOURCE_SLICES } from "../core/scheduler/filters/dynamic-resources.ts";
@@ -10,8 +11,11 @@ import type { Store } from "../store/store.ts";
 /** What decisions about devices depend on beside claims. */
 export const DEVICES: readonly string[] = [DEVICE_CLASSES, RESOURCE_SLICES];
 
-/** Of a claim: whether pods that wait may be helped. One that has its devices helps nobody else. */
-export const freesDevices = ({ object }: { object?: unknown }): boolean => !(object as ResourceClaim | undefined)?.status?.allocation;
+/** Of a claim: whether pods that wait may be helped. One that has its devices helps nobody else; its own pod may wait for them to be ready. */
+export function freesDevices({ object }: { object?: unknown }): boolean {
+	const allocation = (object as ResourceClaim | undefined)?.status?.allocation;
+	return allocation === undefined || needsPreparation(allocation);
+}
 
 export class StoredDeviceObjects implements DeviceObjects {
 	readonly #store: () => Store;

@@ -39,7 +39,16 @@ interface Case {
 const FOLDER = join(import.meta.dirname, "controllers");
 const registry = builtinKinds;
 const idleScheduler = {
-	schedule: () => ({ bindings: [], unplaced: [], preemptions: [], denominated: [], volumeBindings: [], waiting: [] }),
+	schedule: () => ({
+		bindings: [],
+		unplaced: [],
+		preemptions: [],
+		denominated: [],
+		volumeBindings: [],
+		devicePreparations: [],
+		deviceReleases: [],
+		waiting: [],
+	}),
 	nextScheduleMs: () => undefined,
 };
 

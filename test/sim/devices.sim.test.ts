@@ -18,11 +18,15 @@ const API = `${GROUP}/v1`;
 const NAMESPACES = ["default", "kube-public"];
 const NODES = ["n1", "n2"];
 const DEVICES_PER_NODE = 2;
+/** What a driver says of devices that it must make ready. */
+const READY = "example.com/ready";
+const BROKEN = "example.com/broken";
 /** What pods can ask for instead of claims. */
 const EXTENDED = "example.com/gpu";
 const STEPS = 30;
 const STEP_MS = 2_000;
 const CALM_MS = 400_000;
+const CALM_ROUNDS = 10;
 
 const devices = { requests: [{ name: "gpu", exactly: { deviceClassName: "gpu" } }] };
 
@@ -60,7 +64,10 @@ class Storm {
 			await this.remove(GROUP, "resourceslices", { metadata: { name: node } });
 			await this.publish(node);
 		}
-		await this.world.run(CALM_MS);
+		for (let round = 0; round < CALM_ROUNDS; round++) {
+			for (const claim of this.claims()) await this.prepare(claim, READY);
+			await this.world.run(CALM_MS / CALM_ROUNDS);
+		}
 		this.checkNever();
 	}
 
@@ -76,6 +83,7 @@ class Storm {
 			() => this.publish(random.pick(NODES) as string),
 			() => this.remove(GROUP, "resourceslices", { metadata: { name: random.pick(NODES) as string } }),
 			() => this.taint(),
+			() => this.prepare(random.pick(this.claims()), random.chance(0.7) ? READY : BROKEN),
 			() => (random.pick(this.agents) as Agent).restart(),
 			() => this.world.crashOne(),
 			() => this.world.crash({ object: "cluster" }),
@@ -95,8 +103,23 @@ class Storm {
 		await this.world.api({ verb: "patch", patchType: "json", group: GROUP, resource: "resourceslices", namespace: "", name }, patch).catch(notRefused);
 	}
 
+	/** The driver's: makes ready what a claim got, or fails to. */
+	async prepare(claim: ResourceClaim | undefined, type: string): Promise<void> {
+		const results = (claim?.status?.allocation?.devices?.results ?? []).filter(({ bindingConditions }) => bindingConditions);
+		const { namespace = "", name = "" } = claim?.metadata ?? {};
+		const conditions = [{ type, status: "True", reason: "Tried", message: "", lastTransitionTime: "2026-01-01T00:00:00Z" }];
+		const status = { devices: results.map(({ driver, pool, device }) => ({ driver, pool, device, conditions })) };
+		const target = { group: GROUP, resource: "resourceclaims", subresource: "status", namespace, name };
+		if (results.length > 0) await this.world.api({ verb: "patch", patchType: "merge", ...target }, { status }).catch(notRefused);
+	}
+
 	publish(nodeName: string): Promise<void> {
-		const named = Array.from({ length: DEVICES_PER_NODE }, (_, index) => ({ name: `gpu-${index}`, attributes: { healthy: { bool: true } } }));
+		const slow = { bindingConditions: [READY], bindingFailureConditions: [BROKEN], bindsToNode: true };
+		const named = Array.from({ length: DEVICES_PER_NODE }, (_, index) => ({
+			name: `gpu-${index}`,
+			attributes: { healthy: { bool: true } },
+			...(index === 1 ? slow : {}),
+		}));
 		const pool = { name: nodeName, generation: 1, resourceSliceCount: 1 };
 		const spec = { driver: "gpu.example.com", pool, nodeName, devices: [...named, { name: "broken", attributes: { healthy: { bool: false } } }] };
 		return this.create("resourceslices", "", { kind: "ResourceSlice", metadata: { name: nodeName }, spec });
@@ -150,6 +173,11 @@ class Storm {
 				status?.reservedFor?.map(({ uid }) => uid),
 				`who the claim of ${pod.metadata.name} is for`,
 			).toContain(pod.metadata.uid);
+			const unready = (status?.allocation?.devices?.results ?? []).filter(
+				({ device, bindingConditions }) =>
+					bindingConditions && !status?.devices?.some((one) => one.device === device && one.conditions?.some(({ type }) => type === READY)),
+			);
+			expect(unready, `what ${pod.metadata.name} must still wait for`).toEqual([]);
 			expect(status?.allocation?.devices?.results?.[0]?.pool, `where the device of ${pod.metadata.name} is`).toBe(pod.spec?.nodeName);
 		}
 	}

@@ -63,7 +63,7 @@ export const STORMS: Readonly<Record<string, { fixed: readonly number[]; covers:
 	},
 	attachments: { fixed: range(1, 4), covers: ["attachdetach"] },
 	"resource-claims": { fixed: range(1, 4), covers: ["resource-claim"] },
-	devices: { fixed: [...range(71, 74), 1_935_035_515], covers: ["resource-claim", "device-taint-eviction"] },
+	devices: { fixed: [...range(71, 74), 90_967, 1_935_035_515], covers: ["resource-claim", "device-taint-eviction"] },
 	scheduling: { fixed: range(51, 56), covers: ["scheduler", "pod-scheduling", "pod-assignment", "pod-ledger"] },
 	// The last two found statuses that were never written when an object died between a change and its report.
 	webhooks: { fixed: [...range(1, 8), 775_765_795, 775_765_800], covers: [] },

@@ -2,12 +2,13 @@
  * Tells the Cluster object of the namespaced objects that its controllers decide by: claims for the volume binder, and what
  * CSI drivers say of their room for the scheduler. Each change goes up as the object is then, or as gone.
  */
+import { needsPreparation } from "../devices/device-preparation.ts";
 import { EXTENDED_RESOURCE_CLAIM } from "../devices/extended-resources.ts";
 import { RESOURCE_CLAIMS } from "../devices/pod-claims.ts";
 import type { KubeObject, ResourceName } from "../meta/object.ts";
 import { semanticEqual } from "../meta/equality.ts";
 import type { MessageBody } from "../protocol/messages.ts";
-import type { CSIStorageCapacity, PersistentVolumeClaim, ResourceV1ResourceClaim as ResourceClaim } from "../schema/kubernetes.d.ts";
+import type { AllocatedDeviceStatus, CSIStorageCapacity, PersistentVolumeClaim, ResourceV1ResourceClaim as ResourceClaim } from "../schema/kubernetes.d.ts";
 import { claimForBinder } from "../volumes/claim-annotations.ts";
 import type { Action, Controller, ObjectChange, ReconcileContext, View } from "./controller.ts";
 import { nameOf } from "./identity.ts";
@@ -29,6 +30,14 @@ function storageCapacity({ apiVersion, kind, metadata, storageClassName, capacit
 	};
 }
 
+const preparedDevice = ({ driver, pool, device, shareID, conditions }: AllocatedDeviceStatus): AllocatedDeviceStatus => ({
+	driver,
+	pool,
+	device,
+	...(shareID ? { shareID } : {}),
+	...(conditions ? { conditions } : {}),
+});
+
 function deviceClaim({ apiVersion, kind, metadata, spec, status }: ResourceClaim): ResourceClaim {
 	const { name, namespace, uid, deletionTimestamp, ownerReferences, annotations } = metadata;
 	const extended = annotations?.[EXTENDED_RESOURCE_CLAIM];
@@ -44,7 +53,11 @@ function deviceClaim({ apiVersion, kind, metadata, spec, status }: ResourceClaim
 			...(extended ? { annotations: { [EXTENDED_RESOURCE_CLAIM]: extended } } : {}),
 		},
 		spec,
-		status: { ...(status?.allocation ? { allocation: status.allocation } : {}), ...(status?.reservedFor ? { reservedFor: status.reservedFor } : {}) },
+		status: {
+			...(status?.allocation ? { allocation: status.allocation } : {}),
+			...(status?.reservedFor ? { reservedFor: status.reservedFor } : {}),
+			...(status?.devices && needsPreparation(status.allocation) ? { devices: status.devices.map(preparedDevice) } : {}),
+		},
 	};
 }
 

@@ -191,7 +191,7 @@ function syncClaim(claim: ResourceClaim, view: View): Action[] {
 }
 
 /** Written after the status in the same transaction, so on whatever version that made. */
-function withoutProtection(claim: ResourceClaim): ResourceClaim {
+export function withoutProtection(claim: ResourceClaim): ResourceClaim {
 	const draft = draftOf(claim);
 	delete draft.metadata.resourceVersion;
 	setMetadataList(

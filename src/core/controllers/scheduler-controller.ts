@@ -46,7 +46,7 @@ function claimVolumes({ pod, claims }: VolumeBinding, view: View): Action[] {
 	});
 }
 
-function messagesOf({ bindings, unplaced, preemptions, denominated, volumeBindings }: Decisions, view: View): Action[] {
+function messagesOf({ bindings, unplaced, preemptions, denominated, volumeBindings, ...devices }: Decisions, view: View): Action[] {
 	const answers = new Map<string, Extract<MessageBody, { type: "bind" }>>();
 	const answerTo = (namespace: string): Extract<MessageBody, { type: "bind" }> => {
 		const answer = answers.get(namespace) ?? { type: "bind", bindings: [], unschedulable: [] };
@@ -59,6 +59,10 @@ function messagesOf({ bindings, unplaced, preemptions, denominated, volumeBindin
 	return [
 		...[...answers].map(([name, body]) => send(name, body)),
 		...[...Map.groupBy(volumeBindings, ({ pod }) => pod.namespace)].map(([name, ofNamespace]) => send(name, { type: "bindVolumes", bindings: ofNamespace })),
+		...[...Map.groupBy(devices.deviceReleases, ({ pod }) => pod.namespace)].map(([name, releases]) => send(name, { type: "releaseDevices", releases })),
+		...[...Map.groupBy(devices.devicePreparations, ({ pod }) => pod.namespace)].map(([name, preparations]) =>
+			send(name, { type: "prepareDevices", preparations }),
+		),
 		...[...Map.groupBy(denominated, ({ namespace }) => namespace)].map(([name, pods]) => send(name, { type: "denominate", pods })),
 		...preemptions.flatMap(({ victims, ...preemption }) =>
 			[...Map.groupBy(victims, ({ ref }) => ref.namespace)].map(([name, ofNamespace]) =>

@@ -115,6 +115,10 @@ export function extendedRequests(pod: Pod, resources: readonly string[], classOf
 /** Stands for the claim of a pod in the scheduler's books: there is at most one. */
 export const extendedClaimKey = (podUid: string): string => `extended-resources-of/${podUid}`;
 
+/** The claim that was made for the pod, if it was. */
+export const extendedClaimOf = ({ metadata: { uid } }: Pod, claims: readonly ResourceClaim[]): ResourceClaim | undefined =>
+	claims.find(({ metadata }) => metadata.annotations?.[EXTENDED_RESOURCE_CLAIM] && metadata.ownerReferences?.some((owner) => owner.uid === uid));
+
 /** Its name's beginning. */
 export const extendedClaimStem = (pod: string): string => `${pod}-extended-resources-`;
 

@@ -7,7 +7,7 @@ import type { ConfigMap, Node, NodeStatus, Pod, PodDisruptionBudget, PodStatus, 
 import type { ClaimWrite } from "../controllers/persistentvolume/claim-write.ts";
 import type { ClaimAllocation } from "../devices/device-ledger.ts";
 import type { KubeObject, ResourceName } from "../meta/object.ts";
-import type { Unplaced, VolumeBinding } from "../scheduler/scheduler.ts";
+import type { DevicePreparation, DeviceRelease, Unplaced, VolumeBinding } from "../scheduler/scheduler.ts";
 import type { Asked } from "../scheduler/scheduling-queue.ts";
 import type { GatewayStatusMessage, HttpRouteStatusMessage } from "../controllers/gateway-status.ts";
 import type { ServiceScaleMessage } from "../controllers/service-sleep.ts";
@@ -47,6 +47,10 @@ export type MessageBody =
 	| { type: "preempt"; preemptor: PodRef; schedulerName: string; node: string; victims: PodRef[] }
 	/** Cluster -> Namespace: the pod's place is kept on this node until these claims have their volumes there. */
 	| { type: "bindVolumes"; bindings: VolumeBinding[] }
+	/** Cluster -> Namespace: these pods' claims get their devices, which must be ready before the pods are bound. */
+	| { type: "prepareDevices"; preparations: DevicePreparation[] }
+	/** Cluster -> Namespace: these pods do not use these claims (any more). */
+	| { type: "releaseDevices"; releases: DeviceRelease[] }
 	/** Cluster -> Namespace: a more important pod took the places that were kept for these. */
 	| { type: "denominate"; pods: PodRef[] }
 	/** Namespace -> Cluster: all its PodDisruptionBudgets, trimmed to what preemption asks of them. */
@@ -148,6 +152,9 @@ export type MessageBody =
 	| { type: "deleteVolumes"; volumes: VolumeDirectory[] }
 	/** Node -> Cluster: they are gone, or why not. */
 	| { type: "volumesDeleted"; node: string; volumes: DeletedVolume[] };
+
+/** What the Cluster object decides about pods' devices. */
+export type DeviceMessage = Extract<MessageBody, { type: "prepareDevices" | "releaseDevices" | "evictDeviceUsers" }>;
 
 /** A cluster-scoped object that namespaced ones name as their owner. */
 export interface ForeignOwner {

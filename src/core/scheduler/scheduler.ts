@@ -2,8 +2,9 @@
  * kube-scheduler's loop over the queue and the ledger: one pod after another gets the best node there is, or pods of lower
  * priority are told to make way for it, or it waits for something to happen that may help it.
  */
-import type { DeviceObjects } from "../devices/device-ledger.ts";
-import { devicesOn } from "./filters/dynamic-resources.ts";
+import type { ClaimAllocation, DeviceObjects } from "../devices/device-ledger.ts";
+import { type Preparation, preparationOf } from "../devices/device-preparation.ts";
+import { claimsElsewhere, devicesOn } from "./filters/dynamic-resources.ts";
 import type { PodRef } from "../protocol/messages.ts";
 import type { Node, Pod, PodDisruptionBudget } from "../schema/kubernetes.d.ts";
 import { semanticEqual } from "../meta/equality.ts";
@@ -12,6 +13,7 @@ import { DEFAULT_SCHEDULER, DEFAULT_SCHEDULER_CONFIGURATION } from "./configurat
 import { Ledger } from "./ledger.ts";
 import type { Happening, NodeAspect } from "./plugin.ts";
 import type { Profile } from "./profile.ts";
+import { availability, withDeallocation } from "./unschedulable-message.ts";
 import { claimsToBind } from "./volumes-to-bind.ts";
 import type { VolumeObjects } from "./volume-objects.ts";
 import { type Failure, placePod, type SchedulingContext } from "./schedule.ts";
@@ -41,6 +43,19 @@ export interface VolumeBinding {
 	claims: { name: string; uid: string; volume?: string }[];
 }
 
+/** Devices that must be made ready before their pod can be bound. */
+export interface DevicePreparation {
+	pod: PodRef;
+	node: string;
+	claims: ClaimAllocation[];
+}
+
+/** Claims that this pod does not use, or not where it goes. */
+export interface DeviceRelease {
+	pod: PodRef;
+	claims: string[];
+}
+
 export interface Decisions {
 	bindings: Placement[];
 	unplaced: Unplaced[];
@@ -49,6 +64,8 @@ export interface Decisions {
 	denominated: PodRef[];
 	/** Nodes for volumes that must be there before their pods can be bound. */
 	volumeBindings: VolumeBinding[];
+	devicePreparations: DevicePreparation[];
+	deviceReleases: DeviceRelease[];
 	/** Pods that wait on, whose entries are to be stored anew. */
 	waiting: Entry[];
 }
@@ -85,6 +102,7 @@ export class Scheduler {
 		if (stored.rejectedBy.length > 0) this.queue.rest(entry, nowMs);
 		else this.queue.activate(entry);
 		this.#nominate(entry, stored.nominatedNode);
+		if (stored.devices) this.ledger.devices.add(entry.ref.uid, stored.devices);
 	}
 
 	/** Asks for a node. False when nothing is new about the pod, or it has one. */
@@ -106,7 +124,9 @@ export class Scheduler {
 	/** The pod wants no node any more. */
 	withdraw(uid: string): boolean {
 		this.ledger.denominate(uid);
-		return this.queue.remove(uid) !== undefined;
+		const entry = this.queue.remove(uid);
+		if (entry?.devices) this.ledger.devices.remove(uid, entry.devices);
+		return entry !== undefined;
 	}
 
 	/** Another pod is (also) where it says. */
@@ -163,7 +183,16 @@ export class Scheduler {
 
 	/** Decides about as many pods as wait, at most `limit`. */
 	run(ctx: SchedulingContext, limit: number): Decisions {
-		const decisions: Decisions = { bindings: [], unplaced: [], preemptions: [], denominated: [], volumeBindings: [], waiting: [] };
+		const decisions: Decisions = {
+			bindings: [],
+			unplaced: [],
+			preemptions: [],
+			denominated: [],
+			volumeBindings: [],
+			devicePreparations: [],
+			deviceReleases: [],
+			waiting: [],
+		};
 		for (let count = 0; count < limit; count++) {
 			const entry = this.queue.pop(ctx.nowMs);
 			if (entry === undefined) break;
@@ -191,7 +220,11 @@ export class Scheduler {
 		const claims = claimsToBind(entry, placement.node, this.ledger);
 		if (claims.length > 0) return this.#bindVolumes(entry, { pod: entry.ref, node: placement.node, claims }, nowMs, decisions);
 		const devices = devicesOn(this.ledger.node(placement.node), entry.candidate, this.ledger, ctx);
-		if (devices !== undefined) placement.devices = devices;
+		if (devices !== undefined) {
+			const state = preparationOf(entry.ref, devices, this.ledger.devices.objects, nowMs);
+			if (state !== "ready") return this.#prepareDevices(entry, { pod: entry.ref, node: placement.node, claims: devices }, state, nowMs, decisions);
+			placement.devices = devices;
+		}
 		this.withdraw(entry.ref.uid);
 		this.ledger.add(placement);
 		decisions.bindings.push(placement);
@@ -207,15 +240,47 @@ export class Scheduler {
 		decisions.waiting.push(entry);
 	}
 
+	/** The pod keeps its place and its devices, and is tried again when its claims say more of them; what failed is given back. */
+	#prepareDevices(entry: Entry, preparation: DevicePreparation, state: Preparation, nowMs: number, decisions: Decisions): void {
+		const { ref } = entry;
+		entry.rejectedBy = ["DynamicResources"];
+		decisions.waiting.push(entry);
+		if (typeof state === "object") {
+			this.#releaseDevices(
+				entry,
+				preparation.claims.map(({ name }) => name),
+				decisions,
+			);
+			this.#nominate(entry, "");
+			this.queue.failed(entry, nowMs, false);
+			return void decisions.unplaced.push({ pod: ref, reason: "Unschedulable", message: availability(1, [state.failed]), nominatedNode: "" });
+		}
+		this.queue.rest(entry, nowMs);
+		this.#nominate(entry, preparation.node);
+		const first = entry.devices === undefined;
+		entry.devices ??= preparation.claims;
+		if (first) this.ledger.devices.add(ref.uid, entry.devices);
+		decisions.devicePreparations.push({ ...preparation, claims: entry.devices });
+	}
+
+	#releaseDevices(entry: Entry, claims: string[], decisions: Decisions): void {
+		if (entry.devices) this.ledger.devices.remove(entry.ref.uid, entry.devices);
+		delete entry.devices;
+		decisions.deviceReleases.push({ pod: entry.ref, claims });
+	}
+
 	#fail(entry: Entry, failure: Failure, nowMs: number, decisions: Decisions): void {
 		const { victims } = failure;
 		const stored = entry.attempts > 0 && entry.rejectedBy.length > 0 && entry.nominatedNode === (victims?.node.name ?? failure.nominatedNode);
 		entry.rejectedBy = failure.rejectedBy;
 		this.queue.failed(entry, nowMs, false);
+		const unused = failure.rejectedBy.includes("DynamicResources") ? claimsElsewhere(entry.candidate, this.ledger) : [];
+		if (unused.length > 0) this.#releaseDevices(entry, unused, decisions);
+		const message = unused.length > 0 ? withDeallocation(failure.message) : failure.message;
 		if (victims !== undefined) this.#preempt(entry, victims, decisions);
 		else this.#nominate(entry, failure.nominatedNode);
 		if (!stored) decisions.waiting.push(entry);
-		decisions.unplaced.push({ pod: entry.ref, reason: "Unschedulable", message: failure.message, nominatedNode: entry.nominatedNode });
+		decisions.unplaced.push({ pod: entry.ref, reason: "Unschedulable", message, nominatedNode: entry.nominatedNode });
 		if (victims === undefined && failure.nominatedNode === "") this.#failures.set(entry.signature, { version: this.ledger.version, failure });
 	}
 

@@ -2,6 +2,7 @@
  * The pods that wait for a node, as kube-scheduler's SchedulingQueue: those to be tried, by priority; those that were moved
  * by a happening but must pause first; and those that nothing has happened for.
  */
+import type { ClaimAllocation } from "../devices/device-ledger.ts";
 import type { PodRef } from "../protocol/messages.ts";
 import type { PersistentVolumeClaim, Pod } from "../schema/kubernetes.d.ts";
 import type { SchedulerConfiguration } from "./configuration/scheduler-configuration.ts";
@@ -30,6 +31,8 @@ export interface QueuedPod {
 	rejectedBy: string[];
 	/** Where others make way for it; "" nowhere. */
 	nominatedNode: string;
+	/** What its claims have been given on that node, where its devices must be made ready first. */
+	devices?: ClaimAllocation[];
 }
 
 type Stage = "active" | "pausing" | "unschedulable" | "tried";
@@ -44,6 +47,7 @@ export class Entry implements QueuedPod {
 	attempts: number;
 	rejectedBy: string[];
 	nominatedNode: string;
+	devices?: ClaimAllocation[];
 	stage: Stage = "tried";
 	/** Order of arrival in its stage. */
 	turn = 0;
@@ -54,7 +58,7 @@ export class Entry implements QueuedPod {
 	/** When the last attempt was. */
 	triedMs = 0;
 
-	constructor({ asked, attempts, rejectedBy, nominatedNode }: QueuedPod, profile: Profile) {
+	constructor({ asked, attempts, rejectedBy, nominatedNode, devices }: QueuedPod, profile: Profile) {
 		const { pod, volumeClaims = [] } = asked;
 		this.ref = podRefOf(pod);
 		this.asked = asked;
@@ -64,6 +68,7 @@ export class Entry implements QueuedPod {
 		this.attempts = attempts;
 		this.rejectedBy = rejectedBy;
 		this.nominatedNode = nominatedNode;
+		if (devices) this.devices = devices;
 	}
 
 	get priority(): number {
@@ -72,8 +77,8 @@ export class Entry implements QueuedPod {
 
 	/** What must outlive the process. */
 	stored(): QueuedPod {
-		const { asked, attempts, rejectedBy, nominatedNode } = this;
-		return { asked, attempts, rejectedBy, nominatedNode };
+		const { asked, attempts, rejectedBy, nominatedNode, devices } = this;
+		return { asked, attempts, rejectedBy, nominatedNode, ...(devices ? { devices } : {}) };
 	}
 }
 

@@ -13,6 +13,9 @@ export function unschedulableMessage(nodes: number, reasons: readonly string[], 
 /** `reason` is why no other pods can make way either. */
 export const withPreemption = (message: string, reason: string): string => (message === NO_NODES ? message : `${message} ${NO_CLAIMS}, ${reason}`);
 
+/** It could give something back. */
+export const withDeallocation = (message: string): string => message.replace(NO_CLAIMS, "deallocation of ResourceClaim completed");
+
 export function availability(nodes: number, reasons: readonly string[]): string {
 	const counts = new Map<string, number>();
 	for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);

@@ -14,6 +14,7 @@ import { volumeRestrictions } from "../filters/volume-restrictions.ts";
 import { volumeZone } from "../filters/volume-zone.ts";
 import type { FilterPlugin, Scorer } from "../plugin.ts";
 import { balancedAllocationOf } from "../scores/balanced-allocation.ts";
+import { dynamicResourcesScore } from "../scores/dynamic-resources.ts";
 import { imageLocality } from "../scores/image-locality.ts";
 import { interPodAffinityScoreWith } from "../scores/inter-pod-affinity.ts";
 import { leastAllocatedOf } from "../scores/least-allocated.ts";
@@ -92,8 +93,12 @@ export const PLUGINS: Readonly<Record<string, Plugin>> = {
 		filter: () => interPodAffinity,
 		score: ({ InterPodAffinity: args }) => interPodAffinityScoreWith(args),
 	},
-	// Claims are allocated by their own controllers: nothing of them is decided here.
-	DynamicResources: { points: ["preEnqueue", ...FILTERING, "postFilter", "reserve", "preBind"], filter: () => dynamicResources },
+	DynamicResources: {
+		points: ["preEnqueue", ...FILTERING, "postFilter", "score", "reserve", "preBind"],
+		weight: 1,
+		filter: () => dynamicResources,
+		score: () => dynamicResourcesScore,
+	},
 	DefaultPreemption: { points: ["postFilter"] },
 	NodeResourcesBalancedAllocation: {
 		points: ["preScore", "score"],

@@ -27,7 +27,7 @@ describe("a scheduler's configuration", () => {
 			"InterPodAffinity",
 			"DynamicResources",
 		]);
-		expect(only?.scorers.map(({ weight }) => weight)).toEqual([3, 2, 1, 2, 2, 1, 1]);
+		expect(only?.scorers.map(({ weight }) => weight)).toEqual([3, 2, 1, 2, 2, 1, 1, 1]);
 		expect(only?.preemption).toEqual({ minCandidateNodesPercentage: 10, minCandidateNodesAbsolute: 100 });
 		expect([DEFAULT_SCHEDULER_CONFIGURATION.podInitialBackoffSeconds, DEFAULT_SCHEDULER_CONFIGURATION.podMaxBackoffSeconds]).toEqual([1, 10]);
 	});
@@ -44,8 +44,8 @@ describe("a scheduler's configuration", () => {
 
 	it("weighs scores as it is told", () => {
 		const weights = (text: string) => profile(`plugins: {${text}}`)?.scorers.map(({ weight }) => weight);
-		expect(weights("score: {enabled: [{name: ImageLocality, weight: 7}]}")).toEqual([7, 3, 2, 1, 2, 2, 1]);
-		expect(weights("multiPoint: {enabled: [{name: ImageLocality, weight: 7}]}")).toEqual([3, 2, 1, 2, 2, 1, 7]);
+		expect(weights("score: {enabled: [{name: ImageLocality, weight: 7}]}")).toEqual([7, 3, 2, 1, 2, 2, 1, 1]);
+		expect(weights("multiPoint: {enabled: [{name: ImageLocality, weight: 7}]}")).toEqual([3, 2, 1, 2, 2, 1, 1, 7]);
 		expect(weights('score: {disabled: [{name: "*"}], enabled: [{name: NodeResourcesFit}]}')).toEqual([1]);
 	});
 

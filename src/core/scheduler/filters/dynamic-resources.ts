@@ -2,12 +2,19 @@
 import { metaTime } from "../../controllers/meta-time.ts";
 import { type Allocated, allocate, type AllocatorQuestion, alternativesOf } from "../../devices/device-allocator.ts";
 import { allocationResult } from "../../devices/allocation-result.ts";
-import { deviceResources, extendedClaim, extendedClaimStem, type ExtendedRequests, extendedRequests } from "../../devices/extended-resources.ts";
+import {
+	deviceResources,
+	extendedClaim,
+	extendedClaimOf,
+	extendedClaimStem,
+	type ExtendedRequests,
+	extendedRequests,
+} from "../../devices/extended-resources.ts";
 import { generateName, suffixFrom } from "../../meta/names.ts";
 import type { ClaimAllocation } from "../../devices/device-ledger.ts";
 import { hasFreeReservation, isReservedFor, namedClaims, RESOURCE_CLAIMS, whyNotForPod } from "../../devices/pod-claims.ts";
 import { DEVICE_GROUP } from "../../kinds/device-rules.ts";
-import type { ResourceV1ResourceClaim as ResourceClaim } from "../../schema/kubernetes.d.ts";
+import type { DeviceRequest, ResourceV1ResourceClaim as ResourceClaim } from "../../schema/kubernetes.d.ts";
 import type { Ledger } from "../ledger.ts";
 import { type SelectableNode, termMatches } from "../node-selection.ts";
 import type { NodeState } from "../node-state.ts";
@@ -20,6 +27,12 @@ const OBJECTS = [RESOURCE_CLAIMS, DEVICE_CLASSES, RESOURCE_SLICES];
 
 const rejection = (reason: string): Rejection => ({ reasons: [reason], resolvable: false });
 const NOT_THERE = rejection("resourceclaim not available on the node");
+
+export interface AllocatedRequest {
+	request: DeviceRequest;
+	/** Of the request's firstAvailable; "" of one without. */
+	alternative: string;
+}
 
 interface PodDevices {
 	claims: readonly ResourceClaim[];
@@ -53,6 +66,15 @@ export const dynamicResources: FilterPlugin = {
 	},
 };
 
+/** Claims of a pod that fits nowhere whose devices nobody else uses: without them the pod may find others (PostFilter). */
+export function claimsElsewhere({ pod, ref }: Candidate, { devices }: Ledger): string[] {
+	const claims = namedClaims(pod).flatMap(({ name }) => (name ? (devices.objects.claim(ref.namespace, name) ?? []) : []));
+	const own = extendedClaimOf(pod, devices.objects.claims());
+	return [...claims, ...(own ? [own] : [])]
+		.filter(({ status }) => status?.allocation && (status.reservedFor ?? []).every(({ uid }) => uid === ref.uid))
+		.map(({ metadata }) => metadata.name ?? "");
+}
+
 /** Undefined for a pod without claims, which so costs nothing. */
 function podDevices(candidate: Candidate, ledger: Ledger): PodDevices | Refusal | undefined {
 	const { objects } = ledger.devices;
@@ -60,6 +82,9 @@ function podDevices(candidate: Candidate, ledger: Ledger): PodDevices | Refusal 
 	if (!candidate.pod.spec?.resourceClaims?.length && resources.length === 0) return undefined;
 	const claims = claimsOf(candidate, ledger);
 	if ("refusal" in claims) return claims;
+	const made = resources.length > 0 ? extendedClaimOf(candidate.pod, objects.claims()) : undefined;
+	if (made?.metadata.deletionTimestamp || (made && !made.status?.allocation)) return { refusal: "cannot schedule extended resource claim" };
+	if (made) claims.push(made);
 	const open = claims.filter((claim) => ledger.devices.allocationOf(claim) === undefined);
 	const missing = open.flatMap((claim) => missingClass(claim, ledger))[0];
 	if (missing !== undefined) return { refusal: missing };
@@ -72,7 +97,7 @@ function podDevices(candidate: Candidate, ledger: Ledger): PodDevices | Refusal 
 			deviceClass: (name) => objects.deviceClass(name),
 		},
 		extendedOn: ({ allocatable }) => {
-			const lacking = resources.filter((name) => !allocatable.other[name]);
+			const lacking = made ? [] : resources.filter((name) => !allocatable.other[name]);
 			return lacking.length === 0 ? undefined : extendedRequests(candidate.pod, lacking, (name) => objects.classOf(name));
 		},
 	};
@@ -100,6 +125,24 @@ function missingClass({ spec }: ResourceClaim, { devices }: Ledger): string[] {
 			.filter(({ deviceClassName }) => devices.objects.deviceClass(deviceClassName) === undefined)
 			.map(({ name, deviceClassName }) => `request ${name === "" ? request.name : `${request.name}/${name}`}: device class ${deviceClassName} does not exist`),
 	);
+}
+
+/** What requests with alternatives would get on each node; undefined for a pod without such a request. */
+export function alternativesOn(candidate: Candidate, ledger: Ledger): ((node: NodeState) => AllocatedRequest[]) | undefined {
+	if (!candidate.pod.spec?.resourceClaims?.length || !candidate.profile.filters.includes(dynamicResources)) return undefined;
+	const devices = podDevices(candidate, ledger);
+	if (devices === undefined || "refusal" in devices) return undefined;
+	const { question } = devices;
+	if (!question.claims.some(({ spec }) => spec.devices?.requests?.some(({ firstAvailable }) => firstAvailable))) return undefined;
+	return (node) => {
+		const found = allocate(questionOn(devices, candidate, node), node);
+		const requests = question.claims.map(({ spec }) => spec.devices?.requests ?? []);
+		return typeof found === "string"
+			? []
+			: found.flatMap(
+					({ claim, request, alternative }) => requests[claim]?.filter(({ name }) => name === request).map((one) => ({ request: one, alternative })) ?? [],
+				);
+	};
 }
 
 /** What the claims of a pod are given on the node that was chosen for it; undefined for a pod without claims. */

@@ -3,8 +3,8 @@ import type { NodeResourcesFitArgs } from "../configuration/plugin-args.ts";
 import { deviceResources } from "../../devices/extended-resources.ts";
 import type { Ledger } from "../ledger.ts";
 import type { NodeState } from "../node-state.ts";
-import { DEVICE_CLASSES } from "./dynamic-resources.ts";
-import { type FilterPlugin, nodeOf, type Rejection } from "../plugin.ts";
+import { DEVICE_CLASSES, dynamicResources } from "./dynamic-resources.ts";
+import { type Candidate, type FilterPlugin, nodeOf, type Rejection } from "../plugin.ts";
 import { fitsInto, type Resources, sharesResource } from "../resources.ts";
 
 export function nodeResourcesFitWith({ ignoredResources, ignoredResourceGroups }: NodeResourcesFitArgs): FilterPlugin {
@@ -19,14 +19,14 @@ export function nodeResourcesFitWith({ ignoredResources, ignoredResourceGroups }
 		name: "NodeResourcesFit",
 		filter(candidate, ledger) {
 			const requests = asked(candidate.scheduling.requests);
-			const left = leftToDevices(requests, ledger);
+			const left = leftToDevices(requests, candidate, ledger);
 			return left === undefined ? (node) => insufficient(requests, node) : (node) => insufficient(left(node), node);
 		},
-		helps(happening, { scheduling }, ledger) {
+		helps(happening, candidate, ledger) {
 			// Each pod takes one of the pods that a node allows, whatever it requests.
 			if (happening.type === "podRemoved") return true;
-			const requests = asked(scheduling.requests);
-			const left = leftToDevices(requests, ledger);
+			const requests = asked(candidate.scheduling.requests);
+			const left = leftToDevices(requests, candidate, ledger);
 			if (happening.type === "objectChanged") return happening.resource === DEVICE_CLASSES && left !== undefined;
 			if (happening.type === "podUpdated") return sharesResource(happening.old.pod.requests, requests);
 			const node = nodeOf(happening, "allocatable");
@@ -36,7 +36,8 @@ export function nodeResourcesFitWith({ ignoredResources, ignoredResourceGroups }
 }
 
 /** What a node must have itself: devices stand for what of the rest it has none of. Undefined for a pod that asks for no such thing. */
-function leftToDevices(requests: Resources, { devices }: Ledger): ((node: NodeState) => Resources) | undefined {
+function leftToDevices(requests: Resources, { profile }: Candidate, { devices }: Ledger): ((node: NodeState) => Resources) | undefined {
+	if (!profile.filters.includes(dynamicResources)) return undefined;
 	const resources = deviceResources(requests, (name) => devices.objects.classOf(name));
 	if (resources.length === 0) return undefined;
 	return ({ allocatable }) => {
