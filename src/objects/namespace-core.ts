@@ -41,13 +41,12 @@ import { systemServiceIn } from "../core/controllers/system-service-controller.t
 import { CUSTOM_RESOURCE_CLEANUP } from "../core/controllers/custom-resource-cleanup-controller.ts";
 import type { Decision } from "../core/authz/attributes.ts";
 import { requestAttributes } from "../core/authz/request-attributes.ts";
-import type { Action, View } from "../core/controllers/controller.ts";
+import type { Action } from "../core/controllers/controller.ts";
 import { foreignKey } from "../core/controllers/foreign-owners.ts";
 import { GARBAGE_COLLECTOR } from "../core/controllers/garbage-collector.ts";
-import type { ClusterConfig, DeviceMessage, ForeignOwnerState, MessageBody } from "../core/protocol/messages.ts";
+import type { ClusterConfig, ForeignOwnerState, MessageBody } from "../core/protocol/messages.ts";
 import { applyBindings } from "../core/controllers/pod-binding.ts";
-import { applyDeviceEviction } from "../core/controllers/device-taint-eviction-controller.ts";
-import { applyDevicePreparation, applyDeviceRelease } from "../core/controllers/pod-devices.ts";
+import { deviceSteps } from "../core/controllers/device-messages.ts";
 import { applyDenomination, applyPreemption } from "../core/controllers/pod-preemption.ts";
 import { CLUSTER_REPLICA, tellCluster } from "../core/controllers/cluster-replica-controller.ts";
 import { applyClaimWrite } from "../core/controllers/persistentvolume/claim-write.ts";
@@ -274,12 +273,6 @@ export class NamespaceCore {
 		await this.core.wake();
 	}
 
-	#takeDevices(message: DeviceMessage, view: View, nowMs: number): void {
-		if (message.type === "prepareDevices") return this.#performEach("scheduler", message.preparations, (one) => applyDevicePreparation(view, one));
-		if (message.type === "releaseDevices") return this.#performEach("scheduler", message.releases, (one) => applyDeviceRelease(view, one));
-		this.#performEach("device-taint-eviction", message.pods, (pod) => applyDeviceEviction(view, pod, nowMs));
-	}
-
 	#take(message: MessageBody): void {
 		const [view, nowMs] = [this.core.runner.view, this.#ports.nowMs()];
 		switch (message.type) {
@@ -299,7 +292,7 @@ export class NamespaceCore {
 			case "prepareDevices":
 			case "releaseDevices":
 			case "evictDeviceUsers":
-				return this.#takeDevices(message, view, nowMs);
+				return this.#performEach(...deviceSteps(message, view, nowMs), (step) => step());
 			case "claimWrites":
 				return this.#performEach("persistentvolume", message.writes, (write) => applyClaimWrite(view, this.namespace, write));
 			case "wantReplicas":
