@@ -15,9 +15,10 @@ export const ANSWER_BYTES_MAX = 8 * 1024 * 1024;
 const MS_PER_SECOND = 1_000;
 
 /** Where a webhook is, as its URL. */
-export function urlOf({ url, service, collection, decision }: CallTarget): URL {
+export function urlOf({ url, service, collection, decision, node }: CallTarget): URL {
 	if (collection !== undefined) return new URL(`https://object/${collection.namespace}/${collection.resource}`);
 	if (decision !== undefined) return new URL(`https://object/${decision.attributes.namespace}/decision`);
+	if (node !== undefined) return new URL(`https://object/nodes/${encodeURIComponent(node)}`);
 	if (service === undefined) return new URL(url ?? "");
 	const path = service.path.startsWith("/") || service.path === "" ? service.path : `/${service.path}`;
 	return new URL(`https://${service.name}.${service.namespace}.svc:${service.port}${path}`);
