@@ -16,6 +16,7 @@ import { shownPath } from "./shown-path.ts";
 const DEFAULT_POLICY = "default";
 /** An object beyond this is left out of its event, in characters: a log line has limits of its own. */
 export const AUDITED_OBJECT_MAX = 64 * 1024;
+const SWITCHING_PROTOCOLS = 101;
 const PATCH_ANNOTATION = "patch.webhook.admission.k8s.io/";
 const USER_AGENT_MAX = 1_024;
 const TRUNCATED = "...TRUNCATED";
@@ -290,9 +291,11 @@ export async function endAudit(env: WorkerEnv, record: AuditRecord, response: Re
 		ctx.waitUntil((response.body as ReadableStream<Uint8Array>).pipeTo(writable).then(finished, finished));
 		return new Response(readable, response);
 	}
+	// Where a switched connection leads to is not seen from here, nor when it ends.
+	if (response.status === SWITCHING_PROTOCOLS) record.started(response.status, Date.now());
 	const wanted = isJson(response) && response.body !== null && (record.keepsResponse || response.status >= 400);
 	const text = wanted ? await response.clone().text() : undefined;
-	if (response.ok) await record.findReason(env);
+	if (response.ok || response.status === SWITCHING_PROTOCOLS) await record.findReason(env);
 	record.completed(response.status, text, Date.now());
 	send(env, record, ctx);
 	return response;

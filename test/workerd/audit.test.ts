@@ -227,6 +227,29 @@ describe("the audit log", () => {
 		expect(lines.join()).toContain("the audit webhook could not be reached");
 	});
 
+	it("tells of an exec when its connection is switched", async () => {
+		const cluster = await TestCluster.create();
+		const pods = "/api/v1/namespaces/default/pods";
+		await cluster.call("POST", pods, {
+			apiVersion: "v1",
+			kind: "Pod",
+			metadata: { name: "p" },
+			spec: { nodeName: "n1", containers: [{ name: "main", image: "i" }] },
+		});
+		const upgrade = { upgrade: "websocket", "sec-websocket-protocol": "v5.channel.k8s.io" };
+		const policy = { rules: [{ level: "Metadata" }] };
+		const { events } = await audited(cluster, policy, "GET", `${pods}/p/exec?command=id&stdout=1`, undefined, upgrade);
+		expect(events.map(({ stage, responseStatus }) => [stage, (responseStatus as { code: number } | undefined)?.code])).toEqual([
+			["RequestReceived", undefined],
+			["ResponseStarted", 101],
+			["ResponseComplete", 101],
+		]);
+		expect(events[2]).toMatchObject({
+			objectRef: { resource: "pods", subresource: "exec", name: "p" },
+			annotations: { "authorization.k8s.io/decision": "allow" },
+		});
+	});
+
 	it("tells of a watch when it begins and when it ends", async () => {
 		const cluster = await TestCluster.create();
 		const { events } = await audited(cluster, { rules: [{ level: "Metadata" }] }, "GET", `${configMaps()}?watch=true&timeoutSeconds=1`);
