@@ -114,6 +114,24 @@ it("gives a container the devices of the request that it names, those of its sub
 	]);
 });
 
+it("gives a container the devices that stand for its extended resources", async () => {
+	await register();
+	claim("made", "a");
+	const owner = { apiVersion: "v1", kind: "Pod", name: "a", uid: "uid-a", controller: true };
+	Object.assign(claims.get("made")?.metadata ?? {}, { ownerReferences: [owner] });
+	const pod = testPod({ containers: ["app", "other"].map((name) => ({ name, image: "app:1" })) }, { name: "a" });
+	pod.status = {
+		extendedResourceClaimStatus: {
+			resourceClaimName: "made",
+			requestMappings: [{ containerName: "app", resourceName: "example.com/gpu", requestName: "big" }],
+		},
+	};
+	await resources.prepare(pod);
+	expect((pod.spec?.containers ?? []).map((container) => resources.cdiDevices(pod, container))).toEqual([[`${DRIVER}/device=made-0`], []]);
+	await resources.unprepare(pod);
+	expect(driver.calls).toEqual(["prepare made", "unprepare made"]);
+});
+
 it("says why a pod's claim cannot be used", async () => {
 	const pod = podWith("a", "mine");
 	await expect(resources.prepare(pod)).rejects.toThrow("failed to fetch ResourceClaim mine referenced by pod a: not found");

@@ -58,7 +58,8 @@ export class DynamicResources {
 
 	/** Before the pod's sandbox is made. Rejects with kubelet's words. */
 	prepare(pod: Pod): Promise<void> {
-		return (pod.spec?.resourceClaims ?? []).length === 0 ? Promise.resolve() : this.#inTurn(() => this.#prepare(pod));
+		const usesNone = (pod.spec?.resourceClaims ?? []).length === 0 && pod.status?.extendedResourceClaimStatus === undefined;
+		return usesNone ? Promise.resolve() : this.#inTurn(() => this.#prepare(pod));
 	}
 
 	/** Once nothing of the pod runs any more. */
@@ -89,12 +90,16 @@ export class DynamicResources {
 	}
 
 	#devicesOf(pod: Pod, container: Container): { claim: PreparedClaim; device: PreparedDevice }[] {
-		return (container.resources?.claims ?? []).flatMap(({ name, request }) => {
-			const claim = this.#claimOf(pod, name);
-			const fits = ({ requests }: PreparedDevice): boolean =>
-				!request || requests.length === 0 || requests.some((one) => one === request || one.startsWith(`${request}/`));
-			return claim === undefined ? [] : claim.devices.filter(fits).map((device) => ({ claim, device }));
-		});
+		const named = (container.resources?.claims ?? []).flatMap(({ name, request }) => devicesOfRequest(this.#claimOf(pod, name), request));
+		return [...named, ...this.#extendedDevicesOf(pod, container)];
+	}
+
+	/** Those that stand for its extended resources, by the claim that was made for them. */
+	#extendedDevicesOf(pod: Pod, container: Container): { claim: PreparedClaim; device: PreparedDevice }[] {
+		const { resourceClaimName, requestMappings = [] } = pod.status?.extendedResourceClaimStatus ?? {};
+		const claim = this.#claims.get(`${pod.metadata.namespace}/${resourceClaimName}`);
+		const own = requestMappings.filter(({ containerName }) => containerName === container.name);
+		return own.flatMap(({ requestName }) => devicesOfRequest(claim, requestName));
 	}
 
 	#claimOf(pod: Pod, podClaim: string): PreparedClaim | undefined {
@@ -121,6 +126,8 @@ export class DynamicResources {
 			if (name === null) continue;
 			wanted.push(await this.#wanted(pod, name, generated));
 		}
+		const extended = pod.status?.extendedResourceClaimStatus?.resourceClaimName;
+		if (extended) wanted.push(await this.#wanted(pod, extended, true));
 		for (const [key, claim] of wanted) this.#claims.set(key, claim);
 		// Before a driver is asked: whatever becomes of it is taken back with the pod.
 		await this.#save();
@@ -210,6 +217,13 @@ export class DynamicResources {
 	#save(): Promise<void> {
 		return writeFileAtomic(this.#path, JSON.stringify({ claims: [...this.#claims.values()] }));
 	}
+}
+
+/** The devices of a request, or of the whole claim. */
+function devicesOfRequest(claim: PreparedClaim | undefined, request: string | undefined): { claim: PreparedClaim; device: PreparedDevice }[] {
+	const fits = ({ requests }: PreparedDevice): boolean =>
+		!request || requests.length === 0 || requests.some((one) => one === request || one.startsWith(`${request}/`));
+	return claim === undefined ? [] : claim.devices.filter(fits).map((device) => ({ claim, device }));
 }
 
 function preparedDevice(driver: string, device: Message): PreparedDevice {
