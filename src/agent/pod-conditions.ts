@@ -13,7 +13,8 @@ export interface PodConditionsInput {
 	nowMs: number;
 	/** Why the pod has to go for the node's sake. */
 	disruption?: string;
-	resizeConditions: readonly (Verdict & Pick<PodCondition, "type" | "observedGeneration">)[];
+	/** Of what is passing: a resize, a restart of all containers. */
+	passing: readonly (Verdict & Pick<PodCondition, "type" | "observedGeneration">)[];
 }
 
 type Verdict = Pick<PodCondition, "status" | "reason" | "message" | "observedGeneration">;
@@ -29,6 +30,7 @@ export const AGENT_CONDITIONS: ReadonlySet<string> = new Set([
 	"PodScheduled",
 	"PodResizePending",
 	"PodResizeInProgress",
+	"AllContainersRestarting",
 ]);
 
 export function podConditions(input: PodConditionsInput): PodCondition[] {
@@ -42,7 +44,7 @@ export function podConditions(input: PodConditionsInput): PodCondition[] {
 		condition(input, "Ready", readyVerdict(input, containersReady)),
 		condition(input, "ContainersReady", containersReady),
 		condition(input, "PodScheduled", TRUE),
-		...input.resizeConditions.map(({ type, ...verdict }) => condition(input, type, verdict)),
+		...input.passing.map(({ type, ...verdict }) => condition(input, type, verdict)),
 		...(disruption === undefined ? [] : [condition(input, "DisruptionTarget", { status: "True", reason: "TerminationByKubelet", message: disruption })]),
 		...foreign,
 	];

@@ -49,6 +49,13 @@ const ruled: Container = {
 	restartPolicy: "Never",
 	restartPolicyRules: [{ action: "Restart", exitCodes: { operator: "In", values: [42] } }],
 };
+/** Restarts all containers when it ends with 88. */
+const leader: Container = {
+	name: "leader",
+	image: "app:1",
+	restartPolicy: "Never",
+	restartPolicyRules: [{ action: "RestartAllContainers", exitCodes: { operator: "In", values: [88] } }],
+};
 const once: Container = { name: "once", image: "app:1", restartPolicy: "Never" };
 const proxy: Container = { name: "proxy", image: "app:1", restartPolicy: "Always" };
 
@@ -110,6 +117,35 @@ describe("computePodActions", () => {
 		["an init container's own Never", testPod({ initContainers: [{ ...init, restartPolicy: "Never" }] }), [sandbox()], [state(init, 1)], "kill pod"],
 	])("%s", (_what, pod, sandboxes, containers, expected) => {
 		expect(decide(pod, sandboxes, containers)).toBe(expected);
+	});
+
+	describe("a rule that restarts all containers", () => {
+		const pod = never(testPod({ initContainers: [proxy, init], containers: [leader, app] }));
+		const before = [state(proxy, "running"), state(init, 0), state(leader, 88, { finishedAtMs: 10 })];
+		const proxyStopped = [state(proxy, 137, { finishedAtMs: 11 }), ...before.slice(1)];
+		const again = (container: Container, what: "running" | number, createdAtMs = 20) => state(container, what, { attempt: 1, createdAtMs });
+
+		it.each<[string, ContainerStateInfo[], string]>([
+			["stops those that run", [...before, state(app, "running")], "kill proxy (restart-all), kill app (restart-all)"],
+			["begins anew once none does, with what had succeeded too", [...proxyStopped, state(app, 0)], "init proxy"],
+			["goes through the init containers again", [...proxyStopped, state(app, 0), again(proxy, "running")], "init init"],
+			["starts all the others after them", [...proxyStopped, state(app, 0), again(proxy, "running"), again(init, 0)], "start leader, start app"],
+			[
+				"is over when all run",
+				[...proxyStopped, state(app, 0), again(proxy, "running"), again(init, 0), again(leader, "running"), again(app, "running")],
+				"nothing",
+			],
+			["fails the pod when an init container does, Never", [...proxyStopped, state(app, 0), again(proxy, "running"), again(init, 1)], "kill pod"],
+			["leaves the others alone at another exit code", [state(proxy, "running"), state(init, 0), state(leader, 1), state(app, "running")], "nothing"],
+		])("%s", (_what, containers, expected) => {
+			expect(decide(pod, [sandbox()], containers)).toBe(expected);
+		});
+
+		it("restarts the one that ended by its own policy where that is all its first rule says", () => {
+			const rules = [{ ...ruled.restartPolicyRules?.[0], action: "Restart" }, { ...leader.restartPolicyRules?.[0] }] as Container["restartPolicyRules"];
+			const both: Container = { ...leader, ...(rules ? { restartPolicyRules: rules } : {}) };
+			expect(decide(never(testPod({ containers: [both, app] })), [sandbox()], [state(both, 42), state(app, "running")])).toBe("start leader");
+		});
 	});
 
 	it("waits with what follows until a sidecar has started", () => {

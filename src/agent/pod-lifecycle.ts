@@ -2,8 +2,9 @@
  * What should happen next to a pod on this node: a pure decision over what the runtime reports, after kubelet's
  * computePodActions (k8s.io/kubernetes/pkg/kubelet/kuberuntime). Back-off is applied by whoever executes it.
  */
-import type { Container, ContainerRestartRule, EphemeralContainer, Pod } from "../core/schema/kubernetes.d.ts";
+import type { Container, EphemeralContainer, Pod } from "../core/schema/kubernetes.d.ts";
 import { containerSpecHash, isSidecar } from "./pod-names.ts";
+import { restartOfAll, restartRule } from "./restart-all.ts";
 import type { ContainerStateInfo, SandboxState } from "./runtime/runtime.ts";
 
 /** What the probes know, by the runtime's container id. */
@@ -19,7 +20,7 @@ export interface ProbeVerdicts {
 export interface ContainerToKill {
 	id: string;
 	name: string;
-	cause: "definition" | "liveness" | "startup" | "unknown" | "sandbox" | "resize";
+	cause: "definition" | "liveness" | "startup" | "unknown" | "sandbox" | "resize" | "restart-all";
 	/** For the Killing event. */
 	message: string;
 }
@@ -67,9 +68,7 @@ export function shouldRestart(pod: Pod, container: Container, latest: ContainerS
 
 /** Whether a container that ended so runs again: by the first of its rules that fits, its own policy or the pod's. */
 export function restartsAfter(pod: Pod, container: Container, exitCode: number): boolean {
-	const fits = ({ exitCodes }: ContainerRestartRule): boolean =>
-		exitCodes !== undefined && (exitCodes.values ?? []).includes(exitCode) === (exitCodes.operator === "In");
-	if (container.restartPolicyRules?.find(fits)?.action === "Restart") return true;
+	if (restartRule(container, exitCode) !== undefined) return true;
 	const policy = container.restartPolicy ?? restartPolicy(pod);
 	return policy === "Always" || (policy === "OnFailure" && exitCode !== 0);
 }
@@ -94,10 +93,15 @@ export function computePodActions(
 		ephemeralContainersToStart: (pod.spec?.ephemeralContainers ?? []).filter(({ name }) => !latestContainer(containers, name)),
 		containersToKill: [],
 	};
-	const here = containers.filter((c) => c.sandboxId === sandbox.id);
+	const inSandbox = containers.filter((c) => c.sandboxId === sandbox.id);
+	const restart = restartOfAll(pod, inSandbox);
+	actions.containersToKill.push(...restart.running.map(toRestartAll));
+	if (restart.running.length > 0) return actions;
+	const counting = containers.filter((c) => c.sandboxId !== sandbox.id || !restart.isOver(c));
+	const here = inSandbox.filter((c) => !restart.isOver(c));
 	const initialized = decideInitContainers(pod, here, verdicts, actions);
 	if (actions.killPod || !initialized) return actions;
-	decideContainers(pod, here, containers, verdicts, actions);
+	decideContainers(pod, here, counting, verdicts, actions);
 	return actions;
 }
 
@@ -208,6 +212,8 @@ function reasonToKill(container: Container, latest: ContainerStateInfo, verdicts
 	const failed = verdicts.failed(latest.id);
 	return failed && { ...base, cause: failed, message: `Container ${container.name} failed ${failed} probe` };
 }
+
+const toRestartAll = ({ id, name }: ContainerStateInfo): ContainerToKill => ({ id, name, cause: "restart-all", message: `Stopping container ${name}` });
 
 function unknownState(latest: ContainerStateInfo): ContainerToKill {
 	return { id: latest.id, name: latest.name, cause: "unknown", message: `Container is in "unknown" state, try killing it before restart` };

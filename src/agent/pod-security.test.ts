@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { deletedPod, TestNode, testPod } from "../../test/support/agent-node.ts";
-import type { Container, PodSpec } from "../core/schema/kubernetes.d.ts";
+import type { Container, PodSpec, PodStatus } from "../core/schema/kubernetes.d.ts";
 import { kernelHostname } from "./hosts-file.ts";
 import { admitBySecurity, verifyRunAsNonRoot } from "./pod-security.ts";
 
@@ -84,6 +84,24 @@ describe("a pod's start and end", () => {
 		expect(again.phase).toBe("Running");
 		node.runtime.exit("app", 1);
 		await node.reported((s) => s.phase === "Failed");
+	});
+
+	it("restarts all containers, init containers among them, when a rule says so, and tells of it", async () => {
+		const restartPolicyRules = [{ action: "RestartAllContainers", exitCodes: { operator: "In", values: [88] } }];
+		const leader = { ...app, name: "leader", restartPolicy: "Never", restartPolicyRules };
+		node.supervisor.upsert(testPod({ restartPolicy: "Never", initContainers: [{ ...app, name: "init" }], containers: [leader, app] }));
+		await node.reported((s) => s.initContainerStatuses?.[0]?.state?.running !== undefined);
+		node.runtime.exit("init", 0);
+		const first = await node.reported((s) => s.containerStatuses?.every(({ state }) => state?.running) === true);
+		await node.clock.advance(1_000);
+		node.runtime.exit("leader", 88);
+		const restarting = (s: PodStatus) => s.conditions?.find(({ type }) => type === "AllContainersRestarting");
+		const told = await node.reported((s) => restarting(s)?.status === "True");
+		expect(restarting(told)).toMatchObject({ reason: "ContainerExited", message: "Container leader exited with code 88, restarting all containers" });
+		await node.reported((s) => s.initContainerStatuses?.[0]?.restartCount === 1 && s.initContainerStatuses[0].state?.running !== undefined);
+		node.runtime.exit("init", 0);
+		const again = await node.reported((s) => s.containerStatuses?.every(({ state, restartCount }) => state?.running && restartCount === 1) === true);
+		expect([again.phase, restarting(again)?.status, again.podIP]).toEqual(["Running", "False", first.podIP]);
 	});
 });
 

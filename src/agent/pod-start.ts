@@ -7,7 +7,7 @@ import type { PodFacts } from "./downward-field.ts";
 import { ImageError } from "./image-puller.ts";
 import { errorText } from "./log.ts";
 import type { PodContext } from "./pod-context.ts";
-import { type ContainerToKill, latestContainer, type PodActions } from "./pod-lifecycle.ts";
+import { type ContainerToKill, DEFAULT_GRACE_SECONDS, latestContainer, MIN_GRACE_SECONDS, type PodActions } from "./pod-lifecycle.ts";
 import { findContainer, type PodPaths } from "./pod-names.ts";
 import { knownRestarts } from "./pod-record.ts";
 import type { StartFailure } from "./pod-status.ts";
@@ -98,7 +98,9 @@ export class PodStart {
 		if (!state) return;
 		const container = findContainer(pod, kill.name)?.container;
 		const probe = kill.cause === "liveness" ? container?.livenessProbe : kill.cause === "startup" ? container?.startupProbe : undefined;
-		await termination.stop(state, probe?.terminationGracePeriodSeconds ?? pod.spec?.terminationGracePeriodSeconds ?? 30, kill.message);
+		const graceSeconds = probe?.terminationGracePeriodSeconds ?? pod.spec?.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS;
+		// KEP-5532: a restart of all is to be quick; what the pod needs for its end it gets at its end.
+		await termination.stop(state, kill.cause === "restart-all" ? MIN_GRACE_SECONDS : graceSeconds, kill.message);
 	}
 
 	/** Host paths by volume name, or milliseconds until the next attempt. */

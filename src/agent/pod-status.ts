@@ -13,6 +13,7 @@ import type {
 import { timestamp } from "./clock.ts";
 import { podConditions } from "./pod-conditions.ts";
 import { isTerminal, latestContainer, latestSandbox, restartsAfter, shouldRestart } from "./pod-lifecycle.ts";
+import { restartingCondition } from "./restart-all.ts";
 import { isSidecar } from "./pod-names.ts";
 import type { ContainerStateInfo, SandboxState } from "./runtime/runtime.ts";
 
@@ -85,7 +86,7 @@ export function computePodStatus(input: PodStatusInput): PodStatus {
 			initStatuses,
 			statuses,
 			nowMs: input.nowMs,
-			resizeConditions: isTerminal(phase) ? [] : (input.resizeConditions ?? []),
+			passing: isTerminal(phase) ? [] : [...(input.resizeConditions ?? []), ...restartingCondition(pod, ofSandbox(input.containers, sandbox))],
 			...(input.verdict?.disrupted ? { disruption: input.verdict.message } : {}),
 		}),
 		...(input.verdict
@@ -252,6 +253,9 @@ function lastTermination(
 	if (sameRun) return previous.lastState ?? {};
 	return previous.state?.terminated ? { terminated: previous.state.terminated } : (previous.lastState ?? {});
 }
+
+const ofSandbox = (containers: readonly ContainerStateInfo[], sandbox: SandboxState | undefined): ContainerStateInfo[] =>
+	containers.filter(({ sandboxId }) => sandboxId === sandbox?.id);
 
 /** A terminal phase is told only when nothing runs any more: until then the API keeps the pod's resources. */
 function settledPhase(input: PodStatusInput, initStatuses: ContainerStatus[], statuses: ContainerStatus[]): string {
