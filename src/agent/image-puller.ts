@@ -69,7 +69,7 @@ export class ImagePuller {
 		const ref = container.image ?? "";
 		const policy = container.imagePullPolicy ?? (/:(?!latest$)[^/:]+$/.test(ref) || ref.includes("@") ? "IfNotPresent" : "Always");
 		const present = await this.#runtime.imageStatus(ref);
-		if (present && policy !== "Always" && !(await this.#options.records.mustPull(ref, present.id, () => this.#credentials(ref, pod)))) {
+		if (present && policy !== "Always" && !(await this.#mustAskAgain(ref, present, pod))) {
 			this.#events.record(pod, "Normal", "Pulled", `Container image "${ref}" already present on machine and can be accessed by the pod`, fieldPath);
 			return ref;
 		}
@@ -80,6 +80,11 @@ export class ImagePuller {
 		}
 		await this.#pull(context, ref);
 		return ref;
+	}
+
+	/** What came from a file is everybody's under its name, though another name for the same image came with a Secret; no registry could be asked for it. */
+	async #mustAskAgain(ref: string, { id, pinned }: ImageStatus, pod: Pod): Promise<boolean> {
+		return pinned !== true && this.#options.records.mustPull(ref, id, () => this.#credentials(ref, pod));
 	}
 
 	forget(podUid: string): void {

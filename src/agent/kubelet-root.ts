@@ -8,6 +8,7 @@ import { join, resolve } from "node:path";
 import { AgentError } from "./agent-error.ts";
 import { isMissing, readFileIfPresent } from "./atomic-file.ts";
 import { errorText, type Logger } from "./log.ts";
+import { DRA_STATE_FILE } from "./plugins/dynamic-resources.ts";
 import { unmountBelow } from "./volumes/mounts.ts";
 
 export const KUBELET_ROOT = "/var/lib/kubelet";
@@ -79,7 +80,7 @@ export async function releaseKubeletRoot(dataDirectory: string): Promise<void> {
 	await rm(join(own, CHOICE_FILE), { force: true });
 	if (!isHolder) return;
 	for (const name of ["pods", "plugins/kubernetes.io"]) await rm(join(root, name), { recursive: true, force: true });
-	await rm(join(root, HOLDER_FILE), { force: true });
+	for (const name of [HOLDER_FILE, DRA_STATE_FILE]) await rm(join(root, name), { force: true });
 	for (const name of [...DIRECTORIES, ""]) await rmdir(join(root, name)).catch(whenUsed);
 }
 

@@ -1,5 +1,6 @@
 /** What a user does with devices: classes and slices, claims and templates, extended resources, what a pod says that gets none, and sick devices. */
-import { expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { SampleDraDriver } from "../support/dra-driver.ts";
 import type { NodeList, Pod, ResourceClaimList } from "../../src/core/schema/kubernetes.d.ts";
 import { useCluster } from "./support/cluster.ts";
 import { shellPod } from "./support/example.ts";
@@ -13,8 +14,15 @@ const devices = { requests: [{ name: "gpu", exactly: { deviceClassName: "gpu" } 
 
 const petrel = useCluster("process");
 const { kubectl } = petrel;
+let driver: SampleDraDriver;
 
-/** No driver is there that could prepare devices: these tests ask where pods go, not what runs in them. */
+beforeAll(async () => {
+	const root = (petrel.data.read("node/kubelet-root") ?? "").trim();
+	driver = new SampleDraDriver({ name: DRIVER, root, devices: () => [{ requestNames: [], poolName: "pool", deviceName: "gpu" }] });
+	await driver.start();
+});
+afterAll(() => driver.stop());
+
 function podWith(name: string, claim: Record<string, string> | undefined): Pod {
 	const pod = shellPod(name, IDLE);
 	const resources = claim ? { claims: [{ name: "gpu" }] } : { limits: { [EXTENDED]: "1" } };
@@ -28,7 +36,7 @@ function podWith(name: string, claim: Record<string, string> | undefined): Pod {
 	} as Pod;
 }
 
-const placed = (pod: string): Promise<string> => kubectl.run("wait", "--for=condition=PodScheduled", `pod/${pod}`, "--timeout=60s");
+const runs = (pod: string): Promise<string> => kubectl.run("wait", "--for=condition=Ready", `pod/${pod}`, "--timeout=60s");
 const claims = (): Promise<string> => kubectl.run("get", "resourceclaims", "--no-headers");
 const whyNot = (pod: string): Promise<string> =>
 	eventually(`why ${pod} waits`, async () => {
@@ -52,7 +60,7 @@ it("pods get the devices that their claims ask for, wait for them, and pass them
 	await kubectl.apply(podWith("first", { resourceClaimName: "shared" }));
 	await kubectl.apply(podWith("second", { resourceClaimName: "shared" }));
 	await kubectl.apply(podWith("own", { resourceClaimTemplateName: "gpu" }));
-	for (const pod of ["first", "second", "own"]) await placed(pod);
+	for (const pod of ["first", "second", "own"]) await runs(pod);
 	expect(await claims()).toMatch(/^own-gpu-\w{5} +allocated,reserved +\S+\nshared +allocated,reserved +\S+\n$/);
 	const { items } = await kubectl.json<ResourceClaimList>("get", "resourceclaims");
 	expect(items.map(({ status }) => status?.allocation?.devices?.results?.[0]?.device).sort()).toEqual(["gpu-0", "gpu-1"]);
@@ -64,7 +72,7 @@ it("pods get the devices that their claims ask for, wait for them, and pass them
 	);
 	expect(await kubectl.run("describe", "pod", "plain")).toMatch(/Warning +FailedScheduling .*cannot allocate all claims/);
 	await kubectl.run("delete", "pod", "own");
-	await placed("plain");
+	await runs("plain");
 	const { metadata, status } = await kubectl.json<Pod>("get", "pod", "plain");
 	expect(status?.extendedResourceClaimStatus).toEqual({
 		requestMappings: [{ containerName: "main", resourceName: EXTENDED, requestName: "container-0-request-0" }],

@@ -186,7 +186,7 @@ export class ContainerdRuntime implements ContainerRuntime {
 	async imageStatus(ref: string): Promise<ImageStatus | undefined> {
 		const name = /^sha256:[0-9a-f]{64}$/.test(ref) ? ref : normalizeImageRef(ref);
 		const { image } = await this.#call(CRI.imageStatus, { image: { image: name } });
-		return image === undefined ? undefined : imageStatusOf(image as Message);
+		return image === undefined ? undefined : { ...imageStatusOf(image as Message), ...(this.#imported.has(name) ? { pinned: true } : {}) };
 	}
 
 	imageMounted(directory: string): Promise<boolean> {
