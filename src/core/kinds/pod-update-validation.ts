@@ -117,11 +117,15 @@ function validateTransitions(field: "containerStatuses" | "initContainerStatuses
 	return errors;
 }
 
+/** Whether a container may have all of the pod's run again, ended ones among them (KEP-5532). */
+const mayRestartAll = ({ containers = [], initContainers = [] }: Partial<PodSpec>): boolean =>
+	[...containers, ...initContainers].some(({ restartPolicyRules = [] }) => restartPolicyRules.some(({ action }) => action === "RestartAllContainers"));
+
 /** ValidatePodStatusUpdate: the node is bound by the binding subresource alone; an ended container stays so. */
 export function validatePodStatusUpdate(next: Pod, old: Pod): FieldError[] {
 	const errors: FieldError[] = [];
 	if ((next.spec?.nodeName ?? "") !== (old.spec?.nodeName ?? "")) errors.push(forbidden("status.nodeName", "may not be changed directly"));
-	if (old.spec?.restartPolicy === "Always") return errors;
+	if (old.spec?.restartPolicy === "Always" || mayRestartAll(old.spec ?? {})) return errors;
 	return [...errors, ...validateTransitions("containerStatuses", next, old), ...validateTransitions("initContainerStatuses", next, old)];
 }
 
