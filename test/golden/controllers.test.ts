@@ -2,6 +2,7 @@
  * Controllers against files: x.in.yaml says which controller, key, time and objects; x.out.yaml is what it decides.
  * After a change that is meant, `vitest run -u test/golden` writes the new decisions; read them before committing.
  */
+import { noDecisions } from "../../src/core/scheduler/scheduler.ts";
 import { DEFAULT_NETWORK } from "../../src/core/protocol/cluster-addresses.ts";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -39,16 +40,7 @@ interface Case {
 const FOLDER = join(import.meta.dirname, "controllers");
 const registry = builtinKinds;
 const idleScheduler = {
-	schedule: () => ({
-		bindings: [],
-		unplaced: [],
-		preemptions: [],
-		denominated: [],
-		volumeBindings: [],
-		devicePreparations: [],
-		deviceReleases: [],
-		waiting: [],
-	}),
+	schedule: noDecisions,
 	nextScheduleMs: () => undefined,
 };
 

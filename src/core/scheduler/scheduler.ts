@@ -70,6 +70,17 @@ export interface Decisions {
 	waiting: Entry[];
 }
 
+export const noDecisions = (): Decisions => ({
+	bindings: [],
+	unplaced: [],
+	preemptions: [],
+	denominated: [],
+	volumeBindings: [],
+	devicePreparations: [],
+	deviceReleases: [],
+	waiting: [],
+});
+
 const FAULT_MESSAGE_MAX = 256;
 
 const bare = ({ pod: { metadata, spec, status }, volumeClaims }: Asked): unknown => [metadata, spec, status?.resourceClaimStatuses, volumeClaims];
@@ -183,16 +194,7 @@ export class Scheduler {
 
 	/** Decides about as many pods as wait, at most `limit`. */
 	run(ctx: SchedulingContext, limit: number): Decisions {
-		const decisions: Decisions = {
-			bindings: [],
-			unplaced: [],
-			preemptions: [],
-			denominated: [],
-			volumeBindings: [],
-			devicePreparations: [],
-			deviceReleases: [],
-			waiting: [],
-		};
+		const decisions = noDecisions();
 		for (let count = 0; count < limit; count++) {
 			const entry = this.queue.pop(ctx.nowMs);
 			if (entry === undefined) break;
